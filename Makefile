@@ -1,0 +1,56 @@
+# Two commands need no prior knowledge: `make demo` and `make test`. Both set up everything they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CRATES ?=
+
+.PHONY: help demo test test-fast lint format types imports bench protos lock system setup setup-dev clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+system: .stamps/system ## Install what is missing from the system, or say what to run
+.stamps/system: .ci/system-packages
+	@mkdir -p .stamps
+	PYTHON="$(PYTHON)" .ci/system-packages
+	@touch $@
+
+setup: .stamps/setup ## Create .venv with the hash-locked runtime
+.stamps/setup: .stamps/system requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup-dev: .stamps/setup-dev ## Add the hash-locked development tools
+.stamps/setup-dev: .stamps/setup requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: setup ## Five local nodes, one of them a liar, turn three crates into verified shards in out/
+	$(BIN)/swarm-node demo --out out $(if $(CRATES),--crates "$(CRATES)")
+
+test: lint ## Lint, types, import rules, all tests
+	$(BIN)/pytest
+
+test-fast: setup-dev ## Tests without compilers and without node processes
+	$(BIN)/pytest -m "not cargo and not processes and not slow"
+
+lint: setup-dev ## ruff, mypy --strict, import-linter, generated code up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup-dev ## Rewrite files in the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## Rewrite the lock files from pyproject.toml (names, versions, hashes; no index address)
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --extra install pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --extra install --extra dev --extra postgres pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove everything that make created
+	rm -rf $(VENV) .stamps out .demo *.egg-info build

@@ -1,0 +1,213 @@
+"""The protocol's numbers: what all nodes of a swarm must share, in named presets.
+
+A preset's hash stands in the genesis, in every handshake and in every job, so that nodes with other numbers refuse
+each other instead of drifting apart. What is one node's own choice is configuration (`node.config`), never here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from consensus.encoding import hash_value
+from consensus.types import Hash
+
+Q16 = 1 << 16
+"""One, in the fixed-point form of counts, probabilities, factors and bits."""
+
+
+def q16(numerator: int, denominator: int = 1) -> int:
+    """`numerator / denominator` in Q16, rounded to nearest, ties up; exact integers in, no float between."""
+    scaled = Fraction(numerator, denominator) * Q16
+    return (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTimes:
+    """How long each phase may last, milliseconds. A complete phase ends at once; these bound an incomplete one."""
+
+    generate_ms: int
+    publish_ms: int
+    rate_ms: int
+    reveal_ms: int
+    unmask_ms: int
+    attest_ms: int
+    propose_ms: int
+    propose_step_ms: int
+    """Added per view, as the next one is to votes."""
+    vote_ms: int
+    vote_step_ms: int
+    absent_ms: int
+    """A member that has been unreachable this long is no longer waited for (R12)."""
+
+    def scaled(self, numerator: int, denominator: int) -> PhaseTimes:
+        """All times multiplied by a fraction, at least one millisecond each."""
+        values = (getattr(self, name) * numerator // denominator for name in self.__slots__)
+        return PhaseTimes(*(max(1, value) for value in values))
+
+
+@dataclass(frozen=True, slots=True)
+class AggregationParams:
+    """Numbers of R20 to R29 (facts/consensus-study.md A.8). Bits, counts, factors: Q16."""
+
+    criterion_weights_bp: tuple[int, int, int, int] = (2500, 2500, 2500, 2500)
+    prior_count: int = q16(2)
+    prior_bad_per_myriad: tuple[int, ...] = (120, 340, 860, 1610, 2160, 2140, 1580, 830, 300, 60)
+    prior_good_per_myriad: tuple[int, ...] = (20, 20, 20, 25, 75, 420, 1340, 2530, 2900, 2650)
+    prior_bits: int = q16(122, 100)
+    clip_bits: int = q16(433, 100)
+    informative_bits_min: int = q16(3, 100)
+    """A table whose expected evidence is below this is muted."""
+    cut_base_bits: int = q16(122, 100)
+    cut_per_rater_bits: int = q16(28, 100)
+    probe_weight: int = q16(4)
+    belief_weight: int = q16(2)
+    smoothing: int = q16(1, 8)
+    """Share of each count that goes to either neighbouring bin."""
+    forget_slow: int = q16(99, 100)
+    forget_fast: int = q16(97, 100)
+    maturity_full: int = q16(8)
+    maturity_per_rating: int = q16(1, 10)
+    favour_count_min: int = q16(3)
+    favour_excess_max: int = q16(12, 100)
+    score_at_cut_bp: int = 7000
+    below_cut_bp_per_bit: int = 280
+    above_cut_bp_per_bit: int = 310
+    above_cut_bits: int = q16(3)
+    far_above_bp_per_bit: int = 85
+    rank_winsor_bp: int = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class ReputationParams:
+    """Numbers of R30 to R39 (study B). Factors and counts: Q16; reputation in basis points."""
+
+    error_worst: int = q16(13, 100)
+    error_span: int = q16(10, 100)
+    favour_worst: int = q16(26, 100)
+    favour_span: int = q16(20, 100)
+    target_good: int = q16(85, 100)
+    target_bad: int = q16(34, 100)
+    belief_base: int = q16(42, 100)
+    belief_span: int = q16(43, 100)
+    suspend_below_bp: int = 1000
+    suspend_maturity_min: int = q16(1, 2)
+    skill_forget: int = q16(97, 100)
+    skill_prior_accepted: int = q16(7)
+    skill_prior_generated: int = q16(10)
+    trial_below_bp: int = 3500
+    """Generators below this skill get one trial slot in ten rounds."""
+    idle_shift: int = 9
+    """Maturity loses 1/2^shift per round without an answered seat."""
+    no_show_ratings: int = q16(1, 2)
+    """Ratings' worth of maturity lost per empty seat."""
+    unrevealed_limit: int = 3
+    unrevealed_window: int = 32
+    unrevealed_suspension: int = 16
+    offence_suspension: int = 64
+    cap_floor_bp: int = 1000
+    cap_ceiling_bp: int = 2500
+    equal_up_to: int = 4
+    """With this many active members or fewer, all weigh the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """All numbers of one kind of swarm."""
+
+    name: str
+    version: int
+    epoch_rounds: int
+    lookback: int
+    """Rounds between the state that fixes a plan and the round it plans: how deep the pipeline is (R5)."""
+    tasks_per_round: int
+    attempts_max: int
+    raters_max: int
+    slots_per_task_max: int
+    immature_raters_max: int
+    probe_one_in: int
+    committee_all_max: int
+    committee_seats: int
+    conflicts_kept: int
+    founder_weight: int
+    message_bytes_max: int
+    example_bytes_max: int
+    times: PhaseTimes
+    aggregation: AggregationParams
+    reputation: ReputationParams
+
+    def hash(self) -> Hash:
+        """What nodes compare to know that they follow the same numbers."""
+        return hash_value("preset", self)
+
+    def epoch_of(self, height: int) -> int:
+        """The epoch that a round belongs to; heights start at 1, epochs at 0."""
+        return (height - 1) // self.epoch_rounds
+
+    def ends_epoch(self, height: int) -> bool:
+        """Whether the round is the last one of its epoch."""
+        return height % self.epoch_rounds == 0
+
+
+MAINNET = Preset(
+    name="MAINNET",
+    version=1,
+    epoch_rounds=32,
+    lookback=2,
+    tasks_per_round=15,
+    attempts_max=3,
+    raters_max=5,
+    slots_per_task_max=64,
+    immature_raters_max=1,
+    probe_one_in=10,
+    committee_all_max=31,
+    committee_seats=100,
+    conflicts_kept=3,
+    founder_weight=10_000,
+    message_bytes_max=1 << 20,
+    example_bytes_max=256 << 10,
+    times=PhaseTimes(
+        generate_ms=600_000,
+        publish_ms=30_000,
+        rate_ms=600_000,
+        reveal_ms=30_000,
+        unmask_ms=30_000,
+        attest_ms=10_000,
+        propose_ms=10_000,
+        propose_step_ms=5_000,
+        vote_ms=5_000,
+        vote_step_ms=2_500,
+        absent_ms=60_000,
+    ),
+    aggregation=AggregationParams(),
+    reputation=ReputationParams(),
+)
+"""A swarm over the internet."""
+
+MINIMAL = replace(MAINNET, name="MINIMAL", epoch_rounds=4, times=MAINNET.times.scaled(1, 100))
+"""For tests with stand-ins for the slow work: a hundredth of every time, short epochs."""
+
+LOCAL = replace(
+    MAINNET,
+    name="LOCAL",
+    epoch_rounds=2,
+    tasks_per_round=8,
+    times=PhaseTimes(
+        # Several nodes share two cores with the compilers they start, so a hundredth of MAINNET's times would
+        # call honest nodes late; complete phases end early anyway, and only a dead member is waited for.
+        generate_ms=150_000,
+        publish_ms=20_000,
+        rate_ms=150_000,
+        reveal_ms=15_000,
+        unmask_ms=20_000,
+        attest_ms=8_000,
+        propose_ms=8_000,
+        propose_step_ms=4_000,
+        vote_ms=6_000,
+        vote_step_ms=3_000,
+        absent_ms=8_000,
+    ),
+)
+"""Real nodes with real compilers on one machine: the demo and the end-to-end tests."""
+
+PRESETS = {preset.name: preset for preset in (MAINNET, MINIMAL, LOCAL)}

@@ -1,0 +1,1 @@
+"""The node: everything that touches the world. Start reading in `app.py`."""

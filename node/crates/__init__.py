@@ -1,0 +1,1 @@
+"""Crates: acquired through cargo, unpacked within bounds, analysed into a content-addressed knowledge base."""

@@ -1,0 +1,1 @@
+"""Text models that generate and judge; the source engine, which needs none, lives in `node.tasks`."""

@@ -1,0 +1,1 @@
+"""Certified Parquet shards: laid out, published, pulled, verified."""

@@ -1,0 +1,1 @@
+"""The node's database: the only place that knows SQLAlchemy."""

@@ -1,0 +1,1 @@
+"""Version 1 of the protocol buffers. Generated files are never edited: `make protos` rewrites them."""

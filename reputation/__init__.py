@@ -1,0 +1,1 @@
+"""From certified outcomes to standing, weights and a hash-linked ledger. Pure, like `consensus`."""
