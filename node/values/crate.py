@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +179,22 @@ class KnowledgeBase:
     """Signatures of the public items, as `path: signature`, sorted."""
     idioms: tuple[tuple[str, int], ...]
     """How many items show each idiom, sorted by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCrate:
+    """A crate on this machine, ready to be built offline: fetched through cargo, nothing of it executed yet."""
+
+    pin: CratePin
+    root: Path
+    """The published source as cargo unpacked it. Read-only: builds happen in copies."""
+    manifest: bytes
+    """The Cargo.toml to build with: the published one, dev-dependencies left out where they could not be had."""
+    lock: bytes
+    """The Cargo.lock that was resolved for `manifest`."""
+    vendor: Path | None
+    """Directory source holding every package of the lock file; None when the crate depends on nothing."""
+    dev_dependencies: bool
+    """False when they were left out: tests that need them will not compile, and that is nobody's fault."""
+    notes: tuple[str, ...]
+    """What had to be done differently, for people."""

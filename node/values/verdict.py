@@ -83,6 +83,7 @@ class Step:
     project: Project
     expect: Expect
     tests: tuple[TestName, ...] = ()
+    """Empty with TESTS_PASS or TESTS_FAIL: all tests that pass on the unchanged crate (its `Baseline`)."""
     lint: bool = False
     """Also run clippy over the project's library and report what it says inside the edited spans."""
 
@@ -116,12 +117,27 @@ class StepResult:
     compiled: bool
     tests_run: int
     tests_passed: int
+    failed: tuple[TestName, ...]
+    """Tests that ran and did not pass, sorted; for a run that died, those without a result."""
     error_codes: tuple[str, ...]
     """E0xxx codes and lint names of errors, sorted, each once."""
     lints: tuple[str, ...]
     """Clippy and rustc warnings inside the edited spans, sorted with repetition; empty when not asked for."""
     reason: str
     """One line for people, e.g. `2 of 3 tests passed; failed: tests::overflow`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """How the unchanged crate behaves, executed in the sandbox: what every other verdict is read against."""
+
+    builds: bool
+    tests: tuple[TestName, ...]
+    """Unit and integration tests that ran and passed twice, sorted."""
+    failing: tuple[TestName, ...]
+    """Tests that did not pass both times; never used as evidence for anything."""
+    reason: str
+    """Why it does not build or has no tests; empty when all is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +152,31 @@ class PlanResult:
     """Release of the compiler, e.g. `1.95.0`; empty when unchecked."""
     sandbox: str
     """Level under which it ran: `strict`, `standard`, `container`, `none`; empty when unchecked."""
+
+
+class ProblemKind(Enum):
+    """How an inspection can end an example without executing anything."""
+
+    MALFORMED = "malformed"
+    """Not of its category's form: wrong keys, empty answer, beyond a bound, does not parse as Rust."""
+    FALSE_CLAIM = "false_claim"
+    """States something about the source that is not so: a span that holds other text, a name that does not exist."""
+    CONTAMINATED = "contaminated"
+    """The answer stands in the prompt, or the text is that of a known benchmark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One reason against an example."""
+
+    kind: ProblemKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What can be said of an example from its text and the crate's source alone, the same on every node."""
+
+    problems: tuple[Problem, ...]
+    measures: tuple[tuple[str, int], ...]
+    """Named quantities in basis points, sorted by name, e.g. `("doc_words", 6200)`; `node.rating` weighs them."""
