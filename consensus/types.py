@@ -363,7 +363,6 @@ class SlotOpening:
     claim: Hash
     """Hash of crate, category, input and output alone: what makes two examples the same (R16)."""
     salt: bytes
-    vrf_proof: bytes
     probe: ProbeOpening | None
 
 
@@ -380,6 +379,8 @@ class GeneratorReveal:
     """Phase 5: every slot of the sender's commitment, in order of (task, slot)."""
 
     height: int
+    vrf_proof: bytes
+    """The sender's ECVRF proof on (seed, height): it decided which slots had to hold probes (R14)."""
     slots: tuple[SlotOpening, ...]
     shortfalls: tuple[Shortfall, ...]
 
