@@ -10,7 +10,7 @@ import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
-from typing import Any, TypeVar, TypeVarTuple, Unpack
+from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -43,9 +43,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Simulated seconds since the loop was made."""
         return self._leaping.now_s
 
-    def run_in_executor(
-        self, executor: Executor | None, func: Callable[[Unpack[Args]], T], *args: Unpack[Args]
-    ) -> asyncio.Future[T]:
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Args], T], *args: *Args) -> asyncio.Future[T]:
         """Run in a thread; time stands still until it is done."""
         future = super().run_in_executor(executor, func, *args)
         self._leaping.busy_threads += 1
