@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from consensus.aggregation import EMPTY_TABLE
 from consensus.encoding import hash_value
 from consensus.params import Preset
 from consensus.types import (
@@ -12,28 +13,10 @@ from consensus.types import (
     Hash,
     Member,
     NodeId,
-    RaterTable,
     RoundPlan,
     Seat,
     Snapshot,
 )
-
-BINS = 10
-"""Bins of a rater's histograms (R20)."""
-
-EMPTY_TABLE = RaterTable(
-    slow_bad=(0,) * BINS,
-    slow_good=(0,) * BINS,
-    fast_bad=(0,) * BINS,
-    fast_good=(0,) * BINS,
-    maturity=0,
-    squared_error=0,
-    error_weight=0,
-    excess=0,
-    excess_count=0,
-    pairs=(),
-)
-"""A rater of whom nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +70,7 @@ def first_state(genesis: Genesis, preset: Preset) -> ChainState:
         previous=genesis.network,
         seed=genesis.seed,
         members=tuple(new_member(founder.node, founder.owner, 0) for founder in genesis.founders),
-        snapshots=(Snapshot(0, seats), Snapshot(1, seats)),
+        snapshots=(Snapshot(0, seats, genesis.seed), Snapshot(1, seats, genesis.seed)),
         jobs=(),
         pending=(),
         plans=tuple(RoundPlan(height, preset.epoch_of(height), genesis.seed, (), seats) for height in heights),

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from consensus.draw import probe_rule
+from consensus import vrf
+from consensus.draw import SlotContent, slot_content
 from consensus.encoding import hash_value
+from consensus.errors import RefusedError
+from consensus.params import Preset
 from consensus.round import ratings_digest, slots_root
 from consensus.types import (
     CandidateCommit,
@@ -24,7 +27,6 @@ from consensus.types import (
     SlotOpening,
     TaskKind,
 )
-from consensus.vrf import VrfError, vrf_verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,12 @@ def probe_alpha(seed: Hash, height: int) -> bytes:
     return hash_value("probe-alpha", (seed, height))
 
 
-def open_slots(plan: RoundPlan, inputs: RoundInputs, probe_one_in: int) -> list[OpenedSlot]:
+def slot_rule(output: bytes, task: int, slot: int, preset: Preset) -> SlotContent:
+    """What a generator with this VRF output has to put into a slot (R14)."""
+    return slot_content(hash_value("probe-slot", (output, task, slot))[:8], preset)
+
+
+def open_slots(plan: RoundPlan, inputs: RoundInputs, preset: Preset) -> list[OpenedSlot]:
     """Every committed slot of the round, sorted by (task, generator's place in its task, slot)."""
     slots: list[OpenedSlot] = []
     for generator in sorted(inputs.commits):
@@ -71,8 +78,10 @@ def open_slots(plan: RoundPlan, inputs: RoundInputs, probe_one_in: int) -> list[
         if fault or reveal is None:
             slots += _void(plan, generator, commit, fault or "never opened")
             continue
-        slots += _open_each(plan, generator, reveal.body, probe_one_in)
-    return sorted(slots, key=lambda slot: (slot.task, plan.tasks[slot.task].generators.index(slot.generator), slot.slot))
+        slots += _open_each(plan, generator, reveal.body, preset)
+    return sorted(
+        slots, key=lambda slot: (slot.task, plan.tasks[slot.task].generators.index(slot.generator), slot.slot)
+    )
 
 
 def _fault(
@@ -107,16 +116,18 @@ def _void(plan: RoundPlan, generator: NodeId, commit: CandidateCommit, why: str)
     ]
 
 
-def _open_each(plan: RoundPlan, generator: NodeId, reveal: GeneratorReveal, probe_one_in: int) -> list[OpenedSlot]:
+_SAID = {None: SlotContent.CANDIDATE, True: SlotContent.GOOD_PROBE, False: SlotContent.BAD_PROBE}
+
+
+def _open_each(plan: RoundPlan, generator: NodeId, reveal: GeneratorReveal, preset: Preset) -> list[OpenedSlot]:
     try:
-        beta = vrf_verify(generator, probe_alpha(plan.seed, plan.height), reveal.vrf_proof)
-    except VrfError:
+        output = vrf.verify(generator, probe_alpha(plan.seed, plan.height), reveal.vrf_proof)
+    except RefusedError:
         return [OpenedSlot(generator, item.task, item.slot, None, "wrong VRF proof") for item in reveal.slots]
     slots = []
     for opening in reveal.slots:
-        rule = probe_rule(beta, opening.task, opening.slot, probe_one_in)
-        said = None if opening.probe is None else opening.probe.good
-        follows = said == rule
+        said = _SAID[None if opening.probe is None else opening.probe.good]
+        follows = said is slot_rule(output, opening.task, opening.slot, preset)
         why = "" if follows else "its VRF asks for another kind of slot"
         slots.append(OpenedSlot(generator, opening.task, opening.slot, opening if follows else None, why))
     return slots

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from consensus.aggregation import Aggregation, RatedCandidate, ScoredCandidate, aggregate
+from consensus.aggregation import Aggregation, RatedCandidate, ScoredCandidate, Verdict, aggregate
 from consensus.encoding import hash_value
 from consensus.openings import (
     OpenedSlot,
@@ -143,7 +143,7 @@ class _Decider:
         self._false_probes: dict[NodeId, int] = {}
 
     def decide(self) -> Outcome:
-        slots = open_slots(self._plan, self._inputs, self._preset.probe_one_in)
+        slots = open_slots(self._plan, self._inputs, self._preset)
         carried = self._under_review()
         alive: list[_Carried] = []
         states: dict[tuple[NodeId, int, int], CandidateState] = {}
@@ -185,13 +185,18 @@ class _Decider:
             return hash_value("claim-order", (self._plan.seed, slot.generator)), slot.task, slot.slot
 
         found = set()
+        contents: set[Hash] = set()
         for slot in sorted(slots, key=order):
-            if slot.opening is None or slot.opening.probe is not None:
+            if slot.opening is None:
                 continue
             claims = owned[self._plan.tasks[slot.task].job]
-            if slot.opening.claim in claims:
+            # A probe owns no claim, or a generator could take its rivals' examples out by planting them as probes.
+            claimed = slot.opening.probe is None and slot.opening.claim in claims
+            if claimed or slot.opening.content in contents:
                 found.add((slot.generator, slot.task, slot.slot))
-            claims.add(slot.opening.claim)
+            if slot.opening.probe is None:
+                claims.add(slot.opening.claim)
+            contents.add(slot.opening.content)
         return found
 
     def _examine(
@@ -275,7 +280,9 @@ class _Decider:
     def _with_ratings(self, item: _Carried) -> PendingCandidate:
         """The candidate with this round's ratings beside those it came with."""
         fresh = tuple(
-            GivenRating(sheet.rater, sheet.ratings[item.key].scores) for sheet in item.sheets if item.key in sheet.ratings
+            GivenRating(sheet.rater, sheet.ratings[item.key].scores)
+            for sheet in item.sheets
+            if item.key in sheet.ratings
         )
         ratings = tuple(sorted((*item.pending.ratings, *fresh), key=lambda rating: rating.rater))
         return replace(item.pending, ratings=ratings)
@@ -288,11 +295,11 @@ class _Decider:
         above: dict[tuple[bytes, int, int], list[tuple[_Carried, ScoredCandidate]]] = {}
         for item in candidates:
             result = scored[item.key]
-            if result.verdict.is_probe:
+            if result.verdict is Verdict.PROBE:
                 final[item.key] = CandidateState.PROBE
-            elif result.verdict.is_review:
+            elif result.verdict is Verdict.REVIEW:
                 final[item.key] = CandidateState.IN_REVIEW
-            elif result.verdict.is_reject:
+            elif result.verdict is Verdict.REJECT:
                 final[item.key] = CandidateState.REJECTED_SCORE
             elif item.slot is not None and 2 * self._holders(item) < len(item.task.raters):
                 final[item.key] = CandidateState.UNAVAILABLE
@@ -331,18 +338,14 @@ class _Decider:
         final: Mapping[tuple[int, Hash], CandidateState],
         scored: Mapping[tuple[int, Hash], ScoredCandidate],
     ) -> Decision:
-        return _decision(
-            item.task, item.pending.generator, -1, item.pending.content, final[item.key], scored[item.key]
-        )
+        return _decision(item.task, item.pending.generator, -1, item.pending.content, final[item.key], scored[item.key])
 
     def _still_pending(
         self, candidates: Sequence[_Carried], final: Mapping[tuple[int, Hash], CandidateState]
     ) -> tuple[PendingCandidate, ...]:
         reviewed = {content for task in self._plan.tasks for content in task.carried}
         waiting = [item for content, item in self._pending.items() if content not in reviewed]
-        waiting += [
-            self._with_ratings(item) for item in candidates if final[item.key] is CandidateState.IN_REVIEW
-        ]
+        waiting += [self._with_ratings(item) for item in candidates if final[item.key] is CandidateState.IN_REVIEW]
         return tuple(sorted(waiting, key=lambda item: item.content))
 
     def _jobs_after(

@@ -21,8 +21,8 @@ from consensus.encoding import hash_value
 from consensus.merkle import merkle_root
 from consensus.params import PhaseTimes
 from consensus.types import (
-    AttestedMessage,
     Attestation,
+    AttestedMessage,
     CandidateCommit,
     GeneratorReveal,
     Hash,

@@ -16,7 +16,6 @@ from consensus.types import (
     JobProgress,
     JobStatus,
     JobTerms,
-    Member,
     NodeId,
     PendingCandidate,
     RoundPlan,
@@ -50,12 +49,12 @@ def refuse_terms(terms: JobTerms, preset: Preset) -> str | None:
         (len(set(terms.crates)) == len(terms.crates), "a job names each crate once"),
         (bool(terms.categories), "a job names at least one category"),
         (len(set(terms.categories)) == len(terms.categories), "a job names each category once"),
-        (1 <= terms.quota, "the quota is at least 1"),
-        (1 <= terms.generators, "a task needs at least one generator"),
+        (terms.quota >= 1, "the quota is at least 1"),
+        (terms.generators >= 1, "a task needs at least one generator"),
         (1 <= terms.candidates <= preset.slots_per_task_max, f"1 to {preset.slots_per_task_max} candidates a task"),
         (1 <= terms.raters <= preset.raters_max, f"1 to {preset.raters_max} raters"),
         (0 <= terms.review_bp <= terms.accept_bp < 10_000, "0 <= review <= accept < 1 is needed"),
-        (1 <= terms.budget, "the budget is at least one slot"),
+        (terms.budget >= 1, "the budget is at least one slot"),
     )
     return next((reason for holds, reason in limits if not holds), None)
 
@@ -108,9 +107,10 @@ def fresh_raters(candidate: PendingCandidate, standings: Sequence[Standing]) -> 
 
 def draw_generators(seed: Hash, purpose: str, standings: Sequence[Standing], count: int) -> tuple[NodeId, ...]:
     """The generators of a task, weighted by generating skill (R8)."""
-    weighted = [(standing.node, standing.skill) for standing in standings]
-    # A swarm of one or two still has to leave somebody to rate.
-    return draw_weighted(seed, purpose, weighted, min(count, max(1, len(weighted) - 1)))
+    # A swarm of two still has to leave somebody to rate.
+    count = min(count, max(1, len(standings) - 1))
+    drawn = draw_weighted(seed, purpose, [standing.skill for standing in standings], count)
+    return tuple(standings[index].node for index in drawn)
 
 
 def draw_raters(
@@ -122,9 +122,12 @@ def draw_raters(
     mature = [standing.node for standing in able if standing.mature]
     immature = [standing.node for standing in able if not standing.mature]
     newcomers = min(len(immature), max(immature_max, count - len(mature)), count)
-    chosen = draw_uniform(seed, purpose + "/immature", immature, newcomers)
-    rest = draw_uniform(seed, purpose, mature, min(count - len(chosen), len(mature)))
-    return tuple(sorted((*rest, *chosen)))
+    chosen = _pick(seed, purpose + "/immature", immature, newcomers)
+    return tuple(sorted((*chosen, *_pick(seed, purpose, mature, count - len(chosen)))))
+
+
+def _pick(seed: Hash, purpose: str, nodes: Sequence[NodeId], count: int) -> tuple[NodeId, ...]:
+    return tuple(nodes[index] for index in draw_uniform(seed, purpose, len(nodes), count))
 
 
 # The plan
@@ -200,9 +203,7 @@ def _review_tasks(draft: _Draft, jobs: Sequence[JobProgress], pending: Sequence[
         fresh = set(fresh_raters(members[0], draft.standings))
         for other in members[1:]:
             fresh &= set(fresh_raters(other, draft.standings))
-        raters = draw_uniform(
-            draft.seed, draft.purpose("review", len(tasks)), sorted(fresh), min(job.terms.raters, len(fresh))
-        )
+        raters = _pick(draft.seed, draft.purpose("review", len(tasks)), sorted(fresh), job.terms.raters)
         progress = _find(job, members[0].crate, members[0].category)
         tasks.append(
             Task(
