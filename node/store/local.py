@@ -134,19 +134,22 @@ class VerdictCache:
             connection.execute(insert(verdicts).values(key=key, seq=newest + 1, value=value))
             return 1 - replaced
 
-        self._count += await self._database.write(remember)
+        added = await self._database.write(remember)
+        self._count += added
         if self._count > self._limits.verdicts_max:
             await self._evict()
 
     async def _evict(self) -> None:
         # An eighth at once, so that a full cache does not delete a row for every row it takes.
-        surplus = self._count - self._limits.verdicts_max * 7 // 8
+        left = self._limits.verdicts_max * 7 // 8
 
-        def evict(connection: Connection) -> int:
-            oldest = select(verdicts.c.key).order_by(verdicts.c.seq).limit(surplus).scalar_subquery()
-            return connection.execute(delete(verdicts).where(verdicts.c.key.in_(oldest))).rowcount
+        def evict(connection: Connection) -> None:
+            surplus = connection.execute(select(func.count()).select_from(verdicts)).scalar_one() - left
+            oldest = select(verdicts.c.key).order_by(verdicts.c.seq).limit(max(0, surplus)).scalar_subquery()
+            connection.execute(delete(verdicts).where(verdicts.c.key.in_(oldest)))
 
-        self._count -= await self._database.write(evict)
+        self._count = left  # before the write: of many puts that find it full, one evicts
+        await self._database.write(evict)
 
     async def get(self, key: bytes) -> bytes | None:
         """The value last remembered for `key`, unless it had to make room."""
