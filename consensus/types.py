@@ -101,6 +101,9 @@ class Snapshot:
 
     epoch: int
     seats: tuple[Seat, ...]
+    seed: Hash = ZERO_HASH
+    """The chain's seed after the round that took the snapshot; of the genesis for the founders' two. Large committees
+    are drawn with it (R40), so that a light client that holds only the snapshot knows who may sign (R51)."""
 
 
 # Jobs and plans
@@ -526,6 +529,9 @@ class Vote:
     view: int
     phase: VotePhase
     header: Hash | None
+    signature: bytes = b""
+    """Of a precommit for a header: Ed25519 by the node key over `certificate.precommit_bytes`. It goes into the
+    certificate, which has to verify without the envelope around this vote. Empty in every other vote."""
 
 
 @dataclass(frozen=True, slots=True)
