@@ -10,8 +10,9 @@ from sqlalchemy import text
 from consensus.encoding import hash_bytes
 from consensus.types import Hash, JobId, JobStatus, Kind, NodeId
 from node.errors import TransientError
-from node.store import EXAMPLE, EnvelopeRow, PeerRow, StoreLimits, WorkRow, blob_name, open_store
+from node.store import EXAMPLE, EnvelopeRow, StoreLimits, WorkRow, blob_name, open_store
 from node.values.example import content_hash
+from node.values.peer import KnownPeer
 
 SMALL = StoreLimits(
     blob_bytes_max=10_000,
@@ -277,15 +278,14 @@ def test_the_verdict_cache_stays_bounded_when_many_write_at_once(store, run):
     assert 0 < run(flood()) <= SMALL.verdicts_max
 
 
-def test_peers_come_back_most_recent_first_and_the_oldest_are_forgotten(store, run):
-    rows = [PeerRow(NodeId(some(number)), f"/ip4/127.0.0.1/tcp/{number}", "mdns", number) for number in range(7)]
-    run(store.peers.save(rows))
-    assert run(store.peers.load()) == tuple(reversed(rows[2:]))
-    again = PeerRow(rows[2].node, rows[2].address, "bootstrap", 50)
-    run(store.peers.save([again]))
-    assert run(store.peers.load())[0] == again
-    run(store.peers.forget(again.node))
-    assert again.node not in {found.node for found in run(store.peers.load())}
+def test_peers_come_back_most_recent_first_and_saving_replaces_them(store):
+    known = [KnownPeer(NodeId(some(number)), (f"p2p://127.0.0.1:{number}", "é"), "mdns", number) for number in range(7)]
+    store.peers.save(known)
+    assert store.peers.load() == tuple(reversed(known[2:]))
+    store.peers.save(known[:1])
+    assert store.peers.load() == (known[0],)
+    store.peers.save([])
+    assert store.peers.load() == ()
 
 
 def test_settings_are_replaced(store, run):
