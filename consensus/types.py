@@ -269,7 +269,8 @@ class Signed(Generic[BodyT_co]):
     sender: NodeId
     kind: Kind
     digest: Hash
-    """Over kind and payload as received: two messages in one slot with different digests are an equivocation."""
+    """Over sender, kind and payload as received: names one message of one sender, and two messages in one slot with
+    different digests are an equivocation."""
     body: BodyT_co
 
 

@@ -16,7 +16,6 @@ from node.store.rows import (
     EnvelopeRow,
     JobRow,
     LedgerRow,
-    PeerRow,
     RoundRow,
     WorkRow,
 )
@@ -33,7 +32,6 @@ __all__ = [
     "EnvelopeRow",
     "JobRow",
     "LedgerRow",
-    "PeerRow",
     "RoundRow",
     "SlotClosedError",
     "Store",

@@ -211,7 +211,8 @@ def upsert(connection: Connection, table: Table, values: Mapping[str, Any]) -> N
 
 @functools.cache
 def _insert_new(dialect: str, table: Table) -> Executable:
-    return _insert(dialect, table).on_conflict_do_nothing()
+    # Without the option SQLAlchemy does not ask psycopg how many rows an INSERT touched, and says -1.
+    return _insert(dialect, table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 @functools.cache

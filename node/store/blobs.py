@@ -7,6 +7,7 @@ A name is either the plain SHA-256 of the bytes (tag "") or SHA-256 over a domai
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import logging
 from collections.abc import Iterable
@@ -82,16 +83,22 @@ class Blobs:
     async def _record(self, row: BlobRow, data: bytes | None) -> None:
         values = {"name": row.name, "tag": row.tag, "size": row.size, "expires": row.expires, "data": data}
 
-        def insert(connection: Connection) -> bool | None:
+        def insert(connection: Connection, *, has_room: bool) -> bool | None:
             if _keep_longer(connection, row.name, row.expires):
                 return False
-            return insert_new(connection, blobs, values) if self._has_room(row.size) else None
+            return insert_new(connection, blobs, values) if has_room else None
 
-        new = await self._database.write(insert)
+        # Counted before it is written, so that many at once cannot pass the bound together.
+        has_room = self._has_room(row.size)
+        self._total += row.size
+        new: bool | None = False
+        try:
+            new = await self._database.write(functools.partial(insert, has_room=has_room))
+        finally:
+            if not new:
+                self._total -= row.size
         if new is None:
             raise self._no_room()
-        if new:
-            self._total += row.size
 
     def _has_room(self, size: int) -> bool:
         return self._total + size <= self._limits.blob_bytes_total_max

@@ -63,6 +63,12 @@ class Database:
         async with self._room:
             return await asyncio.wrap_future(self._writer.submit(work, durable=durable))
 
+    def write_now(self, work: Callable[[Connection], T]) -> T:
+        """`write` for callers that are in a thread of their own."""
+        if self._writer is None:
+            raise RuntimeError("the store was opened read-only")
+        return self._writer.submit(work, durable=False).result()
+
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Carry out `work` on one consistent view of what is committed.
 

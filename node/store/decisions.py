@@ -65,7 +65,7 @@ class Decisions:
                 .where(decisions.c.job == job, decisions.c.superseded.is_(False))
                 .group_by(decisions.c.state)
             )
-            found: dict[str, int] = dict(connection.execute(statement).tuples().all())
+            found = {str(state): int(many) for state, many in connection.execute(statement)}
             return {state: found.get(state.value, 0) for state in CandidateState}
 
         return await self._database.read(count)

@@ -32,8 +32,11 @@ class Envelopes:
                 that is cannot be said here: pseudonyms are free, so no sender can be blamed.
         """
         bounded("envelope", row.envelope, self._limits.envelope_bytes_max)
+        size = 0 if row.own else len(row.envelope)
         held = self._received_bytes.get(row.height, 0)
-        if not row.own and held + len(row.envelope) > self._limits.envelope_bytes_per_height_max:
+        if size and held + size > self._limits.envelope_bytes_per_height_max:
+            if not await self.missing([row.digest]):
+                return False
             raise TransientError(
                 f"{held} bytes of messages for height {row.height} are kept already",
                 waits_for=f"the end of round {row.height}",
@@ -46,10 +49,18 @@ class Envelopes:
             "own": row.own,
             "envelope": row.envelope,
         }
-        new = await self._database.write(lambda connection: insert_new(connection, envelopes, values))
-        if new and not row.own:
-            self._received_bytes[row.height] = self._received_bytes.get(row.height, 0) + len(row.envelope)
+        # Counted before it is written, so that many at once cannot pass the bound together.
+        self._count(row.height, size)
+        new = False
+        try:
+            new = await self._database.write(lambda connection: insert_new(connection, envelopes, values))
+        finally:
+            if not new:
+                self._count(row.height, -size)
         return new
+
+    def _count(self, height: int, size: int) -> None:
+        self._received_bytes[height] = self._received_bytes.get(height, 0) + size
 
     async def get(self, digest: Hash) -> EnvelopeRow | None:
         """The envelope with this digest, if it is at hand."""
@@ -121,4 +132,4 @@ def _row(row: Row[Any]) -> EnvelopeRow:
 def _received_bytes(connection: Connection) -> dict[int, int]:
     total = func.sum(func.length(envelopes.c.envelope))
     statement = select(envelopes.c.height, total).where(envelopes.c.own.is_(False)).group_by(envelopes.c.height)
-    return {height: int(size) for height, size in connection.execute(statement).tuples()}
+    return {height: int(size) for height, size in connection.execute(statement)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +13,12 @@ from node.errors import TransientError
 from node.store.backend import insert_new, upsert
 from node.store.database import Database
 from node.store.limits import StoreLimits, bounded
-from node.store.rows import JobRow, PeerRow, WorkRow
+from node.store.rows import JobRow, WorkRow
 from node.store.schema import jobs, peers, settings, verdicts, work
+from node.values.peer import KnownPeer
 
 NAME_CHARS_MAX = 256
-ADDRESS_CHARS_MAX = 512
+ADDRESSES_MAX = 16
 
 
 class Jobs:
@@ -134,19 +136,22 @@ class VerdictCache:
             connection.execute(insert(verdicts).values(key=key, seq=newest + 1, value=value))
             return 1 - replaced
 
-        self._count += await self._database.write(remember)
+        added = await self._database.write(remember)
+        self._count += added
         if self._count > self._limits.verdicts_max:
             await self._evict()
 
     async def _evict(self) -> None:
         # An eighth at once, so that a full cache does not delete a row for every row it takes.
-        surplus = self._count - self._limits.verdicts_max * 7 // 8
+        left = self._limits.verdicts_max * 7 // 8
 
-        def evict(connection: Connection) -> int:
-            oldest = select(verdicts.c.key).order_by(verdicts.c.seq).limit(surplus).scalar_subquery()
-            return connection.execute(delete(verdicts).where(verdicts.c.key.in_(oldest))).rowcount
+        def evict(connection: Connection) -> None:
+            surplus = connection.execute(select(func.count()).select_from(verdicts)).scalar_one() - left
+            oldest = select(verdicts.c.key).order_by(verdicts.c.seq).limit(max(0, surplus)).scalar_subquery()
+            connection.execute(delete(verdicts).where(verdicts.c.key.in_(oldest)))
 
-        self._count -= await self._database.write(evict)
+        self._count = left  # before the write: of many puts that find it full, one evicts
+        await self._database.write(evict)
 
     async def get(self, key: bytes) -> bytes | None:
         """The value last remembered for `key`, unless it had to make room."""
@@ -157,42 +162,44 @@ class VerdictCache:
 
 
 class PeerCache:
-    """Where peers were found, so that a restarted node knows whom to dial."""
+    """Where peers were found, so that a restarted node knows whom to dial.
+
+    Blocking, unlike its neighbours: the network calls it from a thread of its own (`node.network.interface`).
+    """
 
     def __init__(self, database: Database, limits: StoreLimits) -> None:
         self._database = database
         self._limits = limits
 
-    async def load(self) -> tuple[PeerRow, ...]:
-        """All remembered addresses, the most recently seen first."""
-        statement = select(peers).order_by(peers.c.seen_ms.desc(), peers.c.node, peers.c.address)
-        return await self._database.read(
-            lambda c: tuple(
-                PeerRow(NodeId(bytes(row.node)), row.address, row.source, row.seen_ms) for row in c.execute(statement)
-            )
-        )
+    def load(self) -> Sequence[KnownPeer]:
+        """Every remembered peer, the most recently seen first."""
+        statement = select(peers).order_by(peers.c.seen_ms.desc(), peers.c.node)
+        return self._database.read_now(lambda c: tuple(_peer(row) for row in c.execute(statement)))
 
-    async def save(self, rows: Sequence[PeerRow]) -> None:
-        """Remember addresses; beyond `peers_max` those not seen for longest are forgotten."""
-        for row in rows:
-            if not 0 < len(row.address) <= ADDRESS_CHARS_MAX or len(row.source) > NAME_CHARS_MAX:
-                raise ValueError(f"an address has 1 to {ADDRESS_CHARS_MAX} characters, not {len(row.address)}")
+    def save(self, known: Sequence[KnownPeer]) -> None:
+        """Replace what is remembered; beyond `peers_max` those seen last are kept.
 
-        def remember(connection: Connection) -> None:
-            for row in rows:
-                values = {"node": row.node, "address": row.address, "source": row.source, "seen_ms": row.seen_ms}
-                upsert(connection, peers, values)
-            surplus = connection.execute(select(func.count()).select_from(peers)).scalar_one() - self._limits.peers_max
-            if surplus > 0:
-                oldest = select(peers.c.node, peers.c.address).order_by(peers.c.seen_ms).limit(surplus)
-                for node, address in connection.execute(oldest).all():
-                    connection.execute(delete(peers).where(peers.c.node == node, peers.c.address == address))
+        Raises:
+            OperatorError, TransientError: It cannot be written; what was remembered stays.
+        """
+        by_node = {peer.node: peer for peer in sorted(known, key=lambda peer: peer.seen_unix_ms)}
+        latest = list(by_node.values())[-self._limits.peers_max :]
+        rows = [
+            {
+                "node": peer.node,
+                "addresses": json.dumps(peer.addresses[:ADDRESSES_MAX]),
+                "source": peer.source,
+                "seen_ms": peer.seen_unix_ms,
+            }
+            for peer in latest
+        ]
 
-        await self._database.write(remember)
+        def replace(connection: Connection) -> None:
+            connection.execute(delete(peers))
+            if rows:
+                connection.execute(insert(peers), rows)
 
-    async def forget(self, node: NodeId) -> None:
-        """Forget every address of a peer."""
-        await self._database.write(lambda c: c.execute(delete(peers).where(peers.c.node == node)))
+        self._database.write_now(replace)
 
 
 class Settings:
@@ -219,6 +226,10 @@ class Settings:
 def _job(row: Row[Any]) -> JobRow:
     status = None if row.status is None else JobStatus(row.status)
     return JobRow(JobId(bytes(row.job)), bytes(row.envelope), row.first_seen_ms, status)
+
+
+def _peer(row: Row[Any]) -> KnownPeer:
+    return KnownPeer(NodeId(bytes(row.node)), tuple(json.loads(row.addresses)), row.source, row.seen_ms)
 
 
 def _check_name(name: str) -> None:

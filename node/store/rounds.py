@@ -10,7 +10,6 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from consensus.encoding import encode
 from consensus.types import CandidateState, Decision, Hash, JobId, JobStatus
 from node.errors import OperatorError
-from node.store.backend import insert_new
 from node.store.database import Database
 from node.store.ledger import append_events
 from node.store.limits import StoreLimits, bounded
@@ -124,10 +123,13 @@ def _is_new(connection: Connection, row: RoundRow) -> bool:
 
 
 def _insert_decisions(connection: Connection, height: int, decided: Sequence[DecidedCandidate]) -> None:
-    for position, candidate in enumerate(decided):
+    for candidate in decided:
         _supersede(connection, candidate.decision)
-        values = _decision_values(height, position, candidate)
-        assert insert_new(connection, decisions, values), "positions are counted here, so none can be taken"
+    if decided:
+        connection.execute(
+            insert(decisions),
+            [_decision_values(height, position, candidate) for position, candidate in enumerate(decided)],
+        )
     _set_expiry(connection, height, [candidate.decision for candidate in decided])
 
 

@@ -95,13 +95,3 @@ class WorkRow:
     height: int
     key: str
     data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class PeerRow:
-    """Where a peer was last found."""
-
-    node: NodeId
-    address: str
-    source: str
-    seen_ms: int

@@ -131,11 +131,12 @@ peers = Table(
     "peers",
     metadata,
     Column("node", LargeBinary, primary_key=True),
-    Column("address", Text, primary_key=True),
+    Column("addresses", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("seen_ms", BigInteger, nullable=False),
     Index(None, "seen_ms"),
 )
+"""Peers to dial after a restart; `addresses` is a JSON list, best first."""
 
 settings = Table(
     "settings",

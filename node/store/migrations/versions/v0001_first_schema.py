@@ -147,10 +147,10 @@ def _create_local() -> None:
     op.create_table(
         "peers",
         sa.Column("node", sa.LargeBinary(), nullable=False),
-        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("addresses", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("seen_ms", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("node", "address", name="pk_peers"),
+        sa.PrimaryKeyConstraint("node", name="pk_peers"),
     )
     op.create_index("ix_peers_seen_ms", "peers", ["seen_ms"])
     op.create_table(
