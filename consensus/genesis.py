@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consensus.aggregation import EMPTY_TABLE
 from consensus.encoding import hash_value
 from consensus.params import Preset
+from consensus.rater_tables import EMPTY_TABLE
 from consensus.types import (
     ZERO_HASH,
     ChainState,

@@ -142,27 +142,27 @@ class RaterSheet:
     ratings: Mapping[tuple[int, Hash], Rating]
 
 
+def faithful_raters(plan: RoundPlan, inputs: RoundInputs) -> frozenset[NodeId]:
+    """Raters whose reveal is what they had committed to."""
+    found = set()
+    for rater, reveal in inputs.reveals.items():
+        commit = inputs.rating_commits.get(rater)
+        if commit is None or rater in inputs.equivocators:
+            continue
+        if commit.body.digest == ratings_digest(rater, plan.height, reveal.body.salt, reveal.body.ratings):
+            found.add(rater)
+    return frozenset(found)
+
+
 def open_ratings(plan: RoundPlan, inputs: RoundInputs) -> dict[int, list[RaterSheet]]:
     """Per task the sheets of its raters and observers whose reveal matches their commitment, sorted by rater."""
     sheets: dict[int, list[RaterSheet]] = {task.index: [] for task in plan.tasks}
-    for rater in sorted(inputs.reveals):
-        commit = inputs.rating_commits.get(rater)
-        reveal = inputs.reveals[rater].body
-        if commit is None or rater in inputs.equivocators:
-            continue
-        if commit.body.digest != ratings_digest(rater, plan.height, reveal.salt, reveal.ratings):
-            continue
-        ratings = {(rating.task, rating.content): rating for rating in reveal.ratings}
+    for rater in sorted(faithful_raters(plan, inputs)):
+        ratings = {(rating.task, rating.content): rating for rating in inputs.reveals[rater].body.ratings}
         for task in plan.tasks:
             if rater in task.raters or rater in task.observers:
                 sheets[task.index].append(RaterSheet(rater, rater in task.observers, ratings))
     return sheets
-
-
-def unrevealed(plan: RoundPlan, inputs: RoundInputs) -> frozenset[NodeId]:
-    """Raters that committed and did not reveal what they had committed to (R33)."""
-    faithful = {sheet.rater for sheets in open_ratings(plan, inputs).values() for sheet in sheets}
-    return frozenset(set(inputs.rating_commits) - faithful - inputs.equivocators)
 
 
 def committed_per_task(plan: RoundPlan, inputs: RoundInputs) -> dict[int, list[int]]:

@@ -16,9 +16,9 @@ from consensus.openings import (
     RaterSheet,
     RoundInputs,
     committed_per_task,
+    faithful_raters,
     open_ratings,
     open_slots,
-    unrevealed,
 )
 from consensus.params import Preset
 from consensus.schedule import Standing, fresh_raters
@@ -49,18 +49,25 @@ _NEGATIVE = {
 
 
 @dataclass(frozen=True, slots=True)
+class FalseFact:
+    """A rater stated a fact that more than two thirds contradict (R17)."""
+
+    rater: NodeId
+    claimed_good: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Conduct:
     """What the round showed of how members behaved; `reputation` draws the consequences (R33)."""
 
-    seated: frozenset[NodeId]
-    """Held a rater or observer seat with something to rate."""
-    answered: frozenset[NodeId]
-    """Revealed a faithful vector."""
-    unrevealed: frozenset[NodeId]
-    false_facts: tuple[tuple[NodeId, int], ...]
-    """How many facts of a rater more than two thirds contradict, sorted."""
+    seats: tuple[tuple[NodeId, int], ...]
+    """Rater and observer seats per member, sorted."""
+    committed: frozenset[NodeId]
+    revealed: frozenset[NodeId]
+    """Opened what they had committed to."""
+    false_facts: tuple[FalseFact, ...]
     false_probes: tuple[tuple[NodeId, int], ...]
-    """How many of a generator's probes had evidence that did not hold, or slots opened against R14."""
+    """Per generator, slots opened against R14 and probes whose evidence did not hold, sorted."""
     equivocators: frozenset[NodeId]
 
 
@@ -138,8 +145,7 @@ class _Decider:
         self._preset = preset
         self._owners = {member.node: member.owner for member in members}
         self._sheets = open_ratings(plan, inputs)
-        self._states: dict[tuple[NodeId, int, int], tuple[CandidateState, str]] = {}
-        self._false_facts: dict[NodeId, int] = {}
+        self._false_facts: list[FalseFact] = []
         self._false_probes: dict[NodeId, int] = {}
 
     def decide(self) -> Outcome:
@@ -244,7 +250,7 @@ class _Decider:
         for rater, fact in facts.items():
             against = positive if fact in _NEGATIVE else len(negative) if fact is CheckFact.PASSED else 0
             if 3 * against > 2 * len(facts):
-                self._false_facts[rater] = self._false_facts.get(rater, 0) + 1
+                self._false_facts.append(FalseFact(rater, claimed_good=fact is CheckFact.PASSED))
         if 2 * len(negative) <= len(facts):
             return None
         return _NEGATIVE[max(_NEGATIVE, key=lambda fact: (negative.count(fact), -fact))]
@@ -397,13 +403,15 @@ class _Decider:
         )
 
     def _conduct(self) -> Conduct:
-        answered = frozenset(sheet.rater for sheets in self._sheets.values() for sheet in sheets)
-        seated = frozenset(node for task in self._plan.tasks for node in (*task.raters, *task.observers))
+        seats: dict[NodeId, int] = {}
+        for task in self._plan.tasks:
+            for node in (*task.raters, *task.observers):
+                seats[node] = seats.get(node, 0) + 1
         return Conduct(
-            seated=seated,
-            answered=answered,
-            unrevealed=unrevealed(self._plan, self._inputs),
-            false_facts=tuple(sorted(self._false_facts.items())),
+            seats=tuple(sorted(seats.items())),
+            committed=frozenset(self._inputs.rating_commits),
+            revealed=faithful_raters(self._plan, self._inputs),
+            false_facts=tuple(self._false_facts),
             false_probes=tuple(sorted(self._false_probes.items())),
             equivocators=self._inputs.equivocators,
         )

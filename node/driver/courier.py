@@ -11,12 +11,12 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from consensus.certificate import precommit_bytes
 from consensus.types import Hash, Kind, NodeId, Signed, Vote, VotePhase
-from dataclasses import replace
 from node.driver.frames import BATCH_MAX, NAMES_MAX, pack_batch, pack_names, parse_batch, parse_names
 from node.errors import NodeError, PeerFaultError, TransientError
 from node.identity import NodeKey

@@ -15,7 +15,6 @@ from typing import Protocol
 
 from consensus import agreement as ag
 from consensus import round as rd
-from consensus.encoding import decode, encode
 from consensus.errors import RefusedError
 from consensus.types import (
     CandidateNotice,
@@ -150,9 +149,9 @@ class Member:
 
     async def receive(self, message: Signed[object]) -> None:
         """Take a verified message from the courier; waits while too many are queued."""
-        while self._inbox.qsize() > INBOX_MAX and message.kind is not Kind.CERTIFICATE:
-            await asyncio.sleep(0.01)
         self.submit(message)
+        if self._inbox.qsize() > INBOX_MAX:
+            await self._drained.wait()
 
     def submit(self, message: Signed[object]) -> None:
         """Queue a verified message."""
@@ -218,8 +217,10 @@ class Member:
         match effect:
             case rd.Send(_, body):
                 await self._courier.send(body)
-            case ag.SignProposal() | ag.SignVote():
-                await self._sign(effect)
+            case ag.SignProposal(body) | ag.SignVote(body):
+                await self._courier.send(body)
+            case ag.SendAgain(message):
+                await self._courier.tell_again(message.digest)
             case rd.SetPhaseTimer(height, phase, delay_ms):
                 self._after(delay_ms, lambda: self.pipeline.on_phase_timer(height, phase))
             case SetAgreementTimer(height, timer, delay_ms):
@@ -243,19 +244,6 @@ class Member:
             case Halt(reason, _):
                 self.failure = reason
                 log.critical("this node stops taking part: %s", reason)
-
-    async def _sign(self, order: ag.SignProposal | ag.SignVote) -> None:
-        """The order, with its lock, is stored before its message: after a crash the machine is rebuilt from both."""
-        if isinstance(order, ag.SignProposal):
-            body: object = order.proposal
-            name = f"sign/{int(Kind.PROPOSAL)}/{order.proposal.view}"
-            height = order.proposal.header.height
-        else:
-            body = order.vote
-            name = f"sign/{order.vote.phase.value}/{order.vote.view}"
-            height = order.vote.height
-        await self._store.work.keep(height, name, encode(order))
-        await self._courier.send(body)
 
     def _after(self, delay_ms: int, fact: Callable[[], list[Effect]]) -> None:
         loop = asyncio.get_running_loop()
@@ -329,17 +317,6 @@ class Member:
             return
         findings = await self._workshop.execute_probes(plan, openings)
         self._put(lambda: self.pipeline.on_probes_executed(height, findings))
-
-
-async def load_signed(store: Store, height: int) -> tuple[ag.SignProposal | ag.SignVote, ...]:
-    """What this node was about to sign at a height when it stopped, in no order."""
-    orders: list[ag.SignProposal | ag.SignVote] = []
-    for row in await store.work.at(height):
-        if not row.key.startswith("sign/"):
-            continue
-        kind = ag.SignProposal if row.key.startswith(f"sign/{int(Kind.PROPOSAL)}/") else ag.SignVote
-        orders.append(decode(kind, row.data))
-    return tuple(orders)
 
 
 def _as_terms(message: Signed[object]) -> Signed[JobTerms]:

@@ -8,6 +8,7 @@ is asked of several peers at once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable
@@ -112,10 +113,8 @@ class Sync:
     async def _wait(self) -> None:
         pipeline = self._pipeline()
         busy = bool(pipeline.progress.rounds) or bool(self._wanted) or self._wanted_round is not None
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), BUSY_EVERY_S if busy else IDLE_EVERY_S)
-        except TimeoutError:
-            pass
         self._wake.clear()
 
     async def _exchange(self, peer: NodeId) -> None:
@@ -126,7 +125,9 @@ class Sync:
                 await self._courier.fetch(peer, missing)
         pipeline = self._pipeline()
         height = pipeline.state.height
-        held = frozenset(digest[:PREFIX_BYTES] for plan in pipeline.state.plans for digest in pipeline.messages(plan.height))
+        held = frozenset(
+            digest[:PREFIX_BYTES] for plan in pipeline.state.plans for digest in pipeline.messages(plan.height)
+        )
         question = SyncRequest(height, held).pack()
         answer = parse_sync_answer(await self._network.request(peer, SYNC, question, timeout_s=TIMEOUT_S))
         await self._courier.take_all(answer.messages)
@@ -137,7 +138,9 @@ class Sync:
         """Take over decided rounds from a peer that is ahead, one at a time, each once the one before is applied."""
         while height < ahead:
             record = await self._ask_round(peer, height + 1)
-            await self._courier.fetch(peer, await self._store.envelopes.missing((*record.attestations, *record.messages)))
+            await self._courier.fetch(
+                peer, await self._store.envelopes.missing((*record.attestations, *record.messages))
+            )
             await self._courier.take_all((record.certificate,))
             self._on_attestations(height + 1, record.attestations)
             if not await self._has_moved(height):

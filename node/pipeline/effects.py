@@ -1,15 +1,15 @@
 """What the pipeline wishes done: orders to the driver, carried out in the order given.
 
-The driver's side of the bargain, on which safety after a crash rests (R4, R44): what `Sign` or an agreement's signing
-effect orders is stored before it is signed, sent after that, and handed back in as received. A slot signed before is
-not signed again; its stored envelope is sent and handed back instead.
+The driver's side of the bargain, on which safety after a crash rests (R4, R44): a message is stored before it is handed
+in; what a sending or signing effect orders is signed, stored under its slot, then sent, then handed back in as
+received. A slot signed before is not signed again; its stored envelope is sent and handed back instead.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consensus.agreement import SignProposal, SignVote, Timer
+from consensus.agreement import SendAgain, SignProposal, SignVote, Timer
 from consensus.draw import SlotContent
 from consensus.round import ExecuteProbes, PublishCandidates, RateCandidates, Send, SetPhaseTimer
 from consensus.types import Certificate, Equivocation, Hash, RoundPlan, Signed, Task
@@ -88,6 +88,7 @@ Effect = (
     | SetPhaseTimer
     | SignProposal
     | SignVote
+    | SendAgain
     | FillSlots
     | SetAgreementTimer
     | FetchMessages

@@ -59,9 +59,7 @@ class InputReader:
         state: Before the round.
     """
 
-    def __init__(
-        self, plan: RoundPlan, messages: Mapping[Hash, Message], mempool: Mempool, state: ChainState
-    ) -> None:
+    def __init__(self, plan: RoundPlan, messages: Mapping[Hash, Message], mempool: Mempool, state: ChainState) -> None:
         self._plan, self._messages, self._mempool, self._state = plan, messages, mempool, state
 
     def read(self, attestations: tuple[Hash, ...]) -> ChainInputs:

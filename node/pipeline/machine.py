@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from consensus import agreement as ag
 from consensus import round as rd
 from consensus import vrf
+from consensus.agreement.admission import Admission
 from consensus.agreement.validity import check_builder, check_place
-from consensus.certificate import header_hash
+from consensus.certificate import header_hash, verify_ed25519
+from consensus.committee import Committee
 from consensus.draw import builder_alpha
 from consensus.errors import RefusedError
 from consensus.evidence import ROUND_KINDS, MessageSlot, prove_equivocation, slot_of
@@ -27,7 +29,6 @@ from consensus.genesis import Genesis
 from consensus.openings import probe_alpha, slot_rule
 from consensus.params import Preset
 from consensus.types import (
-    Attestation,
     Certificate,
     ChainState,
     Equivocation,
@@ -43,8 +44,8 @@ from consensus.types import (
     Rating,
     RoundPlan,
     Shortfall,
-    Signed,
     SlotOpening,
+    Vote,
 )
 from node.pipeline.effects import (
     Decided,
@@ -98,7 +99,7 @@ class Pipeline:
         state: After the last round that this member knows to be decided.
         me: This member.
         secrets: See `Secrets`.
-        signed: After a crash, the stored signing effects of the height after `state`.
+        stored: After a crash, all stored messages of heights beyond `state`, own and others', in any order.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class Pipeline:
         state: ChainState,
         me: NodeId,
         secrets: Secrets,
-        signed: Iterable[ag.SignProposal | ag.SignVote] = (),
+        stored: Iterable[Message] = (),
     ) -> None:
         self.state = state
         self.halted: str | None = None
@@ -120,7 +121,8 @@ class Pipeline:
         self._slots: dict[MessageSlot, list[Message]] = {}
         self._absent: frozenset[NodeId] = frozenset()
         self._closed: set[int] = set()
-        self._agreement = self._new_agreement(signed)
+        self._stored = tuple(stored)
+        self._agreement = self._new_agreement(self._checked_votes())
         self._early: list[Message] = []
         self._building: int | None = None
         self._checking: dict[Hash, Proposal] = {}
@@ -133,8 +135,13 @@ class Pipeline:
     # Inputs
 
     def start(self) -> list[Effect]:
-        """Begin, or go on after a restart. Stored messages are handed in afterwards, through `on_message`."""
-        return self._flush()
+        """Begin, or go on after a restart with what was stored."""
+        stored, self._stored = self._stored, ()
+        out: list[Effect] = []
+        for message in stored:
+            if message.kind in _SLOT_KINDS or _height_of(message) > self.state.height + 1:
+                out += self.on_message(message)
+        return out + self._flush()
 
     def on_message(self, message: Message) -> list[Effect]:
         """Take one message whose envelope has been verified.
@@ -221,7 +228,7 @@ class Pipeline:
         return self._flush()
 
     def on_attestations_known(self, height: int, digests: tuple[Hash, ...]) -> list[Effect]:
-        """The answer to `FetchRound`: a certified header's attestations, as a peer lists them; checked by their root."""
+        """The answer to `FetchRound`: a certified header's attestations, as a peer lists them; their root is checked."""
         if height == self.state.height + 1 and self._certificate is not None:
             self._proposals.setdefault(self._certificate.header.attestation_root, digests)
         return self._flush()
@@ -355,7 +362,7 @@ class Pipeline:
                 self._emit(current.on_message(message))
 
     def _is_due(self, plan: RoundPlan, *, has_news: bool) -> bool:
-        """The next round runs if there is anything to do; a later one if it has tasks and the one before is attested."""
+        """The next round runs if there is anything to do; a later one with tasks, once the one before is attested."""
         if plan.height == self.state.height + 1:
             kept = self._messages.get(plan.height, {}).values()
             return (
@@ -387,10 +394,34 @@ class Pipeline:
 
     # Agreement
 
-    def _new_agreement(self, signed: Iterable[ag.SignProposal | ag.SignVote] = ()) -> ag.Agreement:
+    def _new_agreement(self, stored: Iterable[Message] = ()) -> ag.Agreement:
         return ag.Agreement(
-            network=self.state.network, plan=self.state.plans[0], preset=self._preset, me=self._me, signed=signed
+            network=self.state.network,
+            plan=self.state.plans[0],
+            preset=self._preset,
+            me=self._me,
+            stored=stored,  # type: ignore[arg-type]  # votes and proposals only, see _checked_votes
         )
+
+    def _checked_votes(self) -> list[Message]:
+        """Stored votes and proposals of the next height. They are stored when their envelope holds, so what an
+        agreement refuses may be among them."""
+        plan = self.state.plans[0]
+        admission = Admission(self.state.network, plan.height, plan.seed, Committee(plan.committee), verify_ed25519)
+        kept = []
+        for message in self._stored:
+            try:
+                if isinstance(message.body, Proposal):
+                    admission.check_proposal(message, message.body.view)  # type: ignore[arg-type]  # narrowed by the body
+                elif isinstance(message.body, Vote):
+                    admission.check_vote(message)  # type: ignore[arg-type]  # narrowed by the body
+                    admission.check_signature(message)  # type: ignore[arg-type]  # likewise
+                else:
+                    continue
+            except RefusedError:
+                continue
+            kept.append(message)
+        return kept
 
     def _start_agreement(self) -> None:
         if self._started_agreement or self._agreement.height not in self._closed:
@@ -445,9 +476,7 @@ class Pipeline:
             return  # Too little weight yet: the next attestation tries again, the view's timer ends the wait.
         proof = self._secrets.prove(builder_alpha(current.plan.seed, view))
         builder = Builder(self._me, view, proof)
-        transition = compute_transition(
-            self.state, inputs, builder, genesis=self._genesis, preset=self._preset
-        )
+        transition = compute_transition(self.state, inputs, builder, genesis=self._genesis, preset=self._preset)
         self._building = None
         self._remember(transition, attestations)
         self._agree(ag.HeaderBuilt(view, transition.header, attestations))
@@ -470,9 +499,7 @@ class Pipeline:
 
     def _recompute(self, header: Header, attestations: tuple[Hash, ...]) -> Transition:
         plan = self.state.plans[0]
-        check_place(
-            header, network=self.state.network, plan=plan, previous=self.state.previous, preset=self._preset
-        )
+        check_place(header, network=self.state.network, plan=plan, previous=self.state.previous, preset=self._preset)
         check_builder(header, plan)
         inputs = self._reader().read(attestations)
         builder = Builder(header.builder, header.builder_view, header.vrf_proof)
@@ -517,7 +544,9 @@ class Pipeline:
                     self._halt(f"the certified header {header.height} breaks a rule here: {refusal}", (certificate,))
                 return
             if transition.header != header:
-                self._halt(f"round {header.height} is certified with another result than is computed here", (certificate,))
+                self._halt(
+                    f"round {header.height} is certified with another result than is computed here", (certificate,)
+                )
                 return
             self._apply(transition, certificate, attestations)
 

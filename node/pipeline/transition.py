@@ -33,9 +33,22 @@ from consensus.types import (
     Member,
     NodeId,
     RoundPlan,
+    Seat,
     Snapshot,
 )
-from reputation import LedgerEvent, RoundConduct, apply_round, assess, take_snapshot
+from reputation import (
+    AppliedRound,
+    DecidedRound,
+    FalseFact,
+    Generated,
+    LedgerEvent,
+    LedgerHead,
+    Role,
+    apply_round,
+    generating_skill_bp,
+    role_of,
+    voting_weights,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +91,18 @@ def state_root(state: ChainState) -> Hash:
 
 
 def standings(members: tuple[Member, ...], height: int, preset: Preset) -> tuple[Standing, ...]:
-    """Members as the draws of rounds after `height` see them; banned ones are left out."""
+    """Members as the draws for the round `height` see them; barred ones are left out."""
+    roles = [(member, role_of(member, height, preset)) for member in members]
     return tuple(
         Standing(
             node=member.node,
             owner=member.owner,
-            may_rate=standing.may_rate,
-            mature=standing.mature,
-            skill=standing.skill_bp,
+            may_rate=role in {Role.RATER, Role.NEWCOMER},
+            mature=role is Role.RATER,
+            skill=max(1, generating_skill_bp(member, preset)),
         )
-        for member, standing in zip(members, assess(members, height, preset.reputation), strict=True)
-        if not standing.banned
+        for member, role in roles
+        if role is not Role.BARRED
     )
 
 
@@ -112,11 +126,11 @@ def compute_transition(
         preset=preset,
     )
     outcome_root = merkle_root([hash_value("decision", decision) for decision in outcome.decisions])
-    members, events, ledger_head = _reputation(state, plan, outcome, outcome_root, preset)
-    after = _next_state(state, plan, outcome, members, builder, preset)
-    after = replace(after, ledger_head=ledger_head, ledger_length=state.ledger_length + len(events))
+    applied = _apply_reputation(state, plan, outcome, outcome_root, preset)
+    after = _next_state(state, plan, outcome, applied.members, builder, preset)
+    after = replace(after, ledger_head=applied.ledger.hash, ledger_length=applied.ledger.length)
     header = _header(state, plan, inputs, outcome, outcome_root, after, builder, jobs, preset)
-    return Transition(header, replace(after, previous=header_hash(header)), outcome, events)
+    return Transition(header, replace(after, previous=header_hash(header)), outcome, applied.events)
 
 
 def _with_news(
@@ -148,28 +162,39 @@ def _with_status(job: JobProgress, inputs: ChainInputs) -> JobProgress:
     return job
 
 
-def _reputation(
+def _apply_reputation(
     state: ChainState, plan: RoundPlan, outcome: Outcome, outcome_root: Hash, preset: Preset
-) -> tuple[tuple[Member, ...], tuple[LedgerEvent, ...], Hash]:
-    judged: dict[NodeId, list[int]] = {}
-    for decision in outcome.decisions:
-        if decision.state in {CandidateState.ACCEPTED, CandidateState.SURPLUS}:
-            judged.setdefault(decision.generator, []).append(1)
-        elif decision.state in {CandidateState.REJECTED_SCORE, CandidateState.REJECTED_CHECK}:
-            judged.setdefault(decision.generator, []).append(0)
-    conduct = RoundConduct(
+) -> AppliedRound:
+    conduct = outcome.conduct
+    decided = DecidedRound(
         height=plan.height,
         outcome_root=outcome_root,
         tables=outcome.aggregation.tables,
-        generated={node: tuple(results) for node, results in judged.items()},
-        seated=outcome.conduct.seated,
-        answered=outcome.conduct.answered,
-        unrevealed=outcome.conduct.unrevealed,
-        false_facts=dict(outcome.conduct.false_facts),
-        false_probes=dict(outcome.conduct.false_probes),
-        equivocators=outcome.conduct.equivocators,
+        generated=_generated(outcome),
+        seats=dict(conduct.seats),
+        committed=conduct.committed,
+        revealed=conduct.revealed,
+        false_facts=[FalseFact(fact.rater, fact.claimed_good) for fact in conduct.false_facts],
+        equivocators=conduct.equivocators,
     )
-    return apply_round(state.members, conduct, state.ledger_head, state.ledger_length, preset.reputation)
+    return apply_round(state.members, decided, LedgerHead(state.ledger_head, state.ledger_length), preset)
+
+
+_GOOD = {CandidateState.ACCEPTED, CandidateState.SURPLUS}
+_BAD = {CandidateState.REJECTED_SCORE, CandidateState.REJECTED_CHECK, CandidateState.CONTAMINATED}
+
+
+def _generated(outcome: Outcome) -> dict[NodeId, Generated]:
+    """What became of each generator's candidates. A probe that did not hold counts like a rejected candidate: it costs
+    generating skill, and planting one is not worth a slot."""
+    accepted: dict[NodeId, int] = {}
+    decided = dict(outcome.conduct.false_probes)
+    for decision in outcome.decisions:
+        if decision.state in _GOOD | _BAD:
+            decided[decision.generator] = decided.get(decision.generator, 0) + 1
+        if decision.state in _GOOD:
+            accepted[decision.generator] = accepted.get(decision.generator, 0) + 1
+    return {node: Generated(accepted.get(node, 0), count) for node, count in decided.items()}
 
 
 def _next_state(
@@ -184,9 +209,7 @@ def _next_state(
     seed = next_seed(state.seed, vrf.proof_to_hash(builder.vrf_proof))
     snapshots = state.snapshots
     if preset.ends_epoch(height):
-        seats = take_snapshot(members, height, preset.reputation)
-        fallback = snapshots[-1].seats  # nobody has weight: the last committee goes on until somebody has
-        snapshots = (*snapshots[1:], Snapshot(plan.epoch + 2, seats or fallback, seed))
+        snapshots = (*snapshots[1:], Snapshot(plan.epoch + 2, voting_weights(members, height, preset), seed))
     ahead = height + preset.lookback
     jobs = tuple(settle(job, outcome.pending, preset) for job in outcome.jobs)
     planned, jobs = plan_round(
@@ -194,7 +217,7 @@ def _next_state(
         seed,
         jobs,
         outcome.pending,
-        standings(members, height, preset),
+        standings(members, ahead, preset),
         _committee(snapshots, ahead, preset),
         preset,
     )
@@ -211,7 +234,7 @@ def _next_state(
     )
 
 
-def _committee(snapshots: tuple[Snapshot, ...], height: int, preset: Preset) -> tuple[object, ...]:
+def _committee(snapshots: tuple[Snapshot, ...], height: int, preset: Preset) -> tuple[Seat, ...]:
     epoch = preset.epoch_of(height)
     snapshot = next(item for item in snapshots if item.epoch == epoch)
     return draw_committee(snapshot, height, preset)
@@ -234,7 +257,7 @@ def _header(
     preset: Preset,
 ) -> Header:
     known = {job.terms.job for job in state.jobs}
-    counts = {kind: 0 for kind in CandidateState}
+    counts = dict.fromkeys(CandidateState, 0)
     for decision in outcome.decisions:
         counts[decision.state] += 1
     return Header(
@@ -252,7 +275,7 @@ def _header(
         state_root=state_root(after),
         snapshot_root=snapshot_root(after.snapshots[-1]) if preset.ends_epoch(plan.height) else ZERO_HASH,
         ledger_head=after.ledger_head,
-        shards=shard_heads(plan.height, outcome.decisions, {job.terms.job: job.terms for job in jobs}),
+        shards=shard_heads((job.terms for job in jobs), plan.height, outcome.decisions),
         admitted=tuple(sorted(job.terms.job for job in jobs if job.terms.job not in known)),
         counts=tuple(counts.values()),
     )

@@ -73,9 +73,7 @@ class Chooser(HonestMember):
         share = self.swarm.random.choice((0.0, 0.2, 0.5, 0.9))
         for receiver in range(len(self.swarm.nodes)):
             if receiver != self.index and self.swarm.random.random() < share:
-                self.swarm.at(
-                    self.swarm.random.randrange(0, 12_000), self.swarm.members[receiver].receive, event
-                )
+                self.swarm.at(self.swarm.random.randrange(0, 12_000), self.swarm.members[receiver].receive, event)
         self.handle(event)
 
 

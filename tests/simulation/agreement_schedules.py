@@ -1,15 +1,12 @@
 """From a number to a schedule, and from schedules to a table. Run it for the long search:
 
-    python -m tests.simulation.agreement_schedules --schedules 100000 --report docs/agreement-schedules.md
+python -m tests.simulation.agreement_schedules --schedules 100000 --report docs/agreement-schedules.md
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 from random import Random
 
 from tests.simulation.agreement_adversaries import BEHAVIOURS
