@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -66,11 +66,22 @@ class Courier:
         domain: The swarm.
         store: Where envelopes are kept.
         network: What carries them.
-        receive: Takes each new message once.
+        receive: Takes each new message of others once; may wait while too many are queued.
+        receive_own: Takes this node's own messages at once: they are sent while a fact is being acted on.
     """
 
-    def __init__(self, *, key: NodeKey, domain: Domain, store: Store, network: Network, receive: Receiver) -> None:
-        self._key, self._domain, self._store, self._network, self._receive = key, domain, store, network, receive
+    def __init__(
+        self,
+        *,
+        key: NodeKey,
+        domain: Domain,
+        store: Store,
+        network: Network,
+        receive: Receiver,
+        receive_own: Callable[[Signed[object]], None],
+    ) -> None:
+        self._key, self._domain, self._store, self._network = key, domain, store, network
+        self._receive, self._receive_own = receive, receive_own
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._pulling: set[Hash] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,7 +109,7 @@ class Courier:
             message = decode_message(self._domain, envelope)
         await self._keep(message, envelope, own=True)
         await self._tell(message, envelope)
-        await self._receive(message)
+        self._receive_own(message)
 
     async def send_evidence(self, first: Hash, second: Hash) -> None:
         """Tell two conflicting messages that are stored here."""
@@ -109,6 +120,7 @@ class Courier:
         message = decode_message(self._domain, envelope)
         await self._keep(message, envelope, own=True)
         await self._tell(message, envelope)
+        self._receive_own(message)
 
     async def tell_again(self, digest: Hash) -> None:
         """Tell a stored message once more."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from consensus import agreement as ag
 from consensus import round as rd
@@ -23,7 +23,6 @@ from consensus.types import (
     JobId,
     JobStatus,
     JobTerms,
-    Kind,
     NodeId,
     ProbeFinding,
     Rating,
@@ -45,7 +44,6 @@ from node.pipeline.effects import (
     Report,
     SetAgreementTimer,
 )
-from node.store import Store
 from node.values.job import JobSpec
 
 log = logging.getLogger(__name__)
@@ -84,7 +82,7 @@ class Workshop(Protocol):
 class Publisher(Protocol):
     """What sends contents (`contents.Contents`)."""
 
-    async def publish(self, items: list[tuple[NodeKey, CandidateNotice, bytes]]) -> None:
+    async def publish(self, items: Sequence[tuple[NodeKey, CandidateNotice, bytes]]) -> None:
         """Publish contents under their pseudonyms."""
         ...
 
@@ -92,7 +90,7 @@ class Publisher(Protocol):
 class Archivist(Protocol):
     """What keeps decided rounds."""
 
-    async def keep(self, decided: Decided, shortfalls: dict[int, str]) -> None:
+    async def keep(self, decided: Decided) -> None:
         """Store a decided round with everything that follows from it, in one go."""
         ...
 
@@ -115,7 +113,6 @@ class Member:
     Args:
         pipeline: The machine.
         courier: Sends and stores signed messages.
-        store: For what was signed and for work under way.
         workshop: Does the long work.
         publisher: Publishes contents.
         archivist: Keeps decided rounds.
@@ -127,20 +124,20 @@ class Member:
         *,
         pipeline: Pipeline,
         courier: Courier,
-        store: Store,
         workshop: Workshop,
         publisher: Publisher,
         archivist: Archivist,
         finder: Finder,
     ) -> None:
         self.pipeline = pipeline
-        self._courier, self._store, self._workshop = courier, store, workshop
+        self._courier, self._workshop = courier, workshop
         self._publisher, self._archivist, self._finder = publisher, archivist, finder
         self._inbox: asyncio.Queue[Callable[[], list[Effect]]] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
         self._filled: dict[int, tuple[FilledSlot, ...]] = {}
-        self._shortfalls: dict[int, dict[int, str]] = {}
+        self._has_room = asyncio.Event()
+        self._deeds = self._all_deeds()
         self.decided = asyncio.Event()
         """Set and replaced at every decision; wait for it to see the next one."""
         self.failure: str | None = None
@@ -151,7 +148,8 @@ class Member:
         """Take a verified message from the courier; waits while too many are queued."""
         self.submit(message)
         if self._inbox.qsize() > INBOX_MAX:
-            await self._drained.wait()
+            self._has_room.clear()
+            await self._has_room.wait()
 
     def submit(self, message: Signed[object]) -> None:
         """Queue a verified message."""
@@ -197,6 +195,8 @@ class Member:
                 fact = await self._inbox.get()
                 for effect in fact():
                     await self._carry_out(effect)
+                if self._inbox.qsize() <= INBOX_MAX // 2:
+                    self._has_room.set()
         finally:
             await self._close()
 
@@ -214,36 +214,43 @@ class Member:
     # Effects
 
     async def _carry_out(self, effect: Effect) -> None:
-        match effect:
-            case rd.Send(_, body):
-                await self._courier.send(body)
-            case ag.SignProposal(body) | ag.SignVote(body):
-                await self._courier.send(body)
-            case ag.SendAgain(message):
-                await self._courier.tell_again(message.digest)
-            case rd.SetPhaseTimer(height, phase, delay_ms):
-                self._after(delay_ms, lambda: self.pipeline.on_phase_timer(height, phase))
-            case SetAgreementTimer(height, timer, delay_ms):
-                self._after(delay_ms, lambda: self.pipeline.on_agreement_timer(height, timer))
-            case FillSlots():
-                self._spawn(self._fill(effect))
-            case rd.PublishCandidates(height):
-                self._spawn(self._publish(height))
-            case rd.RateCandidates(height, candidates):
-                self._spawn(self._rate(height, candidates))
-            case rd.ExecuteProbes(height, openings):
-                self._spawn(self._execute_probes(height, openings))
-            case FetchMessages(_, digests):
-                self._finder.want_messages(digests)
-            case FetchRound(certificate):
-                self._finder.want_round(certificate)
-            case Report(_, first, second):
-                await self._courier.send_evidence(first, second)
-            case Decided():
-                await self._decide(effect)
-            case Halt(reason, _):
-                self.failure = reason
-                log.critical("this node stops taking part: %s", reason)
+        await self._deeds[type(effect)](effect)
+
+    def _all_deeds(self) -> dict[type, Callable[[Any], Awaitable[None]]]:
+        """What is done about each kind of effect."""
+        return {
+            rd.Send: lambda effect: self._courier.send(effect.body),
+            ag.SignProposal: lambda effect: self._courier.send(effect.proposal),
+            ag.SignVote: lambda effect: self._courier.send(effect.vote),
+            ag.SendAgain: lambda effect: self._courier.tell_again(effect.message.digest),
+            Report: lambda effect: self._courier.send_evidence(effect.first, effect.second),
+            rd.SetPhaseTimer: self._set_phase_timer,
+            SetAgreementTimer: self._set_agreement_timer,
+            FillSlots: self._start(self._fill),
+            rd.PublishCandidates: self._start(self._publish),
+            rd.RateCandidates: self._start(self._rate),
+            rd.ExecuteProbes: self._start(self._execute_probes),
+            FetchMessages: self._fetch_messages,
+            FetchRound: self._fetch_round,
+            Decided: self._decide,
+            Halt: self._halt,
+        }
+
+    async def _set_phase_timer(self, order: rd.SetPhaseTimer) -> None:
+        self._after(order.delay_ms, lambda: self.pipeline.on_phase_timer(order.height, order.phase))
+
+    async def _set_agreement_timer(self, order: SetAgreementTimer) -> None:
+        self._after(order.delay_ms, lambda: self.pipeline.on_agreement_timer(order.height, order.timer))
+
+    async def _fetch_messages(self, order: FetchMessages) -> None:
+        self._finder.want_messages(order.digests)
+
+    async def _fetch_round(self, order: FetchRound) -> None:
+        self._finder.want_round(order.certificate)
+
+    async def _halt(self, order: Halt) -> None:
+        self.failure = order.reason
+        log.critical("this node stops taking part: %s", order.reason)
 
     def _after(self, delay_ms: int, fact: Callable[[], list[Effect]]) -> None:
         loop = asyncio.get_running_loop()
@@ -257,7 +264,7 @@ class Member:
 
     async def _decide(self, decided: Decided) -> None:
         height = decided.transition.header.height
-        await self._archivist.keep(decided, self._shortfalls.pop(height, {}))
+        await self._archivist.keep(decided)
         self._filled.pop(height, None)
         await self._courier.send(decided.certificate)
         log.info("round %d decided: %s", height, _summary(decided))
@@ -265,6 +272,14 @@ class Member:
         event.set()
 
     # Long work
+
+    def _start(self, work: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+        """A deed that takes long: begun here, its result comes back as a fact."""
+
+        async def begin(order: Any) -> None:
+            self._spawn(work(order))
+
+        return begin
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(self._guarded(work))
@@ -285,11 +300,11 @@ class Member:
         filled, shortfalls = await self._workshop.fill(order)
         log.info("round %d: %d slots filled in %.1f s", height, len(filled), time.monotonic() - started)
         self._filled[height] = filled
-        self._shortfalls[height] = {item.task: item.reason for item in shortfalls}
         openings = tuple(slot.opening for slot in filled)
         self._put(lambda: self.pipeline.on_candidates_ready(height, openings, shortfalls))
 
-    async def _publish(self, height: int) -> None:
+    async def _publish(self, order: rd.PublishCandidates) -> None:
+        height = order.height
         filled = self._filled.get(height, ())
         await self._publisher.publish(
             [
@@ -302,27 +317,29 @@ class Member:
             ]
         )
 
-    async def _rate(self, height: int, candidates: tuple[tuple[int, Hash], ...]) -> None:
+    async def _rate(self, order: rd.RateCandidates) -> None:
+        height = order.height
         plan = self.pipeline.plan(height)
         if plan is None:
             return  # Decided meanwhile by the others.
         started = time.monotonic()
-        ratings = await self._workshop.rate(plan, candidates)
+        ratings = await self._workshop.rate(plan, order.candidates)
         log.info("round %d: %d candidates rated in %.1f s", height, len(ratings), time.monotonic() - started)
         self._put(lambda: self.pipeline.on_ratings_ready(height, ratings))
 
-    async def _execute_probes(self, height: int, openings: tuple[tuple[NodeId, SlotOpening], ...]) -> None:
+    async def _execute_probes(self, order: rd.ExecuteProbes) -> None:
+        height = order.height
         plan = self.pipeline.plan(height)
         if plan is None:
             return
-        findings = await self._workshop.execute_probes(plan, openings)
+        findings = await self._workshop.execute_probes(plan, order.openings)
         self._put(lambda: self.pipeline.on_probes_executed(height, findings))
 
 
 def _as_terms(message: Signed[object]) -> Signed[JobTerms]:
     spec = message.body
     assert isinstance(spec, JobSpec), "only jobs become terms"
-    return replace(message, body=spec.terms(JobId(message.digest), message.sender))  # type: ignore[arg-type,return-value]
+    return replace(message, body=spec.terms(JobId(message.digest), message.sender))  # type: ignore[return-value]
 
 
 def _summary(decided: Decided) -> str:

@@ -69,6 +69,8 @@ class Decided:
     attestations: tuple[Hash, ...]
     messages: tuple[Hash, ...]
     """Digests of every message the round was decided from, the attestations among them."""
+    shortfalls: tuple[tuple[int, str], ...]
+    """(task, reason) as generators gave them, sorted."""
     plan: RoundPlan
 
 

@@ -32,6 +32,7 @@ from consensus.types import (
     Certificate,
     ChainState,
     Equivocation,
+    GeneratorReveal,
     Hash,
     Header,
     JobId,
@@ -228,7 +229,7 @@ class Pipeline:
         return self._flush()
 
     def on_attestations_known(self, height: int, digests: tuple[Hash, ...]) -> list[Effect]:
-        """The answer to `FetchRound`: a certified header's attestations, as a peer lists them; their root is checked."""
+        """The answer to `FetchRound`: a certified header's attestations, as a peer lists them (the root is checked)."""
         if height == self.state.height + 1 and self._certificate is not None:
             self._proposals.setdefault(self._certificate.header.attestation_root, digests)
         return self._flush()
@@ -404,8 +405,10 @@ class Pipeline:
         )
 
     def _checked_votes(self) -> list[Message]:
-        """Stored votes and proposals of the next height. They are stored when their envelope holds, so what an
-        agreement refuses may be among them."""
+        """Stored votes and proposals of the next height.
+
+        They are stored when their envelope holds, so what an agreement refuses may be among them.
+        """
         plan = self.state.plans[0]
         admission = Admission(self.state.network, plan.height, plan.seed, Committee(plan.committee), verify_ed25519)
         kept = []
@@ -556,7 +559,8 @@ class Pipeline:
         offences = used.offences
         self.state = transition.state
         height = self.state.height
-        self._out.append(Decided(transition, certificate, attestations, used.digests, plan))
+        shortfalls = self._shortfalls(used.digests)
+        self._out.append(Decided(transition, certificate, attestations, used.digests, shortfalls, plan))
         self._mempool.forget(self.state, offences)
         self._rounds.pop(height, None)
         self._messages.pop(height, None)
@@ -572,6 +576,17 @@ class Pipeline:
         self._start_rounds()
         self._start_agreement()
         self._retry()
+
+    def _shortfalls(self, used: tuple[Hash, ...]) -> tuple[tuple[int, str], ...]:
+        kept = self._messages.get(self._agreement.height, {})
+        reveals = [kept[digest].body for digest in used if digest in kept]
+        told = {
+            (item.task, item.reason)
+            for body in reveals
+            if isinstance(body, GeneratorReveal)
+            for item in body.shortfalls
+        }
+        return tuple(sorted(told))
 
     def _halt(self, reason: str, certificates: tuple[Certificate, ...]) -> None:
         self.halted = reason

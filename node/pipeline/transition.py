@@ -185,8 +185,10 @@ _BAD = {CandidateState.REJECTED_SCORE, CandidateState.REJECTED_CHECK, CandidateS
 
 
 def _generated(outcome: Outcome) -> dict[NodeId, Generated]:
-    """What became of each generator's candidates. A probe that did not hold counts like a rejected candidate: it costs
-    generating skill, and planting one is not worth a slot."""
+    """What became of each generator's candidates.
+
+    A probe that did not hold counts like a rejected candidate: planting one costs generating skill.
+    """
     accepted: dict[NodeId, int] = {}
     decided = dict(outcome.conduct.false_probes)
     for decision in outcome.decisions:
