@@ -31,8 +31,8 @@ CONTENT = "content/1"
 NOTICE_BUCKETS = 8
 """Topics that notices are spread over, by task: a node of a large swarm need only follow its own tasks'."""
 
-FETCH_TIMEOUT_S = 10.0
-STEM_TIMEOUT_S = 5.0
+FETCH_TIMEOUT_S = 5.0
+STEM_TIMEOUT_S = 3.0
 STEM_HOPS_CHANCE = 2
 """A relay passes on one notice in this many; the rest it announces."""
 ANNOUNCE_AFTER_S = 0.05

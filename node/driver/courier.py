@@ -27,7 +27,7 @@ from node.wire import Domain, decode_message, seal_evidence, seal_message
 log = logging.getLogger(__name__)
 
 FETCH = "fetch/1"
-FETCH_TIMEOUT_S = 10.0
+FETCH_TIMEOUT_S = 5.0
 SEEN_MAX = 50_000
 """Envelopes remembered as seen, by hash, so that a copy costs a lookup and not a signature check."""
 

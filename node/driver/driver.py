@@ -78,6 +78,7 @@ class Driver:
             records=self.archive,
             pipeline=lambda: self.member.pipeline,
             on_attestations=self._attestations_known,
+            hold=self._hold,
         )
         self.member = Member(
             pipeline=pipeline,
@@ -103,17 +104,17 @@ class Driver:
             await self.courier.close()
             await self.contents.close()
 
-    async def submit(self, envelope: bytes) -> JobId:
-        """Take a signed job, from this machine or another, and tell everybody.
+    async def publish(self, envelope: bytes) -> Signed[object]:
+        """Take a message signed elsewhere, a job or a cancellation, and tell everybody.
 
         Raises:
-            PeerFaultError: It is not a valid job message.
+            PeerFaultError: It is not a valid message.
+            TransientError: There is no room for it now.
         """
         message = decode_message(self.domain, envelope)
-        await self._note_job(message, envelope)
         await self.courier.take(envelope)
         await self.courier.tell_again(message.digest)
-        return JobId(message.digest)
+        return message
 
     # The parts know each other through these, because none of them can be made first.
 
@@ -125,6 +126,9 @@ class Driver:
 
     def _attestations_known(self, height: int, digests: tuple[Hash, ...]) -> None:
         self.member.attestations_known(height, digests)
+
+    def _hold(self, height: int) -> None:
+        self.member.hold(height)
 
     async def _receive(self, message: Signed[object]) -> None:
         if isinstance(message.body, JobSpec):

@@ -173,6 +173,10 @@ class Member:
         """A peer has listed the attestations of a certified round."""
         self._put(lambda: self.pipeline.on_attestations_known(height, digests))
 
+    def hold(self, height: int) -> None:
+        """Begin no work for rounds up to this height."""
+        self._put(lambda: self.pipeline.on_hold(height))
+
     def _take(self, message: Signed[object]) -> list[Effect]:
         try:
             return self.pipeline.on_message(message)

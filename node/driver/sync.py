@@ -37,8 +37,10 @@ ROUND = "round/1"
 BUSY_EVERY_S = 1.0
 """Between two exchanges while rounds are in work."""
 IDLE_EVERY_S = 15.0
-TIMEOUT_S = 10.0
-ASKED_AT_ONCE = 3
+TIMEOUT_S = 3.0
+"""A peer that does not answer in this time is asked again later, others meanwhile."""
+ASKED_AT_ONCE = 2
+ASKED_WHEN_MISSING = 4
 
 
 class Records(Protocol):
@@ -59,6 +61,7 @@ class Sync:
         records: For decided rounds.
         pipeline: Tells what is held and where this node stands.
         on_attestations: Told (height, digests) when a peer lists a certified round's attestations.
+        hold: Told up to which height no own work is to be begun; 0 for none.
     """
 
     def __init__(
@@ -70,12 +73,14 @@ class Sync:
         records: Records,
         pipeline: Callable[[], Pipeline],
         on_attestations: Callable[[int, tuple[Hash, ...]], None],
+        hold: Callable[[int], None],
     ) -> None:
         self._courier, self._network, self._store, self._records = courier, network, store, records
-        self._pipeline, self._on_attestations = pipeline, on_attestations
+        self._pipeline, self._on_attestations, self._hold = pipeline, on_attestations, hold
         self._wanted: set[Hash] = set()
         self._wanted_round: int | None = None
         self._wake = asyncio.Event()
+        self._following = asyncio.Lock()
 
     def attach(self) -> None:
         """Take over the network's protocols. Called once, before the network starts."""
@@ -95,24 +100,27 @@ class Sync:
             self._wake.set()
 
     async def run(self) -> None:
-        """Exchange with one peer after the other until cancelled."""
+        """Exchange with a few peers at a time until cancelled."""
         while True:
             await self._wait()
             peers = [peer.node for peer in self._network.peers() if peer.connected]
-            if not peers:
-                continue
-            chosen = [peers.pop(secrets.randbelow(len(peers))) for _ in range(min(ASKED_AT_ONCE, len(peers)))]
-            for peer in chosen:
-                try:
-                    await self._exchange(peer)
-                except NodeError as error:
-                    log.debug("sync with %s: %s", peer.hex()[:8], error)
-                if not self._wanted and self._wanted_round is None:
-                    break
+            count = ASKED_WHEN_MISSING if self._misses else ASKED_AT_ONCE
+            chosen = [peers.pop(secrets.randbelow(len(peers))) for _ in range(min(count, len(peers)))]
+            await asyncio.gather(*(self._try(peer) for peer in chosen))
+
+    async def _try(self, peer: NodeId) -> None:
+        try:
+            await self._exchange(peer)
+        except NodeError as error:
+            log.debug("sync with %s: %s", peer.hex()[:8], error)
+
+    @property
+    def _misses(self) -> bool:
+        return bool(self._wanted) or self._wanted_round is not None
 
     async def _wait(self) -> None:
         pipeline = self._pipeline()
-        busy = bool(pipeline.progress.rounds) or bool(self._wanted) or self._wanted_round is not None
+        busy = bool(pipeline.progress.rounds) or self._misses
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), BUSY_EVERY_S if busy else IDLE_EVERY_S)
         self._wake.clear()
@@ -123,30 +131,39 @@ class Sync:
             self._wanted = set(missing)
             if missing:
                 await self._courier.fetch(peer, missing)
-        pipeline = self._pipeline()
-        height = pipeline.state.height
-        held = frozenset(
-            digest[:PREFIX_BYTES] for plan in pipeline.state.plans for digest in pipeline.messages(plan.height)
-        )
-        question = SyncRequest(height, held).pack()
+        height = self._pipeline().state.height
+        question = SyncRequest(height, frozenset(digest[:PREFIX_BYTES] for digest in self._held())).pack()
         answer = parse_sync_answer(await self._network.request(peer, SYNC, question, timeout_s=TIMEOUT_S))
         await self._courier.take_all(answer.messages)
-        if answer.height > height:
-            await self._follow(peer, height, answer.height)
+        if answer.height > self._pipeline().state.height and not self._following.locked():
+            async with self._following:
+                await self._follow(peer, answer.height)
 
-    async def _follow(self, peer: NodeId, height: int, ahead: int) -> None:
-        """Take over decided rounds from a peer that is ahead, one at a time, each once the one before is applied."""
-        while height < ahead:
-            record = await self._ask_round(peer, height + 1)
-            await self._courier.fetch(
-                peer, await self._store.envelopes.missing((*record.attestations, *record.messages))
-            )
-            await self._courier.take_all((record.certificate,))
-            self._on_attestations(height + 1, record.attestations)
-            if not await self._has_moved(height):
-                return
-            height = self._pipeline().state.height
-            self._wanted_round = None
+    def _held(self) -> list[Hash]:
+        """Digests of everything kept of undecided rounds, and of news that no round has taken up."""
+        pipeline = self._pipeline()
+        held = [digest for plan in pipeline.state.plans for digest in pipeline.messages(plan.height)]
+        return held + list(pipeline.news())
+
+    async def _follow(self, peer: NodeId, ahead: int) -> None:
+        """Take over decided rounds from a peer that is ahead, one at a time, each once the one before is applied.
+
+        Meanwhile no own work is begun for rounds that are said to be decided. What the peer says of its height is not
+        proven, so this lasts only as long as it keeps giving certified rounds.
+        """
+        try:
+            while (height := self._pipeline().state.height) < ahead:
+                self._hold(ahead)
+                record = await self._ask_round(peer, height + 1)
+                missing = await self._store.envelopes.missing((*record.attestations, *record.messages))
+                await self._courier.fetch(peer, missing)
+                await self._courier.take_all((record.certificate,))
+                self._on_attestations(height + 1, record.attestations)
+                if not await self._has_moved(height):
+                    return
+                self._wanted_round = None
+        finally:
+            self._hold(0)
 
     async def _ask_round(self, peer: NodeId, height: int) -> RoundRecord:
         question = height.to_bytes(8, "big")
@@ -164,19 +181,17 @@ class Sync:
     async def _on_sync(self, _peer: NodeId, data: bytes) -> bytes:
         request = parse_sync_request(data)
         pipeline = self._pipeline()
+        # Who is behind is served decided rounds; who is ahead knows more. News concern everybody.
+        offered = self._held() if request.height == pipeline.state.height else list(pipeline.news())
         lacked: list[bytes] = []
-        if request.height == pipeline.state.height:
-            for plan in pipeline.state.plans:
-                for digest in pipeline.messages(plan.height):
-                    if digest[:PREFIX_BYTES] not in request.held:
-                        row = await self._store.envelopes.get(digest)
-                        lacked += [row.envelope] if row is not None else []
-        lacked += await self._open_jobs()
+        size = 0
+        for digest in offered:
+            if digest[:PREFIX_BYTES] not in request.held and size < REQUEST_BYTES_MAX:
+                row = await self._store.envelopes.get(digest)
+                if row is not None:
+                    lacked.append(row.envelope)
+                    size += len(row.envelope)
         return SyncAnswer(pipeline.state.height, tuple(lacked)).pack(bytes_max=REQUEST_BYTES_MAX)
-
-    async def _open_jobs(self) -> list[bytes]:
-        """Jobs that no round has admitted: a node that was away when they were told learns of them here."""
-        return [row.envelope for row in await self._store.jobs.list() if row.status is None]
 
     async def _on_round(self, _peer: NodeId, data: bytes) -> bytes:
         if len(data) != 8:

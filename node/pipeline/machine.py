@@ -121,6 +121,7 @@ class Pipeline:
         self._messages: dict[int, dict[Hash, Message]] = {}
         self._slots: dict[MessageSlot, list[Message]] = {}
         self._absent: frozenset[NodeId] = frozenset()
+        self._hold = 0
         self._closed: set[int] = set()
         self._stored = tuple(stored)
         self._agreement = self._new_agreement(self._checked_votes())
@@ -162,7 +163,7 @@ class Pipeline:
                 self._mempool.add_cancel(message)  # type: ignore[arg-type]  # the assertion above narrows the body only
             case Kind.EVIDENCE:
                 assert isinstance(message.body, Equivocation)
-                self._mempool.add_evidence(message.body)
+                self._mempool.add_evidence(message.body, message.digest)
             case Kind.CERTIFICATE:
                 assert isinstance(message.body, Certificate)
                 self._on_certificate(message.body)
@@ -228,6 +229,11 @@ class Pipeline:
         self._mempool.add_expiry(job)
         return self._flush()
 
+    def on_hold(self, height: int) -> list[Effect]:
+        """Begin no work for rounds up to this height: they are said to be decided. 0 ends it."""
+        self._hold = height
+        return self._flush()
+
     def on_attestations_known(self, height: int, digests: tuple[Hash, ...]) -> list[Effect]:
         """The answer to `FetchRound`: a certified header's attestations, as a peer lists them (the root is checked)."""
         if height == self.state.height + 1 and self._certificate is not None:
@@ -250,6 +256,10 @@ class Pipeline:
             votes += self._agreement.messages()
         found.update((item.digest, item) for item in votes if _height_of(item) == height)
         return found
+
+    def news(self) -> tuple[Hash, ...]:
+        """Digests of jobs, cancellations and evidence that no decided round has taken up."""
+        return self._mempool.digests()
 
     def plan(self, height: int) -> RoundPlan | None:
         """The plan of a coming round, if it is issued."""
@@ -352,7 +362,7 @@ class Pipeline:
         for current in self._rounds.values():
             current.set_extras(news)
         for plan in self.state.plans:
-            if plan.height in self._rounds or not self._is_due(plan, has_news=bool(news)):
+            if plan.height in self._rounds or plan.height <= self._hold or not self._is_due(plan, has_news=bool(news)):
                 continue
             current = rd.Round(plan, self._me, self._preset.times, self._secrets.round_salt(plan.height))
             current.set_extras(news)

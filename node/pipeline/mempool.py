@@ -20,6 +20,7 @@ class Mempool:
         self._cancels: dict[Hash, Signed[JobCancel]] = {}
         self._expired: set[JobId] = set()
         self._evidence: dict[Hash, Equivocation] = {}
+        self._proofs: dict[Hash, Hash] = {}
 
     def add_job(self, message: Signed[JobTerms]) -> bool:
         """Remember a job that may be admitted; False when there is no room."""
@@ -37,13 +38,19 @@ class Mempool:
         """A job's deadline has passed by this member's clock."""
         self._expired.add(job)
 
-    def add_evidence(self, proof: Equivocation) -> bool:
-        """Remember an equivocation; False when the offence is known."""
+    def add_evidence(self, proof: Equivocation, message: Hash | None = None) -> bool:
+        """Remember an equivocation; False when the offence is known. `message` is the digest of what proves it."""
         name = offence(proof)
+        if message is not None:
+            self._proofs.setdefault(name, message)
         if name in self._evidence or len(self._evidence) >= EVIDENCE_MAX:
             return False
         self._evidence[name] = proof
         return True
+
+    def digests(self) -> tuple[Hash, ...]:
+        """Of every message waiting here."""
+        return (*self._jobs, *self._cancels, *(self._proofs[name] for name in self._evidence if name in self._proofs))
 
     def attested(self, state: ChainState) -> tuple[AttestedMessage, ...]:
         """What this member attests to beyond a round's own messages, given what is decided."""
@@ -85,3 +92,4 @@ class Mempool:
         self._expired = {job for job in self._expired if known.get(job) is JobStatus.OPEN}
         for name in offences:
             self._evidence.pop(name, None)
+            self._proofs.pop(name, None)

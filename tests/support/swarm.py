@@ -23,7 +23,7 @@ from node.store import EXAMPLE, Store, open_store
 from node.values.crate import CratePin
 from node.values.example import CATEGORIES, content_hash
 from node.values.job import JobSpec, Sampling
-from node.wire import Domain, seal_message
+from node.wire import Domain, decode_message, seal_message
 
 
 def key_of(number: int) -> NodeKey:
@@ -109,7 +109,8 @@ def make_job(
     preset: Preset = MINIMAL, *, crates: int = 1, categories: int = 2, quota: int = 4, deadline: int = 1 << 40
 ) -> JobSpec:
     pins = tuple(
-        CratePin(f"crate-{n}", "1.0.0", bytes([n + 1]) * 32, bytes([n + 101]) * 32, "MIT", "2021") for n in range(crates)
+        CratePin(f"crate-{n}", "1.0.0", bytes([n + 1]) * 32, bytes([n + 101]) * 32, "MIT", "2021")
+        for n in range(crates)
     )
     return JobSpec(
         title="test job",
@@ -146,6 +147,7 @@ class Swarm:
         self.preset, self.genesis = preset, make_genesis(count, preset)
         self.hub = hub or MemoryHub(seed=1)
         self.truth = Truth()
+        self.now_s = 1_000_000.0
         self.styles = dict(styles)
         self.nodes = [SwarmNode(n, key_of(n), folder / f"node-{n}") for n in range(count)]
         self.domain = Domain(self.genesis.network)
@@ -170,7 +172,7 @@ class Swarm:
             store=node.store,
             network=network,
             workshop=workshop,
-            clock=lambda: 1_000_000.0,
+            clock=lambda: self.now_s,
         )
         await network.start()
         node.task = asyncio.create_task(node.driver.run(), name=f"node-{node.number}")
@@ -186,7 +188,10 @@ class Swarm:
 
     async def submit(self, spec: JobSpec, node: int = 0) -> JobId:
         envelope = seal_message(self.domain, spec, COORDINATOR)
-        return await self.nodes[node].driver.submit(envelope)
+        return JobId((await self.nodes[node].driver.publish(envelope)).digest)
+
+    def open(self, envelope: bytes):
+        return decode_message(self.domain, envelope)
 
     def state(self, node: int = 0):
         return self.nodes[node].driver.member.pipeline.state
