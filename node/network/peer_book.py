@@ -110,8 +110,8 @@ class PeerBook:
                 return
             peer = self._peers[node] = _Peer("inbound")
         for address in addresses:
-            if address.is_dialable and address not in peer.addresses:
-                _insert(peer, address, front=False)
+            if address.is_dialable:
+                _insert(peer, address, front=True)
         if dialled is not None:
             _insert(peer, dialled, front=True)
             if dialled in self._nameless:
@@ -228,9 +228,12 @@ class PeerBook:
 
 
 def _insert(peer: _Peer, address: Address, *, front: bool) -> None:
+    """Add an address: in front if it is the peer's own word, else last, at the cost of what stood there."""
     others = [other for other in peer.addresses if other != address]
-    kept = [address, *others] if front else [*others, address]
-    same = [other for other in kept if other.scheme == address.scheme][:ADDRESSES_PER_PEER]
-    peer.addresses = same + [other for other in kept if other.scheme != address.scheme]
+    same = [other for other in others if other.scheme == address.scheme]
+    same = [address, *same] if front else [*same[: ADDRESSES_PER_PEER - 1], address]
+    rest = [other for other in others if other.scheme != address.scheme]
+    kept = same[:ADDRESSES_PER_PEER]
+    peer.addresses = kept + rest if address.scheme == "p2p" else rest + kept
     if front:
         peer.turn = 0
