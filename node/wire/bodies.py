@@ -164,6 +164,7 @@ GENERATOR_REVEAL = Record(
     types.GeneratorReveal,
     round_pb2.GeneratorReveal,
     height=HEIGHT,
+    vrf_proof=VRF_PROOF,
     slots=Many(
         Record(
             types.SlotOpening,
@@ -174,7 +175,6 @@ GENERATOR_REVEAL = Record(
             content=HASH,
             claim=HASH,
             salt=SALT,
-            vrf_proof=VRF_PROOF,
             probe=Optional(
                 Record(types.ProbeOpening, round_pb2.ProbeOpening, good=Flag(), evidence=Blob(0, EVIDENCE_BYTES_MAX))
             ),

@@ -56,7 +56,6 @@ openings = st.builds(
     content=hashes,
     claim=hashes,
     salt=salts,
-    vrf_proof=proofs,
     probe=st.none() | st.builds(types.ProbeOpening, good=st.booleans(), evidence=st.binary(max_size=50)),
 )
 attested = st.builds(
@@ -150,6 +149,7 @@ bodies = st.one_of(
     st.builds(
         types.GeneratorReveal,
         height=heights,
+        vrf_proof=proofs,
         slots=sorted_lists(openings, lambda opening: (opening.task, opening.slot)),
         shortfalls=sorted_lists(st.builds(types.Shortfall, task=tasks, reason=texts), lambda shortfall: shortfall.task),
     ),

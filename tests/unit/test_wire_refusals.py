@@ -243,10 +243,9 @@ def test_the_two_largest_conflicting_messages_still_fit_into_evidence():
     def largest(first):
         probe = types.ProbeOpening(good=True, evidence=bytes(60_000))
         slots = tuple(
-            types.SlotOpening(task, 0, bytes(32), ZERO, ZERO, bytes([first]) * 32, bytes(80), probe)
-            for task in range(8)
+            types.SlotOpening(task, 0, bytes(32), ZERO, ZERO, bytes([first]) * 32, probe) for task in range(8)
         )
-        return seal_message(DOMAIN, types.GeneratorReveal(1, slots, ()), KEY)
+        return seal_message(DOMAIN, types.GeneratorReveal(1, bytes(80), slots, ()), KEY)
 
     one, other = largest(1), largest(2)
     assert len(one) > SLOT_ENVELOPE_BYTES_MAX * 9 // 10

@@ -94,14 +94,13 @@ class ProbeOpening(_message.Message):
     def __init__(self, good: _Optional[bool] = ..., evidence: _Optional[bytes] = ...) -> None: ...
 
 class SlotOpening(_message.Message):
-    __slots__ = ("task", "slot", "pseudonym", "content", "claim", "salt", "vrf_proof", "probe")
+    __slots__ = ("task", "slot", "pseudonym", "content", "claim", "salt", "probe")
     TASK_FIELD_NUMBER: _ClassVar[int]
     SLOT_FIELD_NUMBER: _ClassVar[int]
     PSEUDONYM_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     CLAIM_FIELD_NUMBER: _ClassVar[int]
     SALT_FIELD_NUMBER: _ClassVar[int]
-    VRF_PROOF_FIELD_NUMBER: _ClassVar[int]
     PROBE_FIELD_NUMBER: _ClassVar[int]
     task: int
     slot: int
@@ -109,9 +108,8 @@ class SlotOpening(_message.Message):
     content: bytes
     claim: bytes
     salt: bytes
-    vrf_proof: bytes
     probe: ProbeOpening
-    def __init__(self, task: _Optional[int] = ..., slot: _Optional[int] = ..., pseudonym: _Optional[bytes] = ..., content: _Optional[bytes] = ..., claim: _Optional[bytes] = ..., salt: _Optional[bytes] = ..., vrf_proof: _Optional[bytes] = ..., probe: _Optional[_Union[ProbeOpening, _Mapping]] = ...) -> None: ...
+    def __init__(self, task: _Optional[int] = ..., slot: _Optional[int] = ..., pseudonym: _Optional[bytes] = ..., content: _Optional[bytes] = ..., claim: _Optional[bytes] = ..., salt: _Optional[bytes] = ..., probe: _Optional[_Union[ProbeOpening, _Mapping]] = ...) -> None: ...
 
 class Shortfall(_message.Message):
     __slots__ = ("task", "reason")
@@ -122,14 +120,16 @@ class Shortfall(_message.Message):
     def __init__(self, task: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class GeneratorReveal(_message.Message):
-    __slots__ = ("height", "slots", "shortfalls")
+    __slots__ = ("height", "vrf_proof", "slots", "shortfalls")
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    VRF_PROOF_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     SHORTFALLS_FIELD_NUMBER: _ClassVar[int]
     height: int
+    vrf_proof: bytes
     slots: _containers.RepeatedCompositeFieldContainer[SlotOpening]
     shortfalls: _containers.RepeatedCompositeFieldContainer[Shortfall]
-    def __init__(self, height: _Optional[int] = ..., slots: _Optional[_Iterable[_Union[SlotOpening, _Mapping]]] = ..., shortfalls: _Optional[_Iterable[_Union[Shortfall, _Mapping]]] = ...) -> None: ...
+    def __init__(self, height: _Optional[int] = ..., vrf_proof: _Optional[bytes] = ..., slots: _Optional[_Iterable[_Union[SlotOpening, _Mapping]]] = ..., shortfalls: _Optional[_Iterable[_Union[Shortfall, _Mapping]]] = ...) -> None: ...
 
 class AttestedMessage(_message.Message):
     __slots__ = ("kind", "sender", "digest")
