@@ -20,6 +20,15 @@ _TEXT_MAX = 500
 """Bytes. Metadata of both directions together may have 8 KiB by default, after percent-encoding."""
 
 
+_LATER_CODES = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.INTERNAL,  # a bug over there is no breach of a rule
+    grpc.StatusCode.UNKNOWN,
+}
+
+
 def to_status(error: NodeError) -> tuple[grpc.StatusCode, str, bytes]:
     """Code, message and detail for an error of ours."""
     if isinstance(error, PeerFaultError):
@@ -83,7 +92,7 @@ def _from_code(code: grpc.StatusCode, message: str, peer: str) -> NodeError:
         return OperatorError(
             f"{peer} does not know this call", hint="It runs another version: upgrade the older of the two."
         )
-    if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED}:
+    if code in _LATER_CODES:
         return TransientError(message, waits_for=peer)
     return PeerFaultError("failed-call", f"{message} ({code.name})")
 

@@ -62,7 +62,7 @@ class Link:
         """
         self.target = target
         self.node: NodeId | None = target.node
-        """Who is there: as demanded, or as found at the last opening."""
+        """Who is there: as demanded, or as found at the first opening and demanded from then on."""
         self.in_flight = 0
         self._leaves = leaves
         self._clock = clock
@@ -149,9 +149,9 @@ class Link:
         """The leaf that the other end shows, PEM, once it has proved to be the node that is meant."""
         pinned = ssl.DER_cert_to_PEM_cert(await _fetch_leaf(self.target, timeout_s)).encode()
         node = verify_leaf(pinned, now_unix_s=self._clock())
-        if self.target.node is not None and node != self.target.node:
+        if self.node is not None and node != self.node:
             raise PeerFaultError(
-                "wrong-node", f"{self.target.label} is {short_name(node)}, not {short_name(self.target.node)}"
+                "wrong-node", f"{self.target.label} is {short_name(node)}, not {short_name(self.node)}"
             )
         self.node = node
         return pinned

@@ -23,7 +23,7 @@ from node.rpc.desks import Desks
 from node.rpc.failures import DETAIL_KEY, to_status
 from node.rpc.forms import MESSAGE_BYTES_MAX
 from node.rpc.gate import CALLS_MAX, CALLS_PER_CALLER_MAX, Gate
-from node.rpc.methods import PACKAGE, Method
+from node.rpc.methods import METHODS, PACKAGE, Method
 from node.rpc.services import Services, StreamAct, UnaryAct
 from node.wire.envelope import Domain
 from node.wire.shapes import ShapeError
@@ -101,10 +101,10 @@ class RpcServer:
         self.plain_port = settings.plain_port
 
     async def start(self) -> None:
-        """Listen.
+        """Listen. The health service says "not serving" until `report_health` is told otherwise.
 
         Raises:
-            OperatorError: A port is in use or the address is not this machine's.
+            OperatorError: A port is in use or the address is not this machine's; nothing listens then.
         """
         await self.report_health(serving=False)
         self._keyed = grpc.aio.server(
@@ -112,15 +112,27 @@ class RpcServer:
             maximum_concurrent_rpcs=2 * self._settings.calls_max,
         )
         self._keyed.add_generic_rpc_handlers(tuple(self._handlers()))
-        self.port = _bind(self._keyed.add_secure_port, self._settings.host, self._settings.port, self._credentials())
-        if self._settings.plain_port is not None:
-            self._plain = grpc.aio.server(options=(*_OPTIONS, ("grpc.max_allowed_incoming_connections", 16)))
-            health_pb2_grpc.add_HealthServicer_to_server(self._health, self._plain)
-            names = sorted({f"{PACKAGE}.{method.service}" for method in self._methods()})
-            reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._plain)
-            self.plain_port = _bind(self._plain.add_insecure_port, LOOPBACK, self._settings.plain_port)
-            await self._plain.start()
-        await self._keyed.start()
+        try:
+            # Each is started as soon as it is bound: a server that never ran does not give its port back.
+            self.port = _bind(
+                self._keyed.add_secure_port, self._settings.host, self._settings.port, self._credentials()
+            )
+            await self._keyed.start()
+            if self._settings.plain_port is not None:
+                self._plain = self._plain_server()
+                self.plain_port = _bind(self._plain.add_insecure_port, LOOPBACK, self._settings.plain_port)
+                await self._plain.start()
+        except OperatorError:
+            await self.stop(grace_s=0)
+            raise
+
+    def _plain_server(self) -> grpc.aio.Server:
+        """Health and reflection, and nothing else, for whoever is on this machine."""
+        server: grpc.aio.Server = grpc.aio.server(options=(*_OPTIONS, ("grpc.max_allowed_incoming_connections", 16)))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = sorted({f"{PACKAGE}.{method.service}" for method in METHODS})
+        reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        return server
 
     async def stop(self, *, grace_s: float = 1.0) -> None:
         """Take no more calls, give those in flight `grace_s`, then end them. Idempotent."""
@@ -133,9 +145,6 @@ class RpcServer:
         """What the health service says of the node as a whole, to load balancers and container engines."""
         status = health_pb2.HealthCheckResponse
         await self._health.set("", status.SERVING if serving else status.NOT_SERVING)
-
-    def _methods(self) -> list[Method[Any, Any]]:
-        return [*self._services.unary, *self._services.stream]
 
     def _credentials(self) -> grpc.ServerCredentials:
         """TLS that asks for a client certificate, with a leaf that is renewed while connections come and go."""

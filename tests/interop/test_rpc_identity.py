@@ -188,6 +188,21 @@ def test_a_man_in_the_middle_who_lets_the_first_look_pass_gets_no_call():
     asyncio.run(scenario())
 
 
+def test_a_client_that_met_a_node_does_not_take_another_one_in_its_place():
+    async def scenario():
+        async with serving() as server:
+            port = server.port
+            client = client_of(server, node=None)
+            assert await client.status() == NODE_VIEW
+        async with serving(key=THIEF, port=port):
+            with pytest.raises(PeerFaultError) as caught:
+                await client.status()
+            assert caught.value.rule == "wrong-node"
+        await client.close()
+
+    asyncio.run(scenario())
+
+
 # Clients that are not who they should be
 
 

@@ -11,6 +11,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from consensus.types import Hash, JobId
 from node.errors import ExitCode, OperatorError, PeerFaultError, TransientError
 from node.rpc.peers import PeerLinks
+from node.rpc.server import RpcServer, RpcSettings
 from node.values import views
 from node.values.crate import CratePin
 from node.values.job import JobCancel, JobSpec, Sampling
@@ -242,7 +243,7 @@ def test_the_desks_errors_reach_the_caller_as_the_same_errors():
 def test_a_bug_behind_a_call_is_logged_here_and_not_told_there(caplog):
     async def scenario():
         async with serving() as server, client_of(server) as client:
-            with pytest.raises(PeerFaultError) as caught:
+            with pytest.raises(TransientError, match="the node failed") as caught:
                 await client.explain("deadbeef")
             assert "secret" not in str(caught.value)
             assert await client.status() == NODE_VIEW
@@ -329,6 +330,25 @@ def test_a_port_in_use_is_named_with_a_way_out():
                 async with serving(port=server.port):
                     pass
             assert "another port" in caught.value.hint
+
+    asyncio.run(scenario())
+
+
+def test_a_start_that_fails_half_way_leaves_no_port_taken():
+    async def scenario():
+        async with serving(plain_port=0) as first:
+            second = RpcServer(
+                key=FRIEND,
+                domain=DOMAIN,
+                desks=fixed_desks(),
+                settings=RpcSettings(plain_port=first.plain_port),
+                is_operator=lambda node: False,
+            )
+            with pytest.raises(OperatorError):
+                await second.start()
+            assert second.port != 0
+            async with serving(port=second.port):
+                pass
 
     asyncio.run(scenario())
 

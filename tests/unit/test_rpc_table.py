@@ -132,7 +132,8 @@ def test_an_error_from_outside_cannot_drive_a_terminal_or_fill_it():
         (grpc.StatusCode.DEADLINE_EXCEEDED, TransientError),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, TransientError),
         (grpc.StatusCode.UNIMPLEMENTED, OperatorError),
-        (grpc.StatusCode.INTERNAL, PeerFaultError),
+        (grpc.StatusCode.INTERNAL, TransientError),
+        (grpc.StatusCode.DATA_LOSS, PeerFaultError),
     ],
 )
 @pytest.mark.parametrize("detail", [None, b"\xff\xff", b"", b"\x08\x63"])
