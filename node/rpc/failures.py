@@ -6,6 +6,8 @@ is shown to people, so it is cleaned and cut when read, too.
 
 from __future__ import annotations
 
+import re
+
 import grpc
 from google.protobuf.message import DecodeError
 
@@ -19,7 +21,23 @@ DETAIL_KEY = "swarm-error-bin"
 _TEXT_MAX = 500
 """Bytes. Metadata of both directions together may have 8 KiB by default, after percent-encoding."""
 
+_RULE_FORM = re.compile(r"[a-z-]{1,40}")
 
+BUSY = "a free place at the node"
+"""What a caller waits for that has too many calls in flight."""
+
+_FAULT_CODES = {
+    "bad-binding": grpc.StatusCode.UNAUTHENTICATED,
+    "expired-binding": grpc.StatusCode.UNAUTHENTICATED,
+    "no-key": grpc.StatusCode.UNAUTHENTICATED,
+    "not-allowed": grpc.StatusCode.PERMISSION_DENIED,
+}
+_OPERATOR_CODES = {
+    ExitCode.OK: grpc.StatusCode.FAILED_PRECONDITION,
+    ExitCode.NOT_SO: grpc.StatusCode.NOT_FOUND,
+    ExitCode.USAGE: grpc.StatusCode.FAILED_PRECONDITION,
+    ExitCode.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+}
 _LATER_CODES = {
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.CANCELLED,
@@ -27,6 +45,14 @@ _LATER_CODES = {
     grpc.StatusCode.INTERNAL,  # a bug over there is no breach of a rule
     grpc.StatusCode.UNKNOWN,
 }
+
+
+class AccusedError(PeerFaultError):
+    """The other end says that we broke a rule.
+
+    To a person at the command line that is the reason for a refusal. It proves nothing against anybody, and the rule
+    is a stranger's word: no metric label.
+    """
 
 
 def to_status(error: NodeError) -> tuple[grpc.StatusCode, str, bytes]:
@@ -44,23 +70,6 @@ def to_status(error: NodeError) -> tuple[grpc.StatusCode, str, bytes]:
     return code, _clean(str(error)), detail.SerializeToString(deterministic=True)
 
 
-BUSY = "a free place at the node"
-"""What a caller waits for that has too many calls in flight."""
-
-_FAULT_CODES = {
-    "bad-binding": grpc.StatusCode.UNAUTHENTICATED,
-    "expired-binding": grpc.StatusCode.UNAUTHENTICATED,
-    "no-key": grpc.StatusCode.UNAUTHENTICATED,
-    "not-allowed": grpc.StatusCode.PERMISSION_DENIED,
-}
-_OPERATOR_CODES = {
-    ExitCode.OK: grpc.StatusCode.FAILED_PRECONDITION,
-    ExitCode.NOT_SO: grpc.StatusCode.NOT_FOUND,
-    ExitCode.USAGE: grpc.StatusCode.FAILED_PRECONDITION,
-    ExitCode.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
-}
-
-
 def from_status(error: grpc.aio.AioRpcError, *, peer: str) -> NodeError:
     """The node's error behind a failed call.
 
@@ -71,7 +80,7 @@ def from_status(error: grpc.aio.AioRpcError, *, peer: str) -> NodeError:
     detail = _read_detail(error)
     message = f"{peer}: {_clean(error.details() or error.code().name)}"
     if detail is not None and detail.turn == Turn.TURN_CALLER_FAULT:
-        return PeerFaultError(_clean(detail.rule) or "unnamed", message)
+        return AccusedError(detail.rule if _RULE_FORM.fullmatch(detail.rule) else "unnamed", message)
     if detail is not None and detail.turn == Turn.TURN_OPERATOR:
         return OperatorError(message, hint=_clean(detail.hint), exit_code=_exit_code(detail.exit_code))
     if detail is not None and detail.turn == Turn.TURN_LATER:

@@ -65,17 +65,18 @@ class Gate:
         Raises:
             PeerFaultError: This key does not do (`not-allowed`).
         """
-        if access is Access.OPERATOR and caller != self._own and not self._is_operator(caller):
+        if access is Access.OPERATOR and not self._is_privileged(caller):
             raise PeerFaultError("not-allowed", f"{path} is for this node's operator, not for {short_name(caller)}")
 
     @contextlib.contextmanager
     def room_for(self, caller: NodeId) -> Iterator[None]:
-        """Hold a place for one call.
+        """Hold a place for one call. However many strangers call, the operator can still look and stop the node.
 
         Raises:
             TransientError: The caller, or everybody together, has too many in flight.
         """
-        if self._in_flight.total() >= self._calls_max or self._in_flight[caller] >= CALLS_PER_CALLER_MAX:
+        full = self._in_flight.total() >= self._calls_max and not self._is_privileged(caller)
+        if full or self._in_flight[caller] >= CALLS_PER_CALLER_MAX:
             raise TransientError(
                 f"{self._in_flight[caller]} calls of yours and {self._in_flight.total()} in all are in flight",
                 waits_for=BUSY,
@@ -87,3 +88,6 @@ class Gate:
             self._in_flight[caller] -= 1
             if not self._in_flight[caller]:
                 del self._in_flight[caller]  # keys come and go; only those in flight are remembered
+
+    def _is_privileged(self, caller: NodeId) -> bool:
+        return caller == self._own or self._is_operator(caller)

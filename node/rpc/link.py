@@ -134,20 +134,23 @@ class Link:
             raise PeerFaultError("malformed-answer", f"{self.target.label}: {error}") from error
 
     async def _open(self, timeout_s: float) -> grpc.aio.Channel:
-        async with self._opening:
-            shown = self._leaves.current()
-            if self._channel is not None and self._shown is not shown:
-                self._drop(self._channel)  # our own leaf was renewed; this connection shows the old one
-            if self._channel is None:
-                pinned = await self._look(min(OPEN_S, max(timeout_s, 0.0)))
-                credentials = grpc.ssl_channel_credentials(pinned, shown.key_pem, shown.certificate_pem)
-                self._channel = grpc.aio.secure_channel(self.target.address, credentials, options=_OPTIONS)
-                self._shown = shown
-            return self._channel
+        try:
+            # The wait for another call's opening counts, too.
+            async with asyncio.timeout(min(OPEN_S, max(timeout_s, 0.0))), self._opening:
+                shown = self._leaves.current()
+                if self._channel is not None and self._shown is not shown:
+                    self._drop(self._channel)  # our own leaf was renewed; this connection shows the old one
+                if self._channel is None:
+                    credentials = grpc.ssl_channel_credentials(await self._look(), shown.key_pem, shown.certificate_pem)
+                    self._channel = grpc.aio.secure_channel(self.target.address, credentials, options=_OPTIONS)
+                    self._shown = shown
+                return self._channel
+        except TimeoutError as error:
+            raise TransientError(f"{self.target.label} does not answer", waits_for=self.target.label) from error
 
-    async def _look(self, timeout_s: float) -> bytes:
+    async def _look(self) -> bytes:
         """The leaf that the other end shows, PEM, once it has proved to be the node that is meant."""
-        pinned = ssl.DER_cert_to_PEM_cert(await _fetch_leaf(self.target, timeout_s)).encode()
+        pinned = ssl.DER_cert_to_PEM_cert(await _fetch_leaf(self.target)).encode()
         node = verify_leaf(pinned, now_unix_s=self._clock())
         if self.node is not None and node != self.node:
             raise PeerFaultError(
@@ -189,7 +192,7 @@ class Link:
             self.in_flight -= 1
 
 
-async def _fetch_leaf(target: Target, timeout_s: float) -> bytes:
+async def _fetch_leaf(target: Target) -> bytes:
     """Shake hands with whatever listens and return its certificate, DER, unjudged.
 
     TLS 1.3 only: there the server signs the handshake with its leaf's key before it sees who we are.
@@ -200,14 +203,11 @@ async def _fetch_leaf(target: Target, timeout_s: float) -> bytes:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols(["h2"])
     try:
-        async with asyncio.timeout(timeout_s):
-            _, writer = await asyncio.open_connection(target.host, target.port, ssl=context, server_hostname=TLS_NAME)
+        _, writer = await asyncio.open_connection(target.host, target.port, ssl=context, server_hostname=TLS_NAME)
     except ssl.SSLError as error:
         raise TransientError(
             f"what listens at {target.address} is no node: {error.reason or error}", waits_for=target.label
         ) from error
-    except TimeoutError as error:
-        raise TransientError(f"{target.label} does not answer", waits_for=target.label) from error
     except OSError as error:
         raise TransientError(
             f"nothing listens at {target.address}: {error.strerror or error}", waits_for=target.label

@@ -7,10 +7,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from consensus.types import NodeId
-from node.errors import OperatorError, TransientError
+from node.errors import NodeError, OperatorError, TransientError
 from node.identity import NodeKey
 from node.rpc.binding import LeafKeeper
 from node.rpc.client import NodeClient
+from node.rpc.failures import AccusedError
 from node.rpc.link import Link
 from node.rpc.target import Target, parse_target
 
@@ -31,22 +32,22 @@ class PeerLinks:
         """Ask a peer at an address (`grpc://host:port` or `host:port`).
 
         Raises:
-            TransientError: It is not reachable there, or cannot answer now.
-            PeerFaultError: Somebody else is there, it breaks the protocol, or it says that we did.
+            TransientError: It is not reachable there, cannot answer now, or refuses to, whatever it says why.
+            PeerFaultError: Somebody else is there, or it breaks the protocol.
         """
         client = NodeClient(await self._link(peer, address))
         try:
             return await client.request(protocol, data, timeout_s=timeout_s)
-        except OperatorError as error:
-            raise _not_now(error, address) from error
+        except (OperatorError, AccusedError) as error:
+            raise _refused(error, address) from error
 
     async def deliver(self, peer: NodeId, address: str, topic: str, data: bytes, *, timeout_s: float) -> None:
         """Hand a gossip message to a peer. Raises as `request`."""
         client = NodeClient(await self._link(peer, address))
         try:
             await client.deliver(topic, data, timeout_s=timeout_s)
-        except OperatorError as error:
-            raise _not_now(error, address) from error
+        except (OperatorError, AccusedError) as error:
+            raise _refused(error, address) from error
 
     async def close(self) -> None:
         """End all connections. Idempotent."""
@@ -74,6 +75,6 @@ class PeerLinks:
         await self._links.pop(idle).close()
 
 
-def _not_now(error: OperatorError, address: str) -> TransientError:
-    # "A person must act" is said to the peer's operator here, not to ours.
-    return TransientError(str(error), waits_for=f"the operator of the node at {address}")
+def _refused(error: NodeError, address: str) -> TransientError:
+    # That "a person must act" is said to the peer's operator, not to ours; and that we broke a rule is the peer's word.
+    return TransientError(str(error), waits_for=f"another answer of the node at {address}")

@@ -203,6 +203,25 @@ def test_peers_exchange_requests_and_gossip_under_their_keys():
     asyncio.run(scenario())
 
 
+def test_a_peer_that_refuses_is_no_fault_and_one_that_is_somebody_else_is():
+    async def scenario():
+        async with serving() as server:
+            links = PeerLinks(CALLER, clock=lambda: 1_700_000_000.0)
+            address = f"127.0.0.1:{server.port}"
+            for protocol in ("accuse/1", "person/1"):
+                with pytest.raises(TransientError) as refused:
+                    await links.request(NODE.node, address, protocol, b"", timeout_s=5)
+                assert refused.value.waits_for == f"another answer of the node at {address}"
+            with pytest.raises(PeerFaultError) as wrong:
+                await links.request(FRIEND.node, address, "x/1", b"", timeout_s=5)
+            assert wrong.value.rule == "wrong-node"
+            with pytest.raises(TransientError, match="not an address"):
+                await links.request(FRIEND.node, "nowhere", "x/1", b"", timeout_s=5)
+            await links.close()
+
+    asyncio.run(scenario())
+
+
 def test_few_links_serve_many_peers_and_a_busy_one_is_not_cut_off():
     async def scenario():
         desks = fixed_desks()

@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 
 from consensus.types import Certificate, Hash, Header, JobId, JobStatus, NodeId, Seat, Snapshot
-from node.errors import ExitCode, OperatorError, TransientError
+from node.errors import ExitCode, OperatorError, PeerFaultError, TransientError
 from node.identity import NodeKey
 from node.rpc.client import NodeClient
 from node.rpc.desks import Desks
@@ -178,6 +178,10 @@ class FixedExchange:
                 await asyncio.Event().wait()
             finally:
                 self.ended.set()
+        if protocol == "accuse/1":
+            raise PeerFaultError("bad-request", "this is not how it is asked")
+        if protocol == "person/1":
+            raise OperatorError("the disk is full", hint="Make room.")
         return caller + data
 
     async def deliver(self, caller, topic, data):

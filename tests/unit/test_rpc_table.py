@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from consensus.types import NodeId
 from node.errors import ExitCode, OperatorError, PeerFaultError, TransientError
 from node.identity import NodeKey, peer_id
-from node.rpc.failures import BUSY, DETAIL_KEY, from_status, to_status
+from node.rpc.failures import BUSY, DETAIL_KEY, AccusedError, from_status, to_status
 from node.rpc.forms import Shown
 from node.rpc.gate import CALLS_PER_CALLER_MAX, Gate
 from node.rpc.methods import METHODS, PACKAGE, Access
@@ -112,7 +112,7 @@ def across(error):
 )
 def test_an_error_comes_back_as_itself(error):
     back = across(error)
-    assert type(back) is type(error)
+    assert isinstance(back, type(error))
     assert str(back) == f"the node: {error}"
     for attribute in ("rule", "hint", "exit_code", "waits_for"):
         assert getattr(back, attribute, None) == getattr(error, attribute, None)
@@ -123,6 +123,11 @@ def test_an_error_from_outside_cannot_drive_a_terminal_or_fill_it():
     assert "\x1b" not in str(back)
     assert len(str(back)) < 600
     assert back.hint == "run this"
+
+
+def test_an_accusation_is_told_apart_from_a_fault_that_was_seen():
+    assert isinstance(across(PeerFaultError("bad-signature", "yours")), AccusedError)
+    assert across(PeerFaultError("\x1b[2J", "yours")).rule == "unnamed"
 
 
 @pytest.mark.parametrize(
@@ -167,8 +172,11 @@ def test_one_caller_cannot_take_all_places():
         place.__enter__()
     with pytest.raises(TransientError, match="64 calls of yours"), gate.room_for(greedy):
         pass
-    with gate.room_for(other), pytest.raises(TransientError, match="65 in all"), gate.room_for(KEY.node):
-        pass
+    with gate.room_for(other):
+        with pytest.raises(TransientError, match="65 in all"), gate.room_for(NodeId(b"\x09" * 32)):
+            pass
+        with gate.room_for(KEY.node):
+            pass  # the node's own key, that is its operator, always gets in
     for place in held:
         place.__exit__(None, None, None)
     with gate.room_for(greedy):
