@@ -14,7 +14,7 @@ How each end makes gRPC present and check such leaves, with what Python offers:
 - A server can only ask for client certificates together with a root that they must chain to. So all leaves are
   issued by one authority whose private key is public knowledge (derived from the protocol's name). It vouches for
   nothing: anybody can issue under it, and the caller is whoever the extension says.
-- A client is given no way to look at the server's leaf after the handshake. So it looks first: `channel` opens a TLS
+- A client is given no way to look at the server's leaf after the handshake. So it looks first: `link` opens a TLS
   connection of its own, verifies the leaf's extension against the node it means to reach, and then gives gRPC
   exactly this leaf as its only root. Somebody in the middle would need the leaf's private key, or the node's.
 - A server that restarted has another leaf; the pinned one no longer fits and the client looks again.

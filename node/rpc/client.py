@@ -11,12 +11,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from consensus.types import Hash, JobId, NodeId
-from node.errors import PeerFaultError
-from node.identity import NodeKey
+from node.errors import OperatorError, PeerFaultError
+from node.identity import NodeKey, short_name
 from node.rpc import calls, methods
 from node.rpc.binding import LeafKeeper
 from node.rpc.forms import LIST_MAX
@@ -40,16 +41,20 @@ class NodeClient:
         Args:
             target: As `parse_target` reads it.
             key: Whose calls these are.
-            node: Who must answer, if that is known and `target` does not say it. With neither, whichever node
-                listens there is taken: good for public answers, not for secrets.
+            node: Who must answer. Where neither this nor `target` says it, the node that listens there is taken
+                and held to: good for public answers, not for secrets.
             clock: Seconds since 1970.
 
         Raises:
-            OperatorError: `target` is no address.
+            OperatorError: `target` is no address, or names another node than `node`.
         """
         parsed = parse_target(target)
-        if node is not None and parsed.node is None:
-            parsed = type(parsed)(parsed.host, parsed.port, node)
+        if node is not None:
+            if parsed.node not in {None, node}:
+                raise OperatorError(
+                    f"{target} names another node than {short_name(node)}", hint="Leave one of the two node ids out."
+                )
+            parsed = replace(parsed, node=node)
         return cls(Link(parsed, LeafKeeper(key, clock=clock), clock=clock))
 
     @property

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from consensus.types import NodeId
 from node.errors import ExitCode, OperatorError, PeerFaultError, TransientError
 from node.identity import NodeKey, peer_id
+from node.rpc.client import NodeClient
 from node.rpc.failures import BUSY, DETAIL_KEY, AccusedError, from_status, to_status
 from node.rpc.forms import Shown
 from node.rpc.gate import CALLS_PER_CALLER_MAX, Gate
@@ -90,6 +91,13 @@ def test_what_is_no_address_is_refused_with_an_example(text):
 def test_a_wrong_node_id_in_an_address_is_named():
     with pytest.raises(OperatorError, match="not a node id"):
         parse_target("12D3KooW@localhost:7000")
+
+
+def test_two_different_demands_of_who_must_answer_are_refused():
+    target = f"{peer_id(KEY.node)}@localhost:7000"
+    assert NodeClient.connect(target, KEY, node=KEY.node).node == KEY.node
+    with pytest.raises(OperatorError, match="names another node"):
+        NodeClient.connect(target, KEY, node=NodeId(bytes(32)))
 
 
 # Errors
