@@ -105,7 +105,10 @@ class Text(_Plain[str]):
 
     def check(self, value: str) -> None:
         """Refuse what is too long or could drive a terminal."""
-        size = len(value.encode(errors="surrogatepass"))
+        try:
+            size = len(value.encode())
+        except UnicodeEncodeError as error:  # half a surrogate pair: only our own side can bring it
+            raise ShapeError("not-text", str(error)) from error
         if not self.low <= size <= self.high:
             raise ShapeError("wrong-length", f"{size} bytes of text where {self.low} to {self.high} are allowed")
         if not self.free and any(map(_is_control, value)):
