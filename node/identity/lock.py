@@ -38,7 +38,7 @@ class DataDirLock:
         except OSError as error:
             raise OperatorError(
                 f"the data directory {self._path.parent} cannot be used: {error.strerror}",
-                hint="Give a directory that this user can write, e.g. with --data-dir.",
+                hint="Give a directory that this user can write, e.g. with --data.",
             ) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -47,7 +47,7 @@ class DataDirLock:
             os.close(handle)
             raise OperatorError(
                 f"{holder} already runs with the identity in {self._path.parent}",
-                hint="Stop it first (`swarm-node stop`), or give this one another --data-dir.",
+                hint="Stop it first (`swarm-node stop`), or give this one another --data.",
             ) from error
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)

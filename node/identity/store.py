@@ -109,7 +109,7 @@ class IdentityStore:
         if self.exists and not replace:
             raise OperatorError(
                 f"there is an identity in {self._directory} already",
-                hint="Export it first; then give another --data-dir, or replace it on purpose with --replace.",
+                hint="Export it first; then give another --data, or replace it on purpose with --replace.",
             )
         self._write(self.path, self._seal(key))
 

@@ -105,12 +105,25 @@ class Text(_Plain[str]):
 
     def check(self, value: str) -> None:
         """Refuse what is too long or could drive a terminal."""
-        size = len(value.encode(errors="surrogatepass"))
+        try:
+            size = len(value.encode())
+        except UnicodeEncodeError as error:  # half a surrogate pair: only our own side can bring it
+            raise ShapeError("not-text", str(error)) from error
         if not self.low <= size <= self.high:
             raise ShapeError("wrong-length", f"{size} bytes of text where {self.low} to {self.high} are allowed")
-        # By code point and not `isprintable`, whose tables change with the Python version: all nodes must agree.
-        if not self.free and any(letter < " " or "\x7f" <= letter <= "\x9f" for letter in value):
+        if not self.free and any(map(_is_control, value)):
             raise ShapeError("control-character", "text with control characters")
+
+
+def _is_control(letter: str) -> bool:
+    # By code point and not `isprintable`, whose tables change with the Python version: all nodes must agree.
+    return letter < " " or "\x7f" <= letter <= "\x9f"
+
+
+def clean_line(text: str, bytes_max: int) -> str:
+    """The nearest text that `Text(bytes_max)` takes: control characters and runs of space become one space; cut."""
+    folded = " ".join("".join(" " if _is_control(letter) else letter for letter in text).split())
+    return folded.encode(errors="replace")[:bytes_max].decode(errors="ignore").rstrip()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -28,7 +28,10 @@ tasks = st.integers(0, 1023)
 salts = st.binary(min_size=16, max_size=64)
 proofs = st.binary(min_size=80, max_size=80)
 signatures = st.binary(min_size=64, max_size=64)
-texts = st.text(st.characters(min_codepoint=32, exclude_characters="".join(map(chr, range(0x7F, 0xA0)))), max_size=40)
+texts = st.text(
+    st.characters(min_codepoint=32, exclude_categories=["Cs"], exclude_characters="".join(map(chr, range(0x7F, 0xA0)))),
+    max_size=40,
+)
 
 
 def sorted_lists(items, key, most=5):

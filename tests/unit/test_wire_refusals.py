@@ -143,6 +143,7 @@ def test_an_oversized_frame_is_refused_unread_and_never_made():
         (job(accept_bp=4000), "no room between"),
         (job(title="\x1b[2J"), "control characters"),
         (job(title="x" * 201), "201 bytes"),
+        (job(title="\ud800"), "surrogates not allowed"),
         (job(sampling=Sampling(top_p_milli=0)), "sampling: top_p_milli: 0"),
     ],
 )
