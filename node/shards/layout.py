@@ -9,15 +9,17 @@ the key-value metadata and a seal over every byte, statistics, padding and metad
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING
 
 from consensus.types import CRITERIA
 from node.shards.row import RowError, ShardRow, parse_row, row_cells
+
+if TYPE_CHECKING:  # 45 MB that a node needs when it publishes, and not while it is idle
+    import pyarrow as pa
 
 FORMAT = b"1"
 """Version of everything on this page; another one is refused."""
@@ -30,27 +32,46 @@ ROWS_MAX = 100_000
 _KEY_FORMAT, _KEY_BUNDLE, _KEY_SEAL = b"swarm.format", b"swarm.bundle", b"swarm.seal"
 _OPEN_SEAL = b"unsealed".ljust(64, b".")
 
-
-def _column(name: str, kind: pa.DataType, *, nullable: bool = False) -> pa.Field:
-    return pa.field(name, kind, nullable=nullable)
-
-
-SCHEMA = pa.schema(
-    [
-        *(_column(n, pa.string()) for n in ("crate_name", "input_data", "output_data", "task_category", "test")),
-        *(_column(n, pa.string()) for n in ("crate_version", "crate_checksum", "license", "edition", "rustc_version")),
-        *(_column(n, pa.string()) for n in ("source_path", "source_span", "example_id", "job_id")),
-        _column("round_id", pa.int64()),
-        *(_column(name, pa.string()) for name in ("generator", "engine")),
-        *(_column(name, pa.string(), nullable=True) for name in ("model", "prompt_digest")),
-        *(_column(name, pa.float64()) for name in ("consensus_score", *CRITERIA)),
-        _column("rater_count", pa.int32()),
-        _column("score_spread", pa.float64()),
-        _column("check_report", pa.string()),
-        *(_column(name, pa.int64()) for name in ("prompt_tokens", "completion_tokens")),
-    ]
+COLUMNS: tuple[tuple[str, str], ...] = (
+    ("crate_name", "string"),
+    ("input_data", "string"),
+    ("output_data", "string"),
+    ("task_category", "string"),
+    ("test", "string"),
+    ("crate_version", "string"),
+    ("crate_checksum", "string"),
+    ("license", "string"),
+    ("edition", "string"),
+    ("rustc_version", "string"),
+    ("source_path", "string"),
+    ("source_span", "string"),
+    ("example_id", "string"),
+    ("job_id", "string"),
+    ("round_id", "int64"),
+    ("generator", "string"),
+    ("engine", "string"),
+    ("model", "string or null"),
+    ("prompt_digest", "string or null"),
+    ("consensus_score", "double"),
+    *((name, "double") for name in CRITERIA),
+    ("rater_count", "int32"),
+    ("score_spread", "double"),
+    ("check_report", "string"),
+    ("prompt_tokens", "int64"),
+    ("completion_tokens", "int64"),
 )
 """Columns of every shard, in order. Only `model` and `prompt_digest` may be null: no model made the row."""
+
+
+@functools.cache
+def schema() -> pa.Schema:
+    """`COLUMNS` as Arrow has them."""
+    import pyarrow as pa
+
+    kinds = {"string": pa.string(), "int32": pa.int32(), "int64": pa.int64(), "double": pa.float64()}
+    return pa.schema(
+        pa.field(name, kinds[kind.removesuffix(" or null")], nullable=kind.endswith("null")) for name, kind in COLUMNS
+    )
 
 
 class LayoutError(ValueError):
@@ -64,12 +85,15 @@ def write_shard(rows: Sequence[ShardRow], bundle: bytes) -> bytes:
         rows: Sorted by content hash, at least one.
         bundle: The certificate bundle's bytes.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     cells = [row_cells(row) for row in rows]
-    table = pa.table({name: [row[name] for row in cells] for name in SCHEMA.names}, schema=SCHEMA)
+    table = pa.table({name: [row[name] for row in cells] for name, _ in COLUMNS}, schema=schema())
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink,
-        SCHEMA,
+        schema(),
         version="2.6",
         data_page_version="1.0",
         compression="zstd",
@@ -97,6 +121,9 @@ class ShardFile:
         Raises:
             LayoutError: Not Parquet, of another format, of other columns, or with any byte changed.
         """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         with _readable():
             self._file = pq.ParquetFile(
                 pa.BufferReader(data),
@@ -110,7 +137,7 @@ class ShardFile:
             if metadata.keys() != {_KEY_FORMAT, _KEY_BUNDLE, _KEY_SEAL}:
                 raise LayoutError(f"unexpected metadata: {sorted(metadata)}")
             _check_seal(data, metadata[_KEY_SEAL])
-            if not self._file.schema_arrow.equals(SCHEMA, check_metadata=False):
+            if not self._file.schema_arrow.equals(schema(), check_metadata=False):
                 difference = _first_difference(self._file.schema_arrow)
                 raise LayoutError(f"the columns are not those of a shard: {difference}")
         self.bundle: bytes = metadata[_KEY_BUNDLE]
@@ -144,6 +171,8 @@ class ShardFile:
 
 @contextmanager
 def _readable() -> Iterator[None]:
+    import pyarrow as pa
+
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -151,11 +180,11 @@ def _readable() -> Iterator[None]:
 
 
 def _first_difference(found: pa.Schema) -> str:
-    for position, field in enumerate(SCHEMA):
+    for position, field in enumerate(schema()):
         if position >= len(found) or not found.field(position).equals(field):
             there = str(found.field(position)) if position < len(found) else "nothing"
             return f"{there} where {field} is expected"
-    return f"{len(found) - len(SCHEMA)} more than expected"
+    return f"{len(found) - len(COLUMNS)} more than expected"
 
 
 # The seal is SHA-256 over the file with the seal's own place held open. It stands in the footer, after all rows and

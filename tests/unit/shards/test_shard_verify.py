@@ -13,7 +13,7 @@ from consensus.types import CRITERIA, ZERO_HASH, Hash, JobId
 from node.errors import OperatorError
 from node.shards.bundle import EpochHop, dump_bundle, hops_needed, parse_bundle
 from node.shards.catalog import refresh_catalog, verify_dataset
-from node.shards.layout import SCHEMA, ShardFile
+from node.shards.layout import COLUMNS, ShardFile, schema
 from node.shards.names import certificate_path, data_path
 from node.shards.publish import build_shard, publish_shard
 from node.shards.report import Step, StepError
@@ -109,14 +109,14 @@ OTHER_CELLS = {
 }
 
 
-@pytest.mark.parametrize("column", SCHEMA.names)
+@pytest.mark.parametrize("column", [name for name, _ in COLUMNS])
 def test_a_changed_column_is_refused_and_named(swarm, shard, reseal, column):
     table = pq.read_table(io.BytesIO(shard.data))
     cells = table.to_pylist()
     before = cells[4][column]
     cells[4][column] = OTHER_CELLS.get(column, before + 1 if isinstance(before, int) else "other words")
     assert cells[4][column] != before
-    step, reason = refused_at(swarm.verifier(), reseal(pa.Table.from_pylist(cells, schema=SCHEMA), shard.bundle))
+    step, reason = refused_at(swarm.verifier(), reseal(pa.Table.from_pylist(cells, schema=schema()), shard.bundle))
     provenance = {"job_id", "round_id", "generator", "consensus_score", *CRITERIA, "rater_count", "score_spread"}
     if column in provenance:
         assert (step, "row 4 is not as certified" in reason) == (Step.MERKLE_ROOT, True), reason
@@ -132,7 +132,7 @@ def test_a_changed_row_with_its_id_made_to_fit_is_refused(swarm, shard, reseal):
     cells = pq.read_table(io.BytesIO(shard.data)).to_pylist()
     cells[3] |= {"test": example.test, "example_id": example.example_id.hex()}
     cells.sort(key=lambda row: row["example_id"])
-    data = reseal(pa.Table.from_pylist(cells, schema=SCHEMA), shard.bundle)
+    data = reseal(pa.Table.from_pylist(cells, schema=schema()), shard.bundle)
     step, reason = refused_at(swarm.verifier(), data)
     assert (step, "not as certified" in reason) == (Step.MERKLE_ROOT, True)
 
@@ -149,7 +149,7 @@ def test_dropped_added_repeated_and_reordered_rows_are_refused(swarm, shard, res
         "repeated": [cells[0], *cells[:-1]],
         "reordered": [cells[1], cells[0], *cells[2:]],
     }[change]
-    step, reason = refused_at(swarm.verifier(), reseal(pa.Table.from_pylist(changed, schema=SCHEMA), shard.bundle))
+    step, reason = refused_at(swarm.verifier(), reseal(pa.Table.from_pylist(changed, schema=schema()), shard.bundle))
     assert step is Step.MERKLE_ROOT
     assert reason
 
@@ -158,7 +158,7 @@ def test_a_dropped_row_cannot_be_passed_off_as_another_splits(swarm, shard, bund
     cells = pq.read_table(io.BytesIO(shard.data)).to_pylist()
     dropped = ShardFile(shard.data).read()[0].leaf
     forged = dataclasses.replace(bundle, absent=(dropped,))
-    data = reseal(pa.Table.from_pylist(cells[1:], schema=SCHEMA), dump_bundle(forged))
+    data = reseal(pa.Table.from_pylist(cells[1:], schema=schema()), dump_bundle(forged))
     step, reason = refused_at(swarm.verifier(), data)
     assert (step, "belongs to split train" in reason) == (Step.MERKLE_ROOT, True)
 
