@@ -3,10 +3,11 @@
 The driver's side of the bargain, on which safety after a crash rests (R4, R44):
 
 1. A message that was taken in is stored before the effects that it led to are carried out. Own votes alone would keep
-   the node honest, but a lock is worth nothing to the others if the votes behind it are lost.
-2. `SignProposal` and `SignVote` are stored before anything is signed. Then the driver signs, sends to the committee,
-   and hands the message back in as received.
-3. After a crash a new machine is given every stored `Sign...` effect, then `Started`, then the stored messages.
+   the node honest, but a lock is worth nothing to the others once the votes behind it are lost.
+2. What `SignProposal` and `SignVote` ask for is signed, stored under its slot, then sent to the committee, and then
+   handed back in as received. Nobody sees a signature that is not on disk. Locks need no record of their own: a
+   member is locked on what it precommitted last.
+3. After a crash a new machine is given all stored messages of its height, own and others', and then `Started`.
 """
 
 from __future__ import annotations
@@ -14,36 +15,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from consensus.agreement.events import Timer
-from consensus.types import Certificate, Hash, Proposal, Signed, Vote
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """The header this member has precommitted last, and since which view: it prevotes no other without cause."""
-
-    view: int
-    header: Hash
-    proposal: Proposal
-    """Whole, so that a restarted member can propose it again."""
+from consensus.types import Certificate, Proposal, Signed, Vote
 
 
 @dataclass(frozen=True, slots=True)
 class SignProposal:
-    """Store this, sign it, send it, hand it back."""
+    """Sign this, store it, send it, hand it back."""
 
     proposal: Proposal
 
 
 @dataclass(frozen=True, slots=True)
 class SignVote:
-    """Store this, sign it, send it, hand it back.
+    """Sign this, store it, send it, hand it back.
 
-    A precommit for a header gets its own signature over `certificate.precommit_bytes` before the envelope's.
+    A precommit for a header gets its own signature, over `certificate.precommit_bytes`, before the envelope's.
     """
 
     vote: Vote
-    lock: Lock | None
-    """What the member is locked on from this vote on; stored with it, in one go."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendAgain:
+    """Send our own stored message once more: a crash may have come between storing and sending it."""
+
+    message: Signed[Proposal] | Signed[Vote]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +90,4 @@ class ReportFork:
     other: Certificate
 
 
-Effect = SignProposal | SignVote | SetTimer | CheckHeader | BuildHeader | Decide | Accuse | ReportFork
+Effect = SignProposal | SignVote | SendAgain | SetTimer | CheckHeader | BuildHeader | Decide | Accuse | ReportFork

@@ -16,7 +16,8 @@ So a message may be dropped and be needed later: the driver keeps offering to it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from consensus.agreement.admission import Admission
 from consensus.agreement.effects import (
@@ -25,8 +26,8 @@ from consensus.agreement.effects import (
     CheckHeader,
     Decide,
     Effect,
-    Lock,
     ReportFork,
+    SendAgain,
     SetTimer,
     SignProposal,
     SignVote,
@@ -54,10 +55,16 @@ VIEWS_AHEAD = 4
 message travels, by more only while the network is cut; then it is asked again for what was forgotten."""
 
 _PREVOTE, _PRECOMMIT = VotePhase.PREVOTE, VotePhase.PRECOMMIT
-_STEP_AFTER = {_PREVOTE: Step.PREVOTE, _PRECOMMIT: Step.PRECOMMIT}
-_KIND = {_PREVOTE: Kind.PREVOTE, _PRECOMMIT: Kind.PRECOMMIT}
+_STEP_OF = {Kind.PROPOSAL: Step.PROPOSE, Kind.PREVOTE: Step.PREVOTE, Kind.PRECOMMIT: Step.PRECOMMIT}
 
-_Own = SignProposal | SignVote
+Message = Signed[Proposal] | Signed[Vote]
+
+
+class _Lock(NamedTuple):
+    """A header that a quorum prevoted, and in which view: lockedValue and lockedRound, validValue and validRound."""
+
+    view: int
+    header: Hash
 
 
 class Agreement:
@@ -77,7 +84,7 @@ class Agreement:
         plan: RoundPlan,
         preset: Preset,
         me: NodeId | None,
-        signed: Iterable[SignProposal | SignVote] = (),
+        stored: Iterable[Signed[Proposal] | Signed[Vote]] = (),
         verify: Verify = verify_ed25519,
     ) -> None:
         """Prepare for the height of `plan`; nothing happens before `Started`.
@@ -88,7 +95,8 @@ class Agreement:
             preset: Its times and `conflicts_kept` are used.
             me: This member. None, or a node without a seat, follows without ever signing: an observer, or a
                 member that has lost its disk and may have signed before.
-            signed: After a crash, what was stored of the signing effects of this height, in any order.
+            stored: After a crash, all messages of this height that are on disk, this member's own and those it
+                took in, in any order. They were checked when they came and are not checked again.
             verify: How precommit signatures are checked.
         """
         self.height = plan.height
@@ -101,17 +109,17 @@ class Agreement:
         self._verify = verify
         self._admission = Admission(network, plan.height, plan.seed, self._committee, verify)
         self._log = MessageLog(self._committee, preset.conflicts_kept)
-        self._lock: Lock | None = None  # lockedValue and lockedRound
-        self._valid: Lock | None = None  # validValue and validRound
+        self._lock: _Lock | None = None
+        self._valid: _Lock | None = None
         self._verdicts: dict[Hash, bool] = {}
         self._asked: set[Hash] = set()
         self._reached: dict[NodeId, int] = {}
         self._armed: set[Step] = set()
         self._saw_polka = False  # a polka: a quorum of prevotes for one header
         self._saw_fork = False
-        self._own: dict[tuple[int, Kind], _Own | None] = {}
+        self._signed: set[tuple[int, Kind]] = set()
         self._effects: list[Effect] = []
-        self._restore(signed)
+        self._restore(stored)
 
     def handle(self, event: Event) -> list[Effect]:
         """Take in one fact and return what is to be done about it, in this order.
@@ -140,16 +148,18 @@ class Agreement:
         effects, self._effects = self._effects, []
         return effects
 
-    def messages(self) -> Iterator[Signed[Proposal] | Signed[Vote]]:
+    def messages(self) -> tuple[Signed[Proposal] | Signed[Vote], ...]:
         """Everything kept of this height: what a peer may lack."""
-        return iter(self._log)
+        return tuple(self._log)
 
     # One method per fact
 
     def _on_started(self) -> None:
-        """Begin, or go on where the stored record ends; what was signed before the crash is sent once more."""
-        self._effects += [order for _, order in sorted(self._own.items()) if order is not None]
-        if self.step is Step.PROPOSE:
+        """Begin, or go on where the stored messages end; what was signed before the crash is sent once more."""
+        self._effects += [SendAgain(message) for message in self._log if message.sender == self._me]
+        for message in self._log:
+            self._catch_up(message.sender, message.body.view)
+        if self.step is Step.PROPOSE and not self._armed:
             self._start_view(self.view)
 
     def _on_proposal(self, message: Signed[Proposal]) -> None:
@@ -158,10 +168,7 @@ class Agreement:
         self._catch_up(message.sender, view)
         if view > self.view + VIEWS_AHEAD:
             return
-        self._note_own(message.sender, (view, Kind.PROPOSAL))
-        earlier = self._log.add_proposal(message)
-        if earlier is not None:
-            self._effects.append(Accuse(earlier, message))
+        self._keep(message)
 
     def _on_vote(self, message: Signed[Vote]) -> None:
         view = message.body.view
@@ -172,10 +179,7 @@ class Agreement:
         self._catch_up(message.sender, view)
         if view > self.view + VIEWS_AHEAD:
             return
-        self._note_own(message.sender, (view, message.kind))
-        earlier = self._log.add_vote(message)
-        if earlier is not None:
-            self._effects.append(Accuse(earlier, message))
+        self._keep(message)
 
     def _on_certificate(self, certificate: Certificate) -> None:
         self._admission.check_height(certificate.header.height)
@@ -195,7 +199,7 @@ class Agreement:
         assert self._admission.proposer(self.view) == self._me, "only the proposer is asked to build"
         assert (built.header.height, built.header.builder_view) == (self.height, self.view), "built for another slot"
         self._verdicts[header_hash(built.header)] = True  # whoever built it need not check it
-        self._sign(_proposal_slot(self.view), SignProposal(Proposal(self.view, -1, built.header, built.attestations)))
+        self._propose(Proposal(self.view, -1, built.header, built.attestations))
 
     def _on_timer(self, timer: Timer) -> None:
         if timer.view != self.view or timer.step not in self._armed or self.certificate is not None:
@@ -285,31 +289,35 @@ class Agreement:
         self._arm(Step.PROPOSE)
         if self._admission.proposer(view) != self._me:
             return
-        if self._valid is not None:
-            lock = self._valid
-            proposal = Proposal(view, lock.view, lock.proposal.header, lock.proposal.attestations)
-            self._sign(_proposal_slot(view), SignProposal(proposal))
-        elif _proposal_slot(view) not in self._own:
+        if (view, Kind.PROPOSAL) in self._signed:
+            return
+        valid = self._valid and self._log.proposal(*self._valid)
+        if self._valid is not None and valid is not None:
+            self._propose(Proposal(view, self._valid.view, valid.header, valid.attestations))
+        else:
             self._effects.append(BuildHeader(view))
 
     def _lock_on(self, proposed: Proposed) -> None:
         """L37-43: with a precommit if it is still time for one, else just as what to propose next."""
         self._saw_polka = True
-        self._valid = Lock(self.view, proposed.header, proposed.message.body)
+        self._valid = _Lock(self.view, proposed.header)
         if self.step is Step.PREVOTE:
             self._lock = self._valid
             self._cast(_PRECOMMIT, proposed.header)
 
-    def _cast(self, phase: VotePhase, header: Hash | None) -> None:
-        """Vote, and move on to the step that the vote ends in."""
-        self.step = _STEP_AFTER[phase]
-        self._sign((self.view, _KIND[phase]), SignVote(Vote(self.height, self.view, phase, header), self._lock))
+    def _propose(self, proposal: Proposal) -> None:
+        """Ask for a signature, unless the slot has one (R4)."""
+        if (proposal.view, Kind.PROPOSAL) not in self._signed:
+            self._signed.add((proposal.view, Kind.PROPOSAL))
+            self._effects.append(SignProposal(proposal))
 
-    def _sign(self, slot: tuple[int, Kind], order: _Own) -> None:
-        """Ask for a signature, unless the slot has one already (R4)."""
-        if slot not in self._own:
-            self._own[slot] = order
-            self._effects.append(order)
+    def _cast(self, phase: VotePhase, header: Hash | None) -> None:
+        """Ask for a vote's signature, unless the slot has one (R4), and move on to the step that the vote ends in."""
+        kind = Kind(phase)
+        self.step = _STEP_OF[kind]
+        if (self.view, kind) not in self._signed:
+            self._signed.add((self.view, kind))
+            self._effects.append(SignVote(Vote(self.height, self.view, phase, header)))
 
     def _arm(self, step: Step) -> None:
         if step in self._armed:
@@ -333,28 +341,35 @@ class Agreement:
             self._effects.append(CheckHeader(proposed.message.body))
         return self._verdicts.get(proposed.header)
 
-    # Memory of what we signed
+    # Memory
 
-    def _restore(self, signed: Iterable[_Own]) -> None:
-        """Take view, step and lock from the last thing signed; every slot signed stays signed."""
-        self._own.update((_slot_of(order), order) for order in signed)
-        for (view, _), order in sorted(self._own.items()):
-            self.view, self.step = view, Step.PROPOSE
-            if isinstance(order, SignVote):
-                self.step = _STEP_AFTER[order.vote.phase]
-                self._lock = self._valid = order.lock
+    def _keep(self, message: Message) -> None:
+        if isinstance(message.body, Vote):
+            earlier: Message | None = self._log.add_vote(message)
+        else:
+            earlier = self._log.add_proposal(message)
+        if earlier is not None:
+            self._effects.append(Accuse(earlier, message))
+        if message.sender == self._me:
+            self._own_up(message)
 
-    def _note_own(self, sender: NodeId, slot: tuple[int, Kind]) -> None:
-        """A message of ours that we do not remember (a lost disk, a second node with our key) fills its slot."""
-        if sender == self._me:
-            self._own.setdefault(slot, None)
+    def _own_up(self, message: Message) -> None:
+        """What we signed binds us, also if we do not remember it: a lost disk, a second node with our key."""
+        view = message.body.view
+        self._signed.add((view, message.kind))
+        if message.kind is Kind.PRECOMMIT and isinstance(message.body, Vote) and message.body.header is not None:
+            lock = _Lock(view, message.body.header)
+            if self._lock is None or self._lock.view < view:
+                self._lock = lock
+            if self._valid is None or self._valid.view < view:
+                self._valid = lock
 
-
-def _slot_of(order: _Own) -> tuple[int, Kind]:
-    if isinstance(order, SignProposal):
-        return _proposal_slot(order.proposal.view)
-    return order.vote.view, _KIND[order.vote.phase]
-
-
-def _proposal_slot(view: int) -> tuple[int, Kind]:
-    return view, Kind.PROPOSAL
+    def _restore(self, stored: Iterable[Message]) -> None:
+        """Fill the log and take up the view and step in which we signed last."""
+        # Proposals first: they decide which votes there is need to keep.
+        for message in sorted(stored, key=lambda message: (message.kind, message.body.view)):
+            if not isinstance(message.body, Vote) or self._log.takes(message):
+                self._keep(message)
+        if self._signed:
+            self.view, kind = max(self._signed)
+            self.step = _STEP_OF[kind]
