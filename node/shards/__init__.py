@@ -8,7 +8,7 @@ Start reading in `layout.py` (what a file is) and `verify.py` (what is checked, 
 proof that travels with the rows.
 """
 
-from node.shards.bundle import Bundle, EpochHop, hops_needed, parse_bundle
+from node.shards.bundle import Bundle, EpochHop, epoch_hop, hops_needed, parse_bundle
 from node.shards.catalog import DatasetReport, ShardEntry, refresh_catalog, shard_names, verify_dataset
 from node.shards.names import ShardName, data_path, parse_shard_name, shard_name
 from node.shards.publish import DecidedShard, PublishError, ShardFiles, build_shard, publish_shard
@@ -44,6 +44,7 @@ __all__ = [
     "UnknownShardError",
     "build_shard",
     "data_path",
+    "epoch_hop",
     "hops_needed",
     "parse_bundle",
     "parse_shard_name",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from consensus.params import Preset
 from consensus.shard import ShardLeaf
-from consensus.types import Certificate, Hash, JobId, ShardHead, Snapshot
+from consensus.types import Certificate, ChainState, Hash, JobId, ShardHead, Snapshot
 from node.shards.json_form import JsonFormError, dump_json, parse_json
 from node.shards.report import Step, StepError
 
@@ -76,6 +76,21 @@ def parse_bundle(data: bytes) -> Bundle:
         return parse_json(Bundle, data, bytes_max=BUNDLE_BYTES_MAX)
     except JsonFormError as error:
         raise StepError(Step.BUNDLE, f"not a certificate bundle: {error}") from error
+
+
+def epoch_hop(certificate: Certificate, state: ChainState) -> EpochHop:
+    """The hop that an epoch's last round makes.
+
+    Args:
+        certificate: Of that round.
+        state: The chain state after it, which holds the snapshot that its header names.
+
+    Raises:
+        KeyError: The state has no such snapshot: it is of another round.
+    """
+    epoch = certificate.header.epoch + 2
+    found = {snapshot.epoch: snapshot for snapshot in state.snapshots}
+    return EpochHop(certificate, found[epoch])
 
 
 def hops_needed(preset: Preset, height: int) -> tuple[int, ...]:
