@@ -54,7 +54,8 @@ class Statistics:
 def verdict_answers(check_report: str) -> dict[str, str]:
     """What an executed check says to each question: `yes`, `no`, or `not checked`.
 
-    The questions are: did it parse, did it compile, is clippy silent, did tests run and all pass, was a mutant killed.
+    The questions are: did it parse, did it compile, did tests run and all pass, was a mutant killed. What clippy said
+    is left out: in some categories it speaks about the code that the example criticises.
     """
     try:
         report = parse_object(check_report)
@@ -64,7 +65,6 @@ def verdict_answers(check_report: str) -> dict[str, str]:
     return {
         "parsed": _yes_no(report.get("parsed")),
         "compiled": _yes_no(report.get("compiled")),
-        "clippy clean": _yes_no(report.get("clippy")),
         "tests ran and all passed": _yes_no(passed == run) if run else "not checked",
         "a mutant was killed": _yes_no(True) if killed else "not checked",
     }

@@ -5,13 +5,23 @@ import json
 import pytest
 
 from node.values.example import CATEGORIES
-from node.values.form import FORMS, MalformedFieldError, parse_input, parse_object, parse_output
+from node.values.form import FORMS, LISTS, MalformedFieldError, parse_input, parse_object, parse_output
 
 REVIEW = {"code_before": "fn a() {}"}
 
 
 def test_every_category_has_a_form():
     assert tuple(FORMS) == CATEGORIES
+
+
+def test_the_forms_are_those_in_which_the_node_writes_examples():
+    table = pytest.importorskip("node.tasks.categories", reason="the tasks room is not there yet").TABLE
+    for name, category in table.items():
+        assert tuple(f.name for f in category.inputs if f.required) == FORMS[name].inputs
+        assert tuple(f.name for f in category.inputs if not f.required) == FORMS[name].optional
+        assert tuple(f.name for f in category.inputs) == FORMS[name].inputs + FORMS[name].optional
+        assert tuple(f.name for f in category.outputs) == FORMS[name].outputs
+        assert {f.name for f in category.outputs if f.kind.value == "code_list"} == LISTS & set(FORMS[name].outputs)
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
