@@ -7,6 +7,7 @@ for, all of them that belong to this split, unchanged in every column and byte.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -56,7 +57,8 @@ class ShardVerifier:
         places = (path.parent, path.parent.parent / CERTIFICATE_FOLDER)
         found = [place / f"{path.stem}.certificate.json" for place in places]
         beside = [read_bounded(place, BUNDLE_BYTES_MAX) for place in found if place.is_file()]
-        return self.verify(data, name=named, beside=beside[0] if beside else None)[0]
+        report, _ = self.verify(data, name=named, beside=beside[0] if beside else None)
+        return dataclasses.replace(report, name=path.stem)
 
     def verify(
         self, data: bytes, *, name: str | None = None, beside: bytes | None = None
