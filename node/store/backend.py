@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import functools
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Executable, RootTransaction, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,6 +17,10 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from node.errors import OperatorError
+
+T = TypeVar("T")
+
+IN_MAX = 1000
 
 READERS = 4
 """Reading threads, and connections for them. SQLite readers never wait for the writer (WAL)."""
@@ -194,6 +198,11 @@ def postgres_backend(url: str, *, read_only: bool = False) -> PostgresBackend:
             hint="Install the extra: pip install 'swarm-node[postgres]'",
         ) from error
     return PostgresBackend(parsed, read_only=read_only)
+
+
+def in_chunks(names: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut a list for `IN`: SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535."""
+    return (names[start : start + IN_MAX] for start in range(0, len(names), IN_MAX))
 
 
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:

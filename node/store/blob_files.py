@@ -64,7 +64,7 @@ class BlobFiles:
         """Remove what a killed node left: unfinished files, and finished ones that were never recorded."""
         wanted = {self._path(name) for name in known}
         for path in self._folder.glob("??/*"):
-            if path not in wanted:
+            if path not in wanted and path.is_file():
                 path.unlink()
 
     def _path(self, name: Hash) -> Path:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, delete, func, select
 
 from consensus.types import Hash, Kind, NodeId
 from node.errors import TransientError
-from node.store.backend import insert_new
+from node.store.backend import in_chunks, insert_new
 from node.store.database import Database
 from node.store.limits import StoreLimits, bounded
 from node.store.rows import EnvelopeRow
@@ -75,8 +75,10 @@ class Envelopes:
         """Which of `digests` are not at hand, in the order given."""
 
         def find(connection: Connection) -> tuple[Hash, ...]:
-            statement = select(envelopes.c.digest).where(envelopes.c.digest.in_(digests))
-            held = {bytes(digest) for digest in connection.execute(statement).scalars()}
+            held: set[bytes] = set()
+            for some in in_chunks(digests):
+                statement = select(envelopes.c.digest).where(envelopes.c.digest.in_(some))
+                held.update(bytes(digest) for digest in connection.execute(statement).scalars())
             return tuple(digest for digest in digests if digest not in held)
 
         return await self._database.read(find)

@@ -17,7 +17,7 @@ class StoreLimits:
     blob_inline_bytes_max: int = 256 << 10
     """Larger blobs become files: a database page chain gains nothing there and makes every backup copy it."""
     blob_bytes_total_max: int = 16 << 30
-    verdicts_max: int = 200_000
+    verdicts_max: int = 50_000
     verdict_bytes_max: int = 64 << 10
     peers_max: int = 10_000
     jobs_max: int = 10_000

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from consensus.encoding import encode
 from consensus.types import CandidateState, Decision, Hash, JobId, JobStatus
 from node.errors import OperatorError
+from node.store.backend import in_chunks
 from node.store.database import Database
 from node.store.ledger import append_events
 from node.store.limits import StoreLimits, bounded
@@ -148,16 +149,16 @@ def _supersede(connection: Connection, decision: Decision) -> None:
 def _set_expiry(connection: Connection, height: int, decided: Sequence[Decision]) -> None:
     wanted = {decision.content for decision in decided if decision.state in _KEPT}
     done = {decision.content for decision in decided} - wanted
-    for content in sorted(wanted):
-        connection.execute(update(blobs).where(blobs.c.name == content).values(expires=None))
-    for content in sorted(done):
-        # Another job, or an earlier slot, may have accepted the very same content.
-        elsewhere = select(decisions.c.content).where(
-            decisions.c.content == content,
-            decisions.c.state.in_([state.value for state in _KEPT]),
-            decisions.c.superseded.is_(False),
-        )
-        unwanted = (blobs.c.name == content) & ~elsewhere.exists()
+    # Another job, or an earlier slot, may have accepted the very same content.
+    elsewhere = select(decisions.c.content).where(
+        decisions.c.content == blobs.c.name,
+        decisions.c.state.in_([state.value for state in _KEPT]),
+        decisions.c.superseded.is_(False),
+    )
+    for names in in_chunks(sorted(wanted)):
+        connection.execute(update(blobs).where(blobs.c.name.in_(names)).values(expires=None))
+    for names in in_chunks(sorted(done)):
+        unwanted = blobs.c.name.in_(names) & ~elsewhere.exists()
         connection.execute(update(blobs).where(unwanted).values(expires=height))
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from node.errors import OperatorError, TransientError
 from node.store.backend import Backend
 from node.store.failures import is_disconnect, translated
 
@@ -46,6 +47,7 @@ class Writer:
         self._backend = backend
         self._engine: Engine = backend.writer()
         self._connection: Connection | None = None
+        self._held = False
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -128,12 +130,22 @@ class Writer:
         if self._connection is None:
             connection = self._engine.connect()
             try:
-                self._backend.hold(connection)
+                self._hold(connection)
             except BaseException:
                 connection.close()
                 raise
             self._connection = connection
         return self._connection
+
+    def _hold(self, connection: Connection) -> None:
+        try:
+            self._backend.hold(connection)
+        except OperatorError as error:
+            if not self._held:
+                raise
+            # It was ours until the line broke; the server may take a while to notice that our old session is gone.
+            raise TransientError(str(error), waits_for="database lock") from error
+        self._held = True
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -162,6 +162,8 @@ def test_an_envelope_comes_back_and_a_copy_changes_nothing(store, run):
     assert run(store.envelopes.get(Hash(some(1)))) == envelope(1)
     assert run(store.envelopes.get(Hash(some(2)))) is None
     assert run(store.envelopes.missing([Hash(some(2)), Hash(some(1))])) == (Hash(some(2)),)
+    many = [Hash(some(number)) for number in range(40_000)]  # more than one statement takes
+    assert run(store.envelopes.missing(many)) == (many[0], *many[2:])
 
 
 def test_envelopes_are_listed_by_height_kind_and_owner_in_pages(store, run):

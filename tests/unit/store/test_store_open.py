@@ -311,3 +311,17 @@ def test_a_cancelled_caller_leaves_the_writer_at_work(store, run):
         return await store.settings.get("b")
 
     assert run(cancel_one()) == b"2"
+
+
+def test_a_node_that_lost_its_line_waits_until_the_server_has_noticed(postgres, tmp_path, run):
+    """Its old session still holds the lock then. That is a matter of waiting, not of a second node."""
+    url = postgres.emptied_database()
+    store = run(open_store(tmp_path / "node", url=url))
+    writer = store._database._writer
+    old_session, writer._connection = writer._connection, None
+    with pytest.raises(TransientError) as refusal:
+        run(store.settings.put("a", b"b"))
+    assert refusal.value.waits_for == "database lock"
+    old_session.close()
+    run(store.settings.put("a", b"b"))
+    run(store.close())
