@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from node.crates.cargo import Cargo
+from node.crates.lockfile import LOCK, parse_lock
 from node.crates.request import CrateRequest, GitRequest, PathRequest, RegistryRequest
 from node.crates.sources import MANIFEST, MANIFEST_BYTES_MAX
 from node.crates.toml_text import toml_text
 from node.errors import OperatorError
 
-_STUB = "swarm-node-stub"
+STUB = "swarm-node-stub"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _write_stub(folder: Path, name: str, line: Mapping[str, Any]) -> Path:
     (folder / "src" / "lib.rs").touch()
     manifest = folder / MANIFEST
     document = {
-        "package": {"name": _STUB, "version": "0.0.0", "edition": "2021", "publish": False},
+        "package": {"name": STUB, "version": "0.0.0", "edition": "2021", "publish": False},
         "dependencies": {name: line},
         "workspace": {},
     }
@@ -102,16 +103,15 @@ def _resolve(cargo: Cargo, stub: Path, request: RegistryRequest | GitRequest) ->
 
 
 def _locked_checksum(stub: Path, name: str, version: str) -> bytes:
-    lock = tomllib.loads((stub.parent / "Cargo.lock").read_text())
-    for package in lock.get("package", []):
-        if package["name"] == name and package["version"] == version and "checksum" in package:
-            return bytes.fromhex(package["checksum"])
-    # A source replaced by a plain folder states none; such a crate is bound by its source digest alone.
+    for package in parse_lock((stub.parent / LOCK).read_bytes()):
+        if (package.name, package.version) == (name, version) and package.checksum:
+            return bytes.fromhex(package.checksum)
+    # A source replaced by a plain folder may state none; such a crate is bound by its source digest alone.
     return bytes(32)
 
 
 def _cached_file(folder: Path) -> Path | None:
-    """The packed file in cargo's cache: `<home>/registry/src/<source>/<crate>` has it at `cache/<source>/<crate>.crate`."""
+    """The packed file in cargo's cache: what lies unpacked in `src/<source>/<crate>` has it in `cache/<source>`."""
     packed = folder.parents[2] / "cache" / folder.parent.name / f"{folder.name}.crate"
     return packed if packed.is_file() else None
 
@@ -121,18 +121,13 @@ def _pack(cargo: Cargo, folder: Path, scratch: Path, subject: str) -> Located:
     manifest = (folder / MANIFEST).resolve()
     name = _refuse_what_is_no_package(manifest, subject)
     target = scratch / "packed"
-    cargo.run(
-        "package",
-        "--no-verify",
-        "--no-metadata",
-        "--allow-dirty",
-        "--quiet",
-        "--manifest-path",
-        str(manifest),
-        "--target-dir",
-        str(target),
-        subject=subject,
-    )
+    where = ("--manifest-path", str(manifest), "--target-dir", str(target))
+    try:
+        cargo.run("package", "--no-verify", "--no-metadata", "--allow-dirty", "--quiet", *where, subject=subject)
+    except OperatorError as error:
+        raise OperatorError(
+            str(error), hint="a crate must stand alone: give path dependencies a version that its registry has"
+        ) from error
     packed = sorted((target / "package").glob("*.crate"))
     if len(packed) != 1:
         raise OperatorError(f"{subject}: cargo packed {len(packed)} crates, not one", hint="name one package's folder")

@@ -41,7 +41,7 @@ def build_manifest(manifest: Manifest, sources: Sources, *, dev_dependencies: bo
     dropped = _unneeded(manifest, sources) if dev_dependencies else {"*"}
     _drop_dev_dependencies(document, dropped)
     for name in sorted(dropped - {"*"}):
-        notes.append(f"dev-dependency {name} left out: only benchmarks or examples name it")
+        notes.append(f"dev-dependency {name} left out: no library, test or program source names it")
     # Without a workspace of its own, a copy below some other package would be taken for that one's member.
     document["workspace"] = {}
     return toml_text(document).encode(), tuple(notes)
@@ -62,11 +62,8 @@ def _drop_targets(document: dict[str, Any], manifest: Manifest, files: set[str])
     package = {key: value for key, value in manifest.package.items() if key not in _UNUSED_KEYS}
     document.pop("project", None)
     document["package"] = package | {"autobenches": False, "autoexamples": False}
-    notes = []
     kept = {target.path for target in manifest.targets(files)}
-    for key in ("bench", "example"):
-        if document.pop(key, None):
-            notes.append(f"{key} targets left out")
+    notes = [f"{key} targets left out" for key in ("bench", "example") if document.pop(key, None)]
     for key in ("test", "bin"):
         listed = document.pop(key, [])
         here = [entry for entry in listed if entry.get("path", "") in kept or "path" not in entry]

@@ -31,6 +31,8 @@ _NETWORK = re.compile(
     r"|network failure|connection (?:reset|refused|closed)|ssl (?:connect )?error|got 5\d\d\b|got 429\b",
     re.IGNORECASE,
 )
+_NOT_THERE = re.compile(r"failed to resolve path|cannot locate remote-tracking|revspec .* not found|not found by id")
+_STUB = re.compile(r" as a dependency of package `swarm-node-stub [^`]*`")
 _OFFLINE = re.compile(r"you're using offline mode")
 _LOCKED_OUT = re.compile(r"blocking waiting for file lock on ([\w' -]+)", re.IGNORECASE)
 
@@ -145,11 +147,13 @@ def explain_failure(subject: str, stderr: str) -> NodeError:
             exit_code=ExitCode.UNAVAILABLE,
         )
     if "no matching package" in stderr:
-        return OperatorError(f"{subject}: {said}", hint=f"check the spelling; `cargo search {subject}` lists names")
+        hint = "check the spelling; `cargo search` lists names, and a git source is asked for as `git+<url>#<package>`"
+        return OperatorError(f"{subject}: {said}", hint=hint)
     if "failed to select a version" in stderr:
         return OperatorError(f"{subject}: {said}{_candidates(stderr)}", hint="name a version that exists, or none")
-    if _NETWORK.search(stderr):
-        return TransientError(f"{subject}: the cargo registry is not reachable: {said}", waits_for=REGISTRY)
+    if _NETWORK.search(stderr) and not _NOT_THERE.search(stderr):
+        what = "git source" if subject.startswith("git+") else REGISTRY
+        return TransientError(f"{subject}: the {what} is not reachable: {said}", waits_for=what)
     return OperatorError(f"{subject}: cargo says: {said}", hint="run the same through `cargo` to see all it says")
 
 
@@ -159,7 +163,7 @@ def _sentence(stderr: str) -> str:
     if error is None:
         return stderr.strip()[-200:] or "it ended without a word"
     causes = re.findall(r"^Caused by:\n\s+(.+)", stderr[error.start() :], re.MULTILINE)
-    return ": ".join([error[1].strip(), *[cause.strip() for cause in causes[-1:]]])[:500]
+    return _STUB.sub("", ": ".join([error[1].strip(), *[cause.strip() for cause in causes[-1:]]]))[:500]
 
 
 def _candidates(stderr: str) -> str:

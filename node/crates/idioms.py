@@ -193,7 +193,21 @@ IDIOMS: tuple[Idiom, ...] = (
     ),
     Idiom("panic", "a deliberate panic", calls=("panic!", "unreachable!", "todo!", "unimplemented!")),
     Idiom("sorting", "`sort`, `binary_search`, `dedup`", calls=("sort*", "binary_search*", "dedup*")),
-    Idiom("string_parsing", "`parse`, `split`, `strip_prefix`", calls=("parse", "split*", "strip_*", "char_indices")),
+    Idiom(
+        "string_parsing",
+        "`parse`, `split`, `strip_prefix`",
+        calls=(
+            "parse",
+            "split",
+            "splitn",
+            "rsplit*",
+            "split_once",
+            "split_whitespace",
+            "strip_*",
+            "lines",
+            "char_indices",
+        ),
+    ),
     Idiom("transmute", "`mem::transmute`", calls=("transmute",)),
     Idiom("unwrap", "`unwrap` or `expect`", calls=("unwrap", "expect", "unwrap_err", "expect_err")),
 )

@@ -24,7 +24,7 @@ class CrateLimits:
     """Of one path inside a packed crate: leaves room for the store's own folders below the usual 4096 and 255."""
     packages_max: int = 400
     """Packages in a lock file. A crate above it is refused."""
-    dev_packages_max: int = 150
+    dev_packages_max: int = 200
     """Packages in a lock file that counts dev-dependencies. Above it they are left out."""
     vendor_bytes_max: int = 1024 * MIB
     """Of all vendored packages together. A crate above it is refused."""

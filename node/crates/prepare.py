@@ -7,20 +7,17 @@ node, whenever it joins. Where it cannot be resolved any more (a mirror without 
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from node.crates.build_manifest import build_manifest
 from node.crates.cargo import Cargo
 from node.crates.limits import CrateLimits
-from node.crates.manifest import Manifest, parse_manifest
+from node.crates.lockfile import LOCK, LockedPackage, parse_lock
+from node.crates.manifest import Manifest, ManifestError, parse_manifest
 from node.crates.sources import MANIFEST, Sources
 from node.crates.vendor import ExcessError, VendoredPackage, fill_vendor
 from node.errors import OperatorError
-
-LOCK = "Cargo.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,7 @@ def _prepare_once(
     # Resolves, keeping what the lock file says, and downloads nothing yet.
     cargo.run("update", "--workspace", "--quiet", *offline, "--manifest-path", str(skeleton), subject=subject)
     lock = (skeleton.parent / LOCK).read_bytes()
-    locked = [package for package in tomllib.loads(lock.decode()).get("package", []) if "source" in package]
+    locked = parse_lock(lock)
     packages_max = limits.dev_packages_max if attempt.dev_dependencies else limits.packages_max
     if len(locked) > packages_max:
         raise ExcessError(f"{subject} depends on {len(locked)} packages, at most {packages_max}", hint="choose another")
@@ -123,24 +120,41 @@ def _write_skeleton(folder: Path, manifest: bytes, lock: bytes | None, sources: 
     return path
 
 
-def _download(cargo: Cargo, skeleton: Path, locked: list[dict[str, Any]], subject: str) -> list[VendoredPackage]:
+def _download(cargo: Cargo, skeleton: Path, locked: tuple[LockedPackage, ...], subject: str) -> list[VendoredPackage]:
     """Have cargo fetch every locked package; say where each lies and whether this platform compiles it."""
     arguments = ("metadata", "--format-version", "1", "--locked", "--all-features", "--manifest-path", str(skeleton))
-    everything = json.loads(cargo.run(*arguments, subject=subject)[0])
+    everywhere = json.loads(cargo.run(*arguments, subject=subject)[0])
     here = json.loads(cargo.run(*arguments, "--offline", "--filter-platform", cargo.host, subject=subject)[0])
     built = {node["id"] for node in here["resolve"]["nodes"]}
-    folders = {(p["name"], p["version"]): p for p in everything["packages"] if p["source"] is not None}
+    folders = {
+        (found["name"], found["version"]): (Path(found["manifest_path"]).parent, found["id"] in built)
+        for found in everywhere["packages"]
+        if found["source"] is not None
+    }
+    if any((package.name, package.version) not in folders for package in locked):
+        # A lock file also names packages that no choice of features or platform ever builds; only `fetch` has them.
+        cargo.run("fetch", "--locked", "--quiet", "--manifest-path", str(skeleton), subject=subject)
+    shelves = sorted({folder.parent for folder, _ in folders.values()})
     vendored = []
     for package in locked:
-        found = folders.get((package["name"], package["version"]))
-        if found is None or "checksum" not in package:
+        name, version = package.name, package.version
+        folder, is_built = folders.get((name, version)) or (_beside(shelves, name, version), False)
+        if folder is None or not package.checksum:
             raise OperatorError(
-                f"{subject}: its dependency {package['name']}@{package['version']} comes from {package['source']},"
-                " which cannot be vendored",
+                f"{subject}: its dependency {name}@{version} comes from {package.source}, which cannot be vendored",
                 hint="choose a crate whose dependencies come from a registry",
             )
-        folder = Path(found["manifest_path"]).parent
-        vendored.append(
-            VendoredPackage(package["name"], package["version"], package["checksum"], folder, found["id"] in built)
-        )
+        vendored.append(VendoredPackage(name, version, package.checksum, folder, is_built))
     return vendored
+
+
+def _beside(shelves: list[Path], name: str, version: str) -> Path | None:
+    """Where a package lies unpacked, given the folders that hold others: `name-version`, in some sources `name`."""
+    for folder in (shelf / stem for shelf in shelves for stem in (f"{name}-{version}", name)):
+        try:
+            found = parse_manifest((folder / MANIFEST).read_bytes())
+        except (OSError, ManifestError):
+            continue
+        if (found.name, found.version) == (name, version):
+            return folder
+    return None

@@ -1,8 +1,8 @@
 """Reads the items of one parsed file into drafts: one pass over what stands between items, never into bodies.
 
-Macros are not expanded, with one exception: the arguments of `cfg_if!` and of macros named `cfg_*!` are by convention
-items that are passed through, and are read as such when they parse. What other macros make is not seen; their calls
-are counted (`FileDrafts.unseen_macros`).
+Macros are not expanded, with one exception: the arguments of `cfg_if!`, of macros named `cfg_*!` and of `pin_project!`
+are items that are passed through, and are read as such when they parse. What other macros make is not seen; their
+calls are counted (`FileDrafts.unseen_macros`).
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Reader:
             pending.attributes.append(node)
 
     def _attribute(self, node: Node) -> str:
-        return self._parsed.folded(node)
+        return self._uncommented(node.start_byte, node.end_byte)
 
     def _attribute_docs(self, node: Node) -> list[DocLine]:
         """Lines of `#[doc = "literal"]`; none for every other attribute."""
@@ -183,13 +183,16 @@ class Reader:
         elif node.type == "macro_definition":
             name = node.child_by_field_name("name")
             end = name.end_byte if name is not None else end
+        return self._uncommented(node.start_byte, end).rstrip("; ,")[:SIGNATURE_MAX]
+
+    def _uncommented(self, start: int, end: int) -> str:
+        """A piece of the source, comments left out, white space folded."""
         pieces = []
-        position = node.start_byte
-        for start, stop in self._comments_within(node.start_byte, end):
-            pieces.append(self._parsed.source[position:start])
-            position = stop
-        pieces.append(self._parsed.source[position:end])
-        return " ".join(decode(b" ".join(pieces)).split()).rstrip("; ")[:SIGNATURE_MAX]
+        for comment_start, comment_end in self._comments_within(start, end):
+            pieces.append(self._parsed.source[start:comment_start])
+            start = comment_end
+        pieces.append(self._parsed.source[start:end])
+        return " ".join(decode(b" ".join(pieces)).split())
 
     def _comments_within(self, start: int, end: int) -> Iterable[Bytes]:
         first = bisect_left(self._comments, (start, start))
@@ -301,12 +304,12 @@ class Reader:
                 path = self._parsed.text(literal)[1:-1]
                 self.found.inclusions.append(Inclusion(place.module, path, place.test_only))
                 return
-        if name[-1].startswith("cfg_") and self._read_passed_through(name[-1], tree, pending, place):
+        if _passes_through(name[-1]) and self._read_passed_through(name[-1], tree, pending, place):
             return
         self.found.unseen_macros[name[-1]] = self.found.unseen_macros.get(name[-1], 0) + 1
 
     def _read_passed_through(self, name: str, tree: Node, pending: _Pending, place: _Place) -> bool:
-        """Read items in the braces of a `cfg_*!` macro; whether they were items."""
+        """Read the items in a macro's braces; whether they were items."""
         braces = [tree]
         if name == "cfg_if":
             braces = [child for child in children_of_type(tree, ["token_tree"]) if child.children[0].type == "{"]
@@ -351,6 +354,11 @@ _NAMED = {
     "associated_type": ItemKind.TYPE_ALIAS,
     "macro_definition": ItemKind.MACRO,
 }
+
+
+def _passes_through(macro: str) -> bool:
+    """Whether a macro of this name is known to yield the items it is given: conditions, pin-project's field marks."""
+    return macro.startswith("cfg_") or macro == "pin_project"
 
 
 def _start(docs: Sequence[Node], attributes: Sequence[Node], node: Node) -> int:

@@ -101,7 +101,7 @@ def _is_utf8(name: str) -> bool:
 def _read(path: Path, bytes_max: int) -> bytes:
     # O_NOFOLLOW and the check of the opened file: nobody swaps in a link or a pipe between the listing and here.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
+    with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OperatorError(f"{path} is not a regular file", hint=HINT)
         data = file.read(bytes_max + 1)

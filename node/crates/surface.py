@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from node.crates.drafts import Draft, PathParts, UseName
 from node.values.crate import FileRole, ItemKind
 
-STEPS_MAX = 1_000_000
-"""Of name resolution in one crate. Real crates need some thousands; a web of globs could ask for billions."""
+STEPS_MAX = 200_000
+"""Of name resolution in one target. Tokio needs 2,200; the web of globs in libc, or a hostile one, millions."""
 
 DEPTH_MAX = 100
 """Of re-exports leading to re-exports."""
@@ -71,7 +71,10 @@ class Surface:
         """Name every item, and find the shortest public path of each that has one."""
         self._mark_reachable()
         for draft in self._drafts:
-            if draft.container is None and draft.kind is not ItemKind.IMPL:
+            if draft.kind is ItemKind.USE:
+                draft.parent = draft.module
+                draft.path = f"{draft.module}::<use {draft.name}>"
+            elif draft.container is None and draft.kind is not ItemKind.IMPL:
                 draft.parent = draft.module
                 draft.path = f"{draft.module}::{draft.name}" if draft.module else draft.name
         for draft in self._drafts:
@@ -222,6 +225,11 @@ class Surface:
 
 def is_listed(draft: Draft) -> bool:
     """Whether the item has a line of its own in `public_api`: what a trait says is not said again by each impl."""
-    if not draft.public_path or draft.kind not in LISTED or draft.scope.role is not FileRole.LIBRARY:
+    if (
+        not draft.public_path
+        or not draft.module
+        or draft.kind not in LISTED
+        or draft.scope.role is not FileRole.LIBRARY
+    ):
         return False
     return draft.container is None or draft.container.trait_path is None
