@@ -6,12 +6,12 @@ stand in the source, docs left out, so that nothing here is invented and nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tree_sitter import Node
 
 from node.tasks.snippets import render, without_docs
-from node.tasks.syntax import ancestors, descend, identifiers, text_of
+from node.tasks.syntax import ancestors, descend, free_identifiers, identifiers, text_of
 from node.tasks.view import SourceView
 from node.values.crate import Item, ItemKind
 
@@ -43,7 +43,7 @@ def context_of(view: SourceView, item: Item, snippet: str, *, hide: str = "") ->
         snippet: The text whose names are looked up.
         hide: A name that must not appear, because it is the answer.
     """
-    used = identifiers(snippet)
+    used = free_identifiers(snippet)
     pieces = ["\n".join(_imports(view, item, used))]
     pieces += _definitions(view, item, used)
     kept: list[str] = []
@@ -54,21 +54,33 @@ def context_of(view: SourceView, item: Item, snippet: str, *, hide: str = "") ->
     return "\n\n".join(kept) or None
 
 
-def _definitions(view: SourceView, item: Item, used: frozenset[str]) -> Iterator[str]:
+def test_context_of(view: SourceView, tests: Sequence[Item]) -> str | None:
+    """What test functions of one module lean on: its imports, and helpers that only tests see."""
+    used = frozenset(name for test in tests for name in free_identifiers(render(view, test)))
+    first = tests[0]
+    pieces = ["\n".join(_imports(view, first, used, globs=True))]
+    pieces += _definitions(view, first, used, for_tests=True)
+    return "\n\n".join(piece for piece in pieces if piece)[:CONTEXT_CHARS_MAX] or None
+
+
+def _definitions(view: SourceView, item: Item, used: frozenset[str], *, for_tests: bool = False) -> Iterator[str]:
     for kinds in _DEFINITIONS:
         limit = HELPERS_MAX if kinds == (ItemKind.FUNCTION,) else TYPES_MAX
-        found = _named_items(view, item, used, kinds)
+        found = _named_items(view, item, used, kinds, for_tests=for_tests)
         shown = (_definition(view, other) for other in found)
         yield from [text for text in shown if text][:limit]
 
 
-def _named_items(view: SourceView, item: Item, used: frozenset[str], kinds: Iterable[ItemKind]) -> list[Item]:
-    """Library items of some kinds that the snippet names, those of the same module first; one per name."""
+def _named_items(
+    view: SourceView, item: Item, used: frozenset[str], kinds: Iterable[ItemKind], *, for_tests: bool
+) -> list[Item]:
+    """Items of some kinds that the snippet names, those of the same module first; one per name."""
     found: dict[str, Item] = {}
     candidates = (other for other in view.kb.items if other.kind in kinds and other.name in used)
-    same_place = sorted(candidates, key=lambda other: (other.module != item.module, other.span))
-    for other in same_place:
-        if view.is_library_code(other) and other.span != item.span and other.container is None:
+    for other in sorted(candidates, key=lambda other: (other.module != item.module, other.span)):
+        helps_tests = other.test_only and not other.is_test
+        fits = helps_tests if for_tests else view.is_library_code(other)
+        if fits and other.span != item.span and other.container is None:
             found.setdefault(other.name, other)
     return list(found.values())
 
@@ -79,7 +91,7 @@ def _definition(view: SourceView, item: Item) -> str:
     return text if text.count("\n") < lines_max and "\r" not in text else ""
 
 
-def _imports(view: SourceView, item: Item, used: frozenset[str]) -> Iterator[str]:
+def _imports(view: SourceView, item: Item, used: frozenset[str], *, globs: bool = False) -> Iterator[str]:
     """The `use` lines in scope, cut down to the names that are used."""
     node = view.node(item)
     wanted = used | {trait for macro, trait in _IMPLIED_IMPORTS.items() if macro in used}
@@ -90,23 +102,23 @@ def _imports(view: SourceView, item: Item, used: frozenset[str]) -> Iterator[str
             declarations = (child for child in scope.children if child.type == "use_declaration")
             for declaration in declarations:
                 argument = declaration.child_by_field_name("argument")
-                kept = _cut(argument, wanted) if argument else ""
+                kept = _cut(argument, wanted, globs) if argument else ""
                 if kept:
                     yield f"use {kept};"
             return
 
 
-def _cut(tree: Node, used: frozenset[str]) -> str:
+def _cut(tree: Node, used: frozenset[str], globs: bool) -> str:
     """A use tree without the leaves that bind unused names; empty when nothing is left.
 
-    Glob imports go too: what they bring in cannot be told from the text.
+    What a glob import brings in cannot be told from the text: `globs` says whether they stay.
     """
     if tree.type == "use_list":
-        kept = [text for child in tree.named_children if (text := _cut(child, used))]
+        kept = [text for child in tree.named_children if (text := _cut(child, used, globs))]
         return kept[0] if len(kept) == 1 and kept[0] != "self" else f"{{{', '.join(kept)}}}" if kept else ""
     if tree.type == "scoped_use_list":
         path, names = tree.child_by_field_name("path"), tree.child_by_field_name("list")
-        inner = _cut(names, used) if names else ""
+        inner = _cut(names, used, globs) if names else ""
         keeps_self = path is not None and _last_name(path) in used
         if not keeps_self:
             inner = "" if inner == "{self}" else inner.replace("{self, ", "{")
@@ -115,7 +127,7 @@ def _cut(tree: Node, used: frozenset[str]) -> str:
         alias = tree.child_by_field_name("alias")
         return text_of(tree) if alias and text_of(alias) in used else ""
     if tree.type == "use_wildcard":
-        return ""
+        return text_of(tree) if globs else ""
     name = _last_name(tree)
     return text_of(tree) if name in used or name == "self" else ""
 

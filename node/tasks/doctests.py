@@ -69,3 +69,14 @@ def _wrapped(code: str) -> str:
     if code.rstrip().endswith("(())"):
         return f"fn inner() -> Result<(), impl core::fmt::Debug> {{\n{code}\n}}\ninner().unwrap();"
     return code
+
+
+def docstring_of(item: Item) -> str:
+    """An item's documentation as comment lines, whichever comment style the source uses."""
+    return "\n".join(f"/// {line}".rstrip() for line in item.doc.splitlines()).strip()
+
+
+def undocumented(docstring: str) -> str:
+    """The text of `///` lines without their markers."""
+    lines = (line.strip().removeprefix("///") for line in docstring.splitlines())
+    return "\n".join(line.removeprefix(" ") for line in lines)

@@ -23,3 +23,9 @@ VERBS = _words("verbs")
 
 STOP_WORDS = _words("stop_words")
 """Words that carry no subject."""
+
+ADAPTERS = _words("adapters")
+"""Methods whose result is an iterator as long as what they are called on."""
+
+COMMON_METHODS = _words("common_methods")
+"""Method names that do not tell whose method is called."""

@@ -36,11 +36,28 @@ def render(view: SourceView, item: Item, body: str | None = None) -> str:
         code = data[:start].decode() + body + data[end:].decode()
     code = without_docs(_dedent(code, _indent_before(view, span), bool(item.container)))
     header = container_header(view, item)
-    return f"{header} {{\n{INDENT}{code}\n}}" if header else code
+    return wrap(header, code)
+
+
+def wrap(header: str, code: str) -> str:
+    """A method inside its impl's or trait's header; `code` itself when there is no header."""
+    if not header:
+        return code
+    opening = f"{header}\n{{" if "\n" in header else f"{header} {{"
+    return f"{opening}\n{INDENT}{code}\n}}"
 
 
 _OPEN, _CLOSE = "/*<<swarm*/", "/*swarm>>*/"
 """Stand in a body while it is rendered, so that a place in it is found again after re-indenting."""
+
+MARK = _OPEN
+"""Marks one place of a body for `render_marked`."""
+
+
+def render_marked(view: SourceView, item: Item, body: str) -> tuple[str, int]:
+    """The snippet of a function with a body that holds `MARK` once, and the line, from 1, where the mark stood."""
+    head, _, tail = render(view, item, body).partition(MARK)
+    return head + tail, head.count("\n") + 1
 
 
 def render_parts(view: SourceView, item: Item, start: int, end: int) -> tuple[str, str, str]:

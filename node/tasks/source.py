@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from node.tasks.categories import TABLE
-from node.tasks.derive import bodies, documentation
+from node.tasks.derive import bodies, calls, commenting, documentation, faults, naming, reviews, rewrites, testing
 from node.tasks.derive.bench import ENGINE, Bench, Deriver
 from node.tasks.interface import Checker, Proposal, Request
 from node.tasks.sites import Group, Site, arrange, locate
@@ -25,11 +25,12 @@ from node.values.crate import PreparedCrate
 from node.values.example import Example
 from node.values.verdict import CheckPlan, PlanResult
 
-DERIVERS: Mapping[str, Deriver] = {deriver.category: deriver for deriver in (*documentation.DERIVERS, *bodies.DERIVERS)}
+_MODULES = (bodies, documentation, testing, faults, rewrites, reviews, naming, calls, commenting)
+DERIVERS: Mapping[str, Deriver] = {deriver.category: deriver for module in _MODULES for deriver in module.DERIVERS}
 
-SIDE_BY_SIDE = 2
-"""Sites of one group tried in the same batch: the second is wasted when the first verifies, but saves a round of
-compiling when it does not."""
+SIDE_BY_SIDE = 3
+"""Sites of one group tried in the same batch: the others are wasted when the first verifies, but save a round
+of compiling when it does not."""
 
 
 class SourceEngine:

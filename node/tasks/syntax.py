@@ -83,6 +83,12 @@ def identifiers(code: str) -> frozenset[str]:
     return frozenset(text_of(leaf) for leaf in leaves(parse(code.encode())) if is_name_node(leaf))
 
 
+def free_identifiers(code: str) -> frozenset[str]:
+    """The identifiers of `code` that something outside may define: names after a dot are left out."""
+    found = (leaf for leaf in leaves(parse(code.encode())) if is_name_node(leaf))
+    return frozenset(text_of(leaf) for leaf in found if leaf.prev_sibling is None or text_of(leaf.prev_sibling) != ".")
+
+
 def is_name_node(node: Node) -> bool:
     """Whether a leaf is an identifier of any kind."""
     return node.type.endswith("identifier")

@@ -12,7 +12,7 @@ from tree_sitter import Node
 
 from node.tasks.doctests import DocCase, doc_case
 from node.tasks.syntax import FUNCTIONS, ancestors, is_name_node, leaves, name_of, node_at, parse, text_of, tokens
-from node.values.crate import FileRole, Item, ItemKind, KnowledgeBase, Span
+from node.values.crate import DocTest, FileRole, Item, ItemKind, KnowledgeBase, Span
 from node.values.verdict import TestName, TestTarget
 
 ITEM_NODES = FUNCTIONS | {
@@ -76,6 +76,14 @@ class SourceView:
         """The item whose code, docs left out, is exactly these bytes."""
         return self._by_code_span.get(Span(path, start, end))
 
+    def doctest_at(self, path: str, start: int, end: int) -> tuple[Item, DocTest] | None:
+        """The doc test whose code is exactly these bytes, and the item it documents."""
+        return self._doctests.get(Span(path, start, end))
+
+    @functools.cached_property
+    def _doctests(self) -> Mapping[Span, tuple[Item, DocTest]]:
+        return {doctest.span: (item, doctest) for item in self.kb.items for doctest in item.doctests}
+
     @functools.cached_property
     def crate_name(self) -> str:
         """The library's name in Rust code: `use <crate_name>::...`."""
@@ -83,22 +91,35 @@ class SourceView:
         first = min(roots, key=len, default=self.kb.pin.name.replace("-", "_"))
         return first.split("::")[0]
 
+    def module_path(self, item: Item) -> list[str]:
+        """The modules an item stands in, below the root of the target that holds it."""
+        node = self.node(item)
+        above = ancestors(node) if node else iter(())
+        inline = [name_of(parent) for parent in above if parent.type == "mod_item"][::-1]
+        file = self._files[item.span.path]
+        outer = file.module.split("::")[1:] if file.role is FileRole.LIBRARY else []
+        return [*outer, *inline]
+
     def test_name(self, test: Item) -> TestName:
         """How the harness lists a test function."""
-        node = self.node(test)
-        above = ancestors(node) if node else iter(())
-        modules = [name_of(parent) for parent in above if parent.type == "mod_item"][::-1]
-        path = test.span.path
-        if self.role(path) is FileRole.INTEGRATION_TEST:
-            file = path.removeprefix("tests/").removesuffix(".rs").split("/")[0]
-            return TestName(TestTarget.INTEGRATION.value, file, "::".join([*modules, test.name]))
-        outer = self._files[path].module.split("::")[1:]
-        return TestName(TestTarget.LIBRARY.value, "", "::".join([*outer, *modules, test.name]))
+        name = "::".join([*self.module_path(test), test.name])
+        if self.role(test.span.path) is FileRole.INTEGRATION_TEST:
+            file = test.span.path.removeprefix("tests/").removesuffix(".rs").split("/")[0]
+            return TestName(TestTarget.INTEGRATION.value, file, name)
+        return TestName(TestTarget.LIBRARY.value, "", name)
 
     @functools.cached_property
     def test_items(self) -> Mapping[TestName, Item]:
         """The published tests by their harness names."""
         return {self.test_name(item): item for item in reversed(self.tests)}
+
+    @functools.cached_property
+    def tests_by_function(self) -> Mapping[str, Sequence[TestName]]:
+        """The published tests by the name of their function alone, which several modules may share."""
+        names: dict[str, list[TestName]] = {}
+        for name, item in sorted(self.test_items.items()):
+            names.setdefault(item.name, []).append(name)
+        return names
 
     @functools.cached_property
     def doc_cases(self) -> Mapping[TestName, DocCase]:

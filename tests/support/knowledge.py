@@ -249,6 +249,7 @@ def _doctests(path: str, head: _Head) -> tuple[DocTest, ...]:
             flags = tuple(part for part in re.split(r"[,\s]+", line.strip().strip("`")) if part)
         else:
             if not set(flags) - {"rust", "no_run", "ignore", "should_panic", "compile_fail"}:
-                found.append(DocTest(Span(path, *(head.doc_span or (0, 0))), "\n".join(fence), flags, len(found)))
+                start, end = head.doc_span or (0, 0)  # narrower spans are the analyser's business; these only differ
+                found.append(DocTest(Span(path, start + len(found), end), "\n".join(fence), flags, len(found)))
             fence = None
     return tuple(found)

@@ -29,7 +29,7 @@ from node.values.verdict import (
     TestName,
 )
 
-STEP_TIMEOUT_S = 120
+STEP_TIMEOUT_S = 40
 _RUNNING = re.compile(r"^\s+Running (?:unittests )?(\S+)", re.MULTILINE)
 _TEST = re.compile(r"^test (\S+)(?: - should panic)? \.\.\. (ok|FAILED)", re.MULTILINE)
 

@@ -13,7 +13,7 @@ from node.tasks.evidence import calls_by_name, column_of_tests, declared, projec
 from node.tasks.prose import read_markdown, words
 from node.tasks.report import Report
 from node.tasks.sites import Site
-from node.tasks.snippets import container_header, render, render_parts
+from node.tasks.snippets import render, render_parts
 from node.tasks.syntax import COMMENTS, descend, tokens
 from node.tasks.trials import Miss, Trial
 from node.tasks.view import SourceView
@@ -50,13 +50,14 @@ def _generation_sites(view: SourceView) -> Iterable[Site]:
         described = sum(len(words(part)) for part in text.paragraphs) >= DESCRIPTION_WORDS_MIN
         if described or not is_from_trait_impl(view, item):
             depth = depths.get(item.name, UNREACHED)
-            rank = 10 * depth + (0 if described else 60) + _size_penalty(view.weight(item))
-            yield Site(item, rank, (item.path,), described)
+            if described or depth == 1:  # a test can only describe what it calls
+                tier = depth + (0 if described else 3) + (0 if item.public else 2)
+                yield Site(item, tier, (_size_penalty(view.weight(item)),), described)
 
 
 def _size_penalty(weight: int) -> int:
     """How far a body is from the size that teaches most: neither a line nor a page."""
-    return 0 if 30 <= weight <= 250 else 15 if weight <= 450 else 40
+    return 0 if 30 <= weight <= 250 else 1 if weight <= 450 else 2
 
 
 def _generation_trial(bench: Bench, site: Site) -> Trial[Example | Miss]:
@@ -101,9 +102,9 @@ def _described_by_tests(view: SourceView, item: Item, named: tuple[TestName, ...
 
 
 def signature_block(view: SourceView, item: Item) -> str:
-    """What is given: the signature, inside its impl's header for a method."""
-    header = container_header(view, item)
-    shown = f"{header} {{\n    {item.signature};\n}}" if header else f"{item.signature};"
+    """What is given: the function with its body left open."""
+    indent = "        " if item.container else "    "
+    shown = render(view, item, f"{{\n{indent}todo!()\n{indent[4:]}}}")
     return f"Signature:\n\n```rust\n{shown}\n```"
 
 
@@ -124,8 +125,7 @@ def _completion_sites(view: SourceView) -> Iterable[Site]:
             size = len(tokens(completion))
             shown = len(tokens(prefix)) - len(tokens(render(view, item, "{")))
             if size in COMPLETION_TOKENS and shown >= SHOWN_TOKENS_MIN and completion not in prefix + suffix:
-                rank = 4 * depth + abs(size - COMPLETION_BEST) // 5
-                yield Site(item, rank, (start, end), (start, end))
+                yield Site(item, depth, (abs(size - COMPLETION_BEST), start, end), (start, end))
 
 
 def _cuts(view: SourceView, item: Item) -> Iterator[tuple[int, int]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from node.tasks.context import context_of
 from node.tasks.derive.bench import Bench, Deriver, Draft, compose, published
+from node.tasks.doctests import docstring_of
 from node.tasks.evidence import project
 from node.tasks.lexicon import VERBS
 from node.tasks.names import unknown_names
@@ -64,16 +65,11 @@ def _says_something(view: SourceView, item: Item, sentence: str) -> bool:
     )
 
 
-def _rank(item: Item, text: Markdown) -> int:
-    """Public, well documented functions first; what nobody outside can see last."""
-    amount = sum(len(words(paragraph)) for paragraph in text.paragraphs)
-    return (
-        (0 if item.public else 400) + (0 if item.kind in {ItemKind.FUNCTION, ItemKind.METHOD} else 60) - min(amount, 80)
-    )
-
-
 def _site(item: Item, text: Markdown, detail: object) -> Site:
-    return Site(item, _rank(item, text), (item.path,), detail)
+    """Public functions first, then public types, then what nobody outside can see; the well documented first."""
+    amount = sum(len(words(paragraph)) for paragraph in text.paragraphs)
+    kind = 0 if item.kind in {ItemKind.FUNCTION, ItemKind.METHOD} else 1
+    return Site(item, kind + (0 if item.public else 2), (-min(amount, 80),), detail)
 
 
 # Summaries
@@ -124,11 +120,6 @@ def explanation_of(text: Markdown) -> str:
 
 
 # Docstrings
-
-
-def docstring_of(item: Item) -> str:
-    """The documentation as comment lines, whichever comment style the source uses."""
-    return "\n".join(f"/// {line}".rstrip() for line in item.doc.splitlines()).strip()
 
 
 def _docstring_sites(view: SourceView) -> Iterable[Site]:
