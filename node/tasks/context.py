@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tree_sitter import Node
 
-from node.tasks.snippets import render, without_docs
+from node.tasks.snippets import render, shown
 from node.tasks.syntax import ancestors, descend, free_identifiers, identifiers, text_of
 from node.tasks.view import SourceView
 from node.values.crate import Item, ItemKind
@@ -67,8 +67,8 @@ def _definitions(view: SourceView, item: Item, used: frozenset[str], *, for_test
     for kinds in _DEFINITIONS:
         limit = HELPERS_MAX if kinds == (ItemKind.FUNCTION,) else TYPES_MAX
         found = _named_items(view, item, used, kinds, for_tests=for_tests)
-        shown = (_definition(view, other) for other in found)
-        yield from [text for text in shown if text][:limit]
+        texts = (_definition(view, other) for other in found)
+        yield from [text for text in texts if text][:limit]
 
 
 def _named_items(
@@ -86,7 +86,7 @@ def _named_items(
 
 
 def _definition(view: SourceView, item: Item) -> str:
-    text = render(view, item) if item.body else without_docs(view.text(item.code_span))
+    text = render(view, item) if item.body else shown(view, item.code_span)
     lines_max = LINES_MAX.get(item.kind, TYPE_LINES_MAX)
     return text if text.count("\n") < lines_max and "\r" not in text else ""
 

@@ -34,7 +34,7 @@ def render(view: SourceView, item: Item, body: str | None = None) -> str:
         start, end = item.body.start - span.start, item.body.end - span.start
         data = code.encode()
         code = data[:start].decode() + body + data[end:].decode()
-    code = without_docs(_dedent(code, _indent_before(view, span), bool(item.container)))
+    code = without_docs(_dedent(code, _indent_before(view, span), wrapped=bool(item.container)))
     header = container_header(view, item)
     return wrap(header, code)
 
@@ -69,6 +69,11 @@ def render_parts(view: SourceView, item: Item, start: int, end: int) -> tuple[st
     head, _, rest = marked.partition(_OPEN)
     middle, _, tail = rest.partition(_CLOSE)
     return head, middle, tail
+
+
+def shown(view: SourceView, span: Span) -> str:
+    """The text of a span as it is shown by itself: moved to the left margin, docs left out."""
+    return without_docs(_dedent(view.text(span), _indent_before(view, span), wrapped=False))
 
 
 def container_header(view: SourceView, item: Item) -> str:
@@ -126,7 +131,7 @@ def _indent_before(view: SourceView, span: Span) -> str:
     return line if not line.strip() else ""
 
 
-def _dedent(code: str, indent: str, wrapped: bool) -> str:
+def _dedent(code: str, indent: str, *, wrapped: bool) -> str:
     """`code` moved left to the depth it is shown at, unless a literal of it spans lines."""
     target = INDENT if wrapped else ""
     if indent == target:

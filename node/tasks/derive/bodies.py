@@ -10,6 +10,7 @@ from node.tasks.context import context_of
 from node.tasks.derive.bench import Bench, Deriver, Draft, compose, published, touching
 from node.tasks.derive.functions import is_from_trait_impl, substantial
 from node.tasks.evidence import calls_by_name, column_of_tests, declared, project, reach
+from node.tasks.inspection import shares_run
 from node.tasks.prose import read_markdown, words
 from node.tasks.report import Report
 from node.tasks.sites import Site
@@ -21,23 +22,11 @@ from node.values.crate import Item
 from node.values.example import Example
 from node.values.verdict import TestName
 
-LEAK_TOKENS = 12
-"""A run of this many tokens of the answer standing in the prompt is a leak; twelve is the length used for n-gram
-decontamination elsewhere (facts/feasibility-rust.md section 7)."""
-
 DESCRIPTION_WORDS_MIN = 6
 ASSERTIONS_MIN = 3
 """Fewer do not pin an undocumented function down."""
 
 UNREACHED = 9
-
-
-def shares_run(answer: str, prompt: str, length: int = LEAK_TOKENS) -> bool:
-    """Whether `length` consecutive tokens of `answer` (all of it, when shorter) stand in `prompt`."""
-    wanted, given = tokens(answer), tokens(prompt)
-    size = min(length, len(wanted))
-    runs = {given[start : start + size] for start in range(len(given) - size + 1)}
-    return any(wanted[start : start + size] in runs for start in range(len(wanted) - size + 1))
 
 
 # Generation
