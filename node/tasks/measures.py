@@ -82,10 +82,10 @@ def _about_text(field: str, author: Callable[[Item], str]) -> Callable[[Anchored
 
 
 def _rank(view: SourceView, item: Item, told: frozenset[str]) -> int:
-    """Full when no other documented item of the crate fits the words better; a tenth less for each that does."""
+    """Full when no other documented item of the crate fits the words better; a fifth less for each that does."""
     mine = _fit(item, told)
     better = sum(_fit(other, told) > mine for other in view.kb.items if other.doc and view.is_library_code(other))
-    return max(0, FULL - 1_000 * better)
+    return max(0, FULL - 2_000 * better)
 
 
 def _fit(item: Item, told: frozenset[str]) -> int:

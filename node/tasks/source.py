@@ -17,7 +17,9 @@ from collections.abc import Mapping, Sequence
 from node.tasks.categories import TABLE
 from node.tasks.derive import bodies, calls, commenting, documentation, faults, naming, reviews, rewrites, testing
 from node.tasks.derive.bench import ENGINE, Bench, Deriver
+from node.tasks.derive.decoys import Decoy, spoiled
 from node.tasks.interface import Checker, Proposal, Request
+from node.tasks.probes import Evidence
 from node.tasks.sites import Group, Site, arrange, locate
 from node.tasks.trials import Driver, Miss
 from node.tasks.view import SourceView
@@ -73,6 +75,28 @@ class SourceEngine:
         }
         await self._verify(wanted)
         return tuple(self._answer(request, places[request]) for request in requests)
+
+    async def make_probe(self, category: str, index: int, *, good: bool) -> tuple[Example, bytes] | None:
+        """Make the probe for one number of a category's list (R14).
+
+        Args:
+            category: One of the fifteen.
+            index: The number that the slot would have taken; nobody else makes anything of it.
+            good: Whether the probe is an example like any other, or one that is wrong and does not look it.
+
+        Returns:
+            The probe and its evidence, canonical JSON for `node.tasks.probes.probe_plan`; None when this number gives
+            no example, or none that can be spoiled and proven wrong.
+        """
+        (proposal,) = await self.propose((Request(category, (index,)),))
+        if not proposal.examples:
+            return None
+        ((_, example),) = proposal.examples
+        if good:
+            return example, Evidence("good").encode()
+        assert self._bench is not None, "propose opened the bench"
+        (decoy,) = await self._driver.finish([spoiled(self._bench, example)])
+        return (decoy.example, decoy.evidence.encode()) if isinstance(decoy, Decoy) else None
 
     async def _open(self) -> None:
         if self._bench is not None:
