@@ -1,0 +1,155 @@
+"""Bug detection out of verified mutants.
+
+The published function is the fix. A mutant becomes an example only when it compiles and a test that passes on the
+published crate fails on it; a mutant that survives, or runs until it is stopped, is nobody's proven bug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from node.tasks.changes import changed_body
+from node.tasks.context import context_of
+from node.tasks.derive.bench import Bench, Deriver, Draft, compose, touching, try_body
+from node.tasks.derive.functions import substantial
+from node.tasks.evidence import declared, project, reach, source_of_test
+from node.tasks.mutation import Mutant, mutants
+from node.tasks.report import Report
+from node.tasks.sites import Site
+from node.tasks.snippets import MARK, render, render_marked
+from node.tasks.trials import Miss, Trial
+from node.tasks.view import SourceView
+from node.values.crate import Item
+from node.values.example import Example
+from node.values.verdict import Edit, Expect, Outcome, StepResult, TestName
+
+GROUP = 6
+SHOWN_TEST_CHARS_MAX = 2_400
+"""A failing test longer than this is not shown in the context, and then not named either."""
+
+_KINDS = ("comparison", "range", "logic", "guard", "method", "arithmetic", "number", "assignment", "jump", "negation")
+"""Families in order of how much there is to see: a swapped boundary before a flipped literal."""
+
+
+def fault_sites(view: SourceView, parity: int) -> Iterable[Site]:
+    """The mutants worth telling: every second mutant, so that the two categories never show the same one."""
+    depths = reach(view)
+    for item in substantial(view):
+        depth = depths.get(item.name, 9)
+        for order, mutant in enumerate(_alternating(mutants(view, item))):
+            if order % 2 == parity and "…" not in mutant.was + mutant.now:
+                yield Site(item, depth, (order // 2,), mutant)
+
+
+def _alternating(found: Iterable[Mutant]) -> Iterator[Mutant]:
+    """One mutant of each family in turn, telling families first."""
+    families: dict[str, list[Mutant]] = {}
+    for mutant in found:
+        families.setdefault(mutant.kind, []).append(mutant)
+    ordered = [families[kind] for kind in sorted(families, key=_kind_rank)]
+    for depth in range(max(map(len, ordered), default=0)):
+        for family in ordered:
+            # Inside a family, from both ends in turn: neighbours are often the same mistake twice.
+            if depth < len(family):
+                yield family[depth // 2 if depth % 2 == 0 else -(depth + 1) // 2]
+
+
+def _kind_rank(kind: str) -> tuple[int, str]:
+    return (_KINDS.index(kind) if kind in _KINDS else len(_KINDS), kind)
+
+
+def fault_trial(
+    words: Callable[[Bench, Item, Mutant, TestName], Draft | None],
+) -> Callable[[Bench, Site], Trial[Example | Miss]]:
+    """A trial that runs a mutant and lets `words` tell what is wrong with it, given the test that shows it."""
+
+    def trial(bench: Bench, site: Site) -> Trial[Example | Miss]:
+        item, mutant = site.item, site.detail
+        assert isinstance(mutant, Mutant), "fault sites carry a mutant"
+        tests = yield from touching(bench, item)
+        if not tests:
+            return Miss("no test reaches it")
+        body = changed_body(bench.view, item, (mutant.change,))
+        observed, rustc = yield from try_body(bench, item, body, tests, Expect.TESTS_FAIL)
+        killers = _killers(bench.view, observed)
+        if not killers:
+            return Miss(_why_not(observed))
+        draft = words(bench, item, mutant, killers[0])
+        if draft is None:
+            return Miss("the failing test is too long to show")
+        named = declared(bench.view, item, tests, first=killers[:1])
+        return compose(bench.view, draft, _report(bench.view, item, body, named), rustc)
+
+    return trial
+
+
+def marked(view: SourceView, item: Item, mutant: Mutant) -> tuple[str, int]:
+    """The snippet with the mutant in it, and the line it stands on."""
+    change = replace(mutant.change, text=MARK + mutant.change.text)
+    return render_marked(view, item, changed_body(view, item, (change,)))
+
+
+def _killers(view: SourceView, observed: StepResult) -> tuple[TestName, ...]:
+    """Tests that fail and can be shown, the shortest first."""
+    if observed.outcome is not Outcome.HOLDS:
+        return ()
+    shown = (name for name in observed.failed if source_of_test(view, name))
+    return tuple(sorted(shown, key=lambda name: (len(source_of_test(view, name)), name)))
+
+
+def _why_not(observed: StepResult) -> str:
+    if not observed.compiled:
+        return "the mutant does not compile"
+    return "the mutant never ends" if observed.outcome is Outcome.TIMED_OUT else "the mutant survives"
+
+
+def _report(view: SourceView, item: Item, body: str, named: tuple[TestName, ...]) -> Report:
+    assert item.body is not None, "mutants are of functions"
+    return Report(
+        project(view, (), named),
+        compiled=True,
+        tests_run=len(named),
+        tests_passed=len(named),
+        mutants_killed=1,
+        before=project(view, (Edit(item.body, body),), named),
+        tests=named,
+    )
+
+
+# In words
+
+
+def _bug(bench: Bench, item: Item, mutant: Mutant, killer: TestName) -> Draft | None:
+    view = bench.view
+    source = source_of_test(view, killer)
+    if len(source) > SHOWN_TEST_CHARS_MAX:
+        return None
+    buggy, line = marked(view, item, mutant)
+    context = "\n\n".join(filter(None, (context_of(view, item, buggy), source.strip())))
+    described = f"{_told(mutant, line)} {_failing(killer, source)}"
+    inputs = {"buggy_code": buggy, "code_context": context}
+    return Draft(
+        "bug_detection", item.code_span, inputs, {"fixed_code": render(view, item), "bug_description": described}
+    )
+
+
+def _told(mutant: Mutant, line: int) -> str:
+    """What is wrong, where, and what belongs there."""
+    if mutant.kind == "guard":
+        return (
+            f"An early exit is missing before line {line}: the code {mutant.consequence}. `{mutant.was}` belongs there."
+        )
+    return f"On line {line}, `{mutant.now}` {mutant.consequence}: it should be `{mutant.was}`."
+
+
+def _failing(killer: TestName, source: str) -> str:
+    name = source.partition("fn ")[2].partition("(")[0]
+    return (
+        "The example from the documentation fails because of it."
+        if killer.file.startswith("swarm_")
+        else (f"The test `{name}` fails because of it.")
+    )
+
+
+DERIVERS = (Deriver("bug_detection", GROUP, lambda view: fault_sites(view, 0), fault_trial(_bug)),)

@@ -1,0 +1,92 @@
+"""Code review: a finding about a worse form of a function, and the published function as the reviewed one.
+
+Findings are of two kinds, both executed: a mutant that a test kills, and a rewrite that clippy really reports.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from node.tasks.derive.bench import Bench, Deriver, Draft
+from node.tasks.derive.faults import fault_sites, fault_trial, marked
+from node.tasks.derive.rewrites import fired, first_change, rewrite_sites, rewrite_trial, shown_before
+from node.tasks.mutation import Mutant
+from node.tasks.refactorings import REFACTORINGS
+from node.tasks.rewriting import Rewrite
+from node.tasks.sites import Site
+from node.tasks.snippets import render
+from node.tasks.trials import Miss, Trial
+from node.tasks.view import SourceView
+from node.values.crate import Item
+from node.values.example import Example
+from node.values.verdict import TestName
+
+GROUP = 6
+
+_OPENINGS: Mapping[str, str] = {
+    "comparison": "Please check the comparison",
+    "range": "The bounds are wrong",
+    "logic": "The condition is combined the wrong way",
+    "method": "This calls the wrong method",
+    "arithmetic": "The arithmetic is wrong",
+    "number": "Off by one",
+    "assignment": "This updates in the wrong direction",
+    "jump": "Wrong jump",
+    "negation": "The condition is inverted",
+    "boolean": "Wrong flag",
+}
+
+
+def _sites(view: SourceView) -> Iterable[Site]:
+    """Mutants and rewrites of each function in turn; which kind comes first alternates from function to function."""
+    rewrites = [site for site in rewrite_sites(view, REFACTORINGS) if _may_fire(site)]
+    mutants = list(fault_sites(view, 1))
+    units = dict.fromkeys(site.item for site in mutants + rewrites)
+    mutants_first = {item: number % 2 == 0 for number, item in enumerate(units)}
+    turns: Counter[tuple[Item, int]] = Counter()
+    for kind, site in [(0, site) for site in mutants] + [(1, site) for site in rewrites]:
+        turn = turns[site.item, kind]
+        turns[site.item, kind] += 1
+        yield replace(site, order=(turn, kind if mutants_first[site.item] else 1 - kind))
+
+
+def _may_fire(site: Site) -> bool:
+    return isinstance(site.detail, Rewrite) and bool(site.detail.rule.lints)
+
+
+def _of_mutant(bench: Bench, item: Item, mutant: Mutant, killer: TestName) -> Draft | None:
+    del killer  # a review speaks of the code; which test shows it stands in the report
+    before, line = marked(bench.view, item, mutant)
+    if mutant.kind == "guard":
+        comment = f"`{item.name}` lacks an early exit before line {line}: it {mutant.consequence}. Add `{mutant.was}`."
+    else:
+        opening = f"{_OPENINGS[mutant.kind]} on line {line}"
+        comment = f"{opening}: `{mutant.now}` {mutant.consequence}. Use `{mutant.was}` instead."
+    return _draft(bench.view, item, before, comment)
+
+
+def _of_rewrite(bench: Bench, item: Item, rewrite: Rewrite, lints: tuple[str, ...]) -> Draft | Miss:
+    name = fired(rewrite, lints)
+    if not name:
+        return Miss("clippy does not report it")
+    before, line = first_change(bench.view, item, rewrite)
+    comment = f"Line {line}: clippy reports `{name}`. {rewrite.rule.why(rewrite)} Behaviour stays the same."
+    return _draft(bench.view, item, before, comment)
+
+
+def _draft(view: SourceView, item: Item, before: str, comment: str) -> Draft:
+    outputs = {"code_after": render(view, item), "review_comment": comment}
+    return Draft("code_review", item.code_span, shown_before(view, item, before), outputs)
+
+
+_MUTANT_TRIAL = fault_trial(_of_mutant)
+_REWRITE_TRIAL = rewrite_trial(_of_rewrite)
+
+
+def _trial(bench: Bench, site: Site) -> Trial[Example | Miss]:
+    return _REWRITE_TRIAL(bench, site) if isinstance(site.detail, Rewrite) else _MUTANT_TRIAL(bench, site)
+
+
+DERIVERS = (Deriver("code_review", GROUP, _sites, _trial),)

@@ -1,0 +1,90 @@
+"""Tests as evidence: which of the crate's tests an example names, their sources, and which may reach a function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from node.tasks.doctests import DOC_FILE_PREFIX
+from node.tasks.snippets import render
+from node.tasks.syntax import identifiers
+from node.tasks.view import SourceView
+from node.values.crate import Item
+from node.values.verdict import Edit, Project, TestName
+
+DECLARED_MAX = 4
+"""Tests an example names. Not all that reach the function: raters run the rest, so that an answer made to fit the
+named tests only does not pass as a good one."""
+
+TEST_CHARS_MAX = 6_000
+"""Bound of the `test` column and of declared tests' sources."""
+
+
+def project(view: SourceView, edits: Iterable[Edit] = (), tests: Iterable[TestName] = ()) -> Project:
+    """The crate with `edits`, and with the files that those of `tests` need which the crate does not publish."""
+    names = {name for name in tests if name.file.startswith(DOC_FILE_PREFIX)}
+    known = view.doc_cases if names else {}
+    files = (known[name].file for name in sorted(names) if name in known)
+    return Project(view.kb.pin, tuple(sorted(edits)), tuple(files))
+
+
+def source_of_test(view: SourceView, name: TestName) -> str:
+    """The Rust source of a test; empty when the crate has none of that name (a macro made it)."""
+    if name in view.doc_cases:
+        return view.doc_cases[name].file.text.split("\n\n", 1)[-1].strip("\n") + "\n"
+    item = view.test_items.get(name)
+    return render(view, item) + "\n" if item else ""
+
+
+def column_of_tests(view: SourceView, names: Iterable[TestName]) -> str:
+    """The `test` column: the sources of some tests, in order, each below a line that says where it stands."""
+    parts = [f"// {_place(view, name)}\n{source}" for name in names if (source := source_of_test(view, name))]
+    return "\n".join(parts)
+
+
+def _place(view: SourceView, name: TestName) -> str:
+    if name in view.doc_cases:
+        return f"doc test of {view.doc_cases[name].item.path}"
+    item = view.test_items[name]
+    return f"{item.span.path}, {name.name}"
+
+
+def calls_by_name(view: SourceView, name: TestName, item: Item) -> bool:
+    """Whether a test's text names a function."""
+    return item.name in identifiers(source_of_test(view, name))
+
+
+def declared(
+    view: SourceView, item: Item, tests: Iterable[TestName], first: Iterable[TestName] = ()
+) -> tuple[TestName, ...]:
+    """The few tests an example names: those of `first`, then those that call the function, then short ones."""
+    leading = tuple(first)
+    order = sorted(
+        (name for name in tests if source_of_test(view, name) and name not in leading),
+        key=lambda name: (not calls_by_name(view, name, item), len(source_of_test(view, name)), name),
+    )
+    kept: list[TestName] = []
+    size = 0
+    for name in (*leading, *order):
+        size += len(source_of_test(view, name))
+        if len(kept) < DECLARED_MAX and (size <= TEST_CHARS_MAX or not kept):
+            kept.append(name)
+    return tuple(sorted(kept))
+
+
+def reach(view: SourceView) -> Mapping[str, int]:
+    """By function name: how many calls away from a test it is, by names alone; absent when nothing leads there.
+
+    A hint for trying likely places first, never evidence: names are ambiguous, execution decides.
+    """
+    frontier = {name for test in view.tests for name in test.calls}
+    for item in view.kb.items:
+        for doctest in item.doctests:
+            frontier |= identifiers(doctest.code)
+    depths: dict[str, int] = {}
+    depth = 1
+    while frontier and depth <= 6:
+        depths |= {name: depth for name in frontier if name not in depths}
+        called = {callee for name in frontier for item in view.named(name) for callee in item.calls}
+        frontier = called - depths.keys()
+        depth += 1
+    return depths

@@ -1,0 +1,320 @@
+"""Probes: examples whose verdict is known to the generator and provable to everybody once it is revealed (R14).
+
+A good probe is an ordinary example of the source engine: its answer is the published text. A bad one has the same form
+and passes the checks it declares, and is wrong all the same. The evidence names what makes it wrong in the published
+source, and, where that can be run, the published test that fails on it:
+
+    good        the answer is the author's                                         every category
+    mutant      the answer holds one mutant; it survives the named tests, another published test kills it
+                (generation, completion, bug detection, refactoring, optimisation, review)
+    text_of     the text is the author's about another item                        docstring, summary, search, explain
+    name_of     the name is that of another function, or of a variable elsewhere   naming
+    call        another call of the crate that compiles; the test around it fails  api usage
+    tests_of    tests of something else that only pass through the function        test generation
+    comments_of the comments are another function's                                comment generation
+
+How an honest rater notices a bad one without knowing that it is a probe: `mutant` and `call` fail `scrutiny_for` (all
+tests instead of the named ones), so `semantic_validity/all_tests` is 0; `text_of`, `name_of` and `comments_of` lower
+`semantic_validity/author_words`, `author_name` and `fits_best`; `tests_of` has `semantic_validity/calls_target` at 0
+and few `semantic_validity/mutants_killed`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from node.tasks.anchors import Anchored, anchor
+from node.tasks.callplans import call_scrutiny, published_call
+from node.tasks.categories import FormError
+from node.tasks.changes import Replacement, changed_body
+from node.tasks.derive.commenting import comment_text
+from node.tasks.derive.documentation import explanation_of, search_phrase
+from node.tasks.doctests import docstring_of
+from node.tasks.evidence import project
+from node.tasks.inspection import inspect, masked_name
+from node.tasks.interface import ProbeCheck, StaticFinding
+from node.tasks.measures import overlap
+from node.tasks.names import word_set
+from node.tasks.plans import NOTHING, plan_for
+from node.tasks.prose import first_sentence, read_markdown
+from node.tasks.report import ReportError
+from node.tasks.snippets import edits_for, read_function, render, same_code
+from node.tasks.syntax import comments, free_identifiers
+from node.tasks.testcases import place_tests
+from node.tasks.view import SourceView
+from node.values.crate import Item, Span
+from node.values.example import Example, canonical_json
+from node.values.verdict import CheckPlan, Edit, Expect, Step, TestName, TestTarget
+
+EVIDENCE_BYTES_MAX = 16_384
+
+KINSHIP_MAX = 5_000
+"""A text about another item counts as wrong when no more than half of its words are the author's about this one."""
+
+MUTANT_FIELDS: Mapping[str, str] = {
+    "code_generation": "code",
+    "code_completion": "completion",
+    "bug_detection": "fixed_code",
+    "code_refactoring": "code_after",
+    "code_optimization": "code_after",
+    "code_review": "code_after",
+}
+"""The field of the answer that a `mutant` probe spoils."""
+
+
+class EvidenceError(ValueError):
+    """The bytes are no probe evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a probe's generator reveals."""
+
+    kind: str
+    place: Span | None = None
+    """The item that the text, name or comments were taken from; or the bytes that a mutant changes."""
+    text: str = ""
+    """A mutant's replacement."""
+    test: TestName | None = None
+    """A published test that fails on the answer and passes on the published crate."""
+
+    def encode(self) -> bytes:
+        """Canonical JSON."""
+        place = self.place and {"path": self.place.path, "start": self.place.start, "end": self.place.end}
+        test = self.test and {"target": self.test.target, "file": self.test.file, "name": self.test.name}
+        return canonical_json({"kind": self.kind, "place": place, "text": self.text, "test": test})
+
+
+def decode_evidence(data: bytes) -> Evidence:
+    """Read evidence strictly.
+
+    Raises:
+        EvidenceError: Too long, not JSON, or not as `Evidence.encode` writes it.
+    """
+    if len(data) > EVIDENCE_BYTES_MAX:
+        raise EvidenceError(f"{len(data)} bytes, at most {EVIDENCE_BYTES_MAX} allowed")
+    try:
+        value = json.loads(data)
+        place, test = value["place"], value["test"]
+        evidence = Evidence(
+            kind=str(value["kind"]),
+            place=Span(str(place["path"]), int(place["start"]), int(place["end"])) if place else None,
+            text=str(value["text"]),
+            test=TestName(TestTarget(test["target"]).value, str(test["file"]), str(test["name"])) if test else None,
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise EvidenceError(f"not evidence: {error}") from error
+    if evidence.encode() != data:
+        raise EvidenceError("not in canonical form")
+    return evidence
+
+
+def probe_plan(data: bytes, example: Example, view: SourceView) -> ProbeCheck:
+    """What has to hold for revealed evidence to be true. Never raises for what others sent."""
+    try:
+        evidence = decode_evidence(data)
+        about = anchor(example, view)
+        claim = plan_for(example, view)
+    except (EvidenceError, FormError, ReportError) as error:
+        return _refused(str(error))
+    if about.item is None or inspect(example, view).problems:
+        return _refused("a probe is a sound example of something published")
+    rule = _CHECKS.get(evidence.kind)
+    if rule is None:
+        return _refused(f"no probe is of kind {evidence.kind[:40]!r}")
+    check = rule(about, about.item, evidence)
+    plans = (claim, *check.plans)
+    return ProbeCheck(check.static, tuple(plan for plan in plans if plan.steps))
+
+
+def _refused(reason: str) -> ProbeCheck:
+    return ProbeCheck(StaticFinding(holds=False, reason=reason), ())
+
+
+def _static(holds: bool, reason: str) -> ProbeCheck:
+    return ProbeCheck(StaticFinding(holds=holds, reason=reason), ())
+
+
+# Good ones
+
+
+def answer_is_published(about: Anchored, item: Item) -> bool:
+    """Whether an example's answer is what the author wrote."""
+    rule = _PUBLISHED.get(about.form.category.name)
+    return rule is not None and rule(about, item)
+
+
+def _same_field(field: str) -> Callable[[Anchored, Item], bool]:
+    return lambda about, item: about.text(field) == render(about.view, item)
+
+
+def _sentence(item: Item) -> str:
+    paragraphs = read_markdown(item.doc).paragraphs
+    return first_sentence(paragraphs[0]) if paragraphs else ""
+
+
+def query_for(view: SourceView, item: Item) -> str:
+    """The search query that leads to an item."""
+    return f"{view.kb.pin.name}: {search_phrase(item, _sentence(item))}"
+
+
+def _tests_are_published(about: Anchored, item: Item) -> bool:
+    placed = place_tests(about.view, item, about.text("test_context"), about.form.texts("test_cases"))
+    calling = all(item.name in free_identifiers(case) for case in about.form.texts("test_cases"))
+    return calling and all(name in about.view.test_items for name in placed.names)
+
+
+_PUBLISHED: Mapping[str, Callable[[Anchored, Item], bool]] = {
+    "code_generation": _same_field("code"),
+    "code_completion": lambda about, item: (
+        about.text("prefix") + about.text("completion") + about.text("suffix") == render(about.view, item)
+    ),
+    "docstring_generation": lambda about, item: about.text("docstring") == docstring_of(item),
+    "test_generation": _tests_are_published,
+    "code_summarization": lambda about, item: about.text("summary") == _sentence(item),
+    "bug_detection": _same_field("fixed_code"),
+    "code_refactoring": _same_field("code_after"),
+    "code_optimization": _same_field("code_after"),
+    "code_review": _same_field("code_after"),
+    "function_naming": lambda about, item: about.text("function_name") == item.name,
+    "variable_naming": lambda about, _: about.text("variable_name") == masked_name(about),
+    "api_usage_prediction": lambda about, _: about.text("next_api_call") == published_call(about),
+    "code_search": lambda about, item: about.text("query") == query_for(about.view, item),
+    "code_explanation": lambda about, item: about.text("explanation") == explanation_of(read_markdown(item.doc)),
+    "comment_generation": _same_field("commented_code"),
+}
+
+
+def _good(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
+    del evidence
+    return _static(answer_is_published(about, item), "the answer is what the author published")
+
+
+# Bad ones
+
+
+def _mutant(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
+    """The answer is the published function with one change, and a published test that is not named fails on it."""
+    field = MUTANT_FIELDS.get(about.form.category.name)
+    place, test, body = evidence.place, evidence.test, item.body
+    if field is None or place is None or test is None or body is None or place.path != body.path:
+        return _refused("a mutant has a place, a text and a test that kills it")
+    if not body.start <= place.start <= place.end <= body.end or test in about.tests:
+        return _refused("the change is outside the function, or the killing test is one of those named")
+    text = about.text("prefix") + about.text("completion") + about.text("suffix")
+    answer = read_function(text if field == "completion" else about.text(field), item.name)
+    change = Replacement(place.start, place.end, evidence.text)
+    if answer is None or not same_code(answer.body, changed_body(about.view, item, (change,))):
+        return _refused("the answer is not the published function with that change")
+    edits = edits_for(about.view, item, answer)
+    return ProbeCheck(
+        StaticFinding(holds=bool(edits), reason="one change to the published function"),
+        (_kills(about.view, edits, test),),
+    )
+
+
+def _kills(view: SourceView, edits: tuple[Edit, ...], test: TestName) -> CheckPlan:
+    passes = Step("published", project(view, (), (test,)), Expect.TESTS_PASS, (test,))
+    fails = Step("answer", project(view, edits, (test,)), Expect.TESTS_FAIL, (test,))
+    return CheckPlan((passes, fails))
+
+
+def _other_item(about: Anchored, item: Item, evidence: Evidence) -> Item | None:
+    place = evidence.place
+    other = about.view.item_at(place.path, place.start, place.end) if place else None
+    return other if other is not None and other != item else None
+
+
+_TEXTS: Mapping[str, tuple[str, Callable[[SourceView, Item], str]]] = {
+    "docstring_generation": ("docstring", lambda _, item: docstring_of(item)),
+    "code_summarization": ("summary", lambda _, item: _sentence(item)),
+    "code_search": ("query", query_for),
+    "code_explanation": ("explanation", lambda _, item: explanation_of(read_markdown(item.doc))),
+}
+
+
+def text_about(category: str, view: SourceView, item: Item) -> str:
+    """The author's text about an item, as a category tells it."""
+    return _TEXTS[category][1](view, item)
+
+
+def is_foreign(text: str, item: Item) -> bool:
+    """Whether a text speaks of something else than what the author says of `item`."""
+    return overlap(word_set(text), word_set(item.doc)) <= KINSHIP_MAX
+
+
+def _text_of(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
+    category = about.form.category.name
+    other = _other_item(about, item, evidence)
+    if category not in _TEXTS or other is None:
+        return _refused("the place holds no other item whose text this could be")
+    text = about.text(_TEXTS[category][0])
+    holds = text == text_about(category, about.view, other) and is_foreign(text, item)
+    return _static(holds, f"the text is the author's about `{other.path}`")
+
+
+def shares_no_word(name: str, other: str) -> bool:
+    """Whether two identifiers have no word in common."""
+    return name != other and not word_set(name) & word_set(other)
+
+
+def _name_of(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
+    other = _other_item(about, item, evidence)
+    if other is None:
+        return _refused("the place holds no other function")
+    if about.form.category.name == "function_naming":
+        name = about.text("function_name")
+        return _static(name == other.name and shares_no_word(name, item.name), f"the name is that of `{other.path}`")
+    name, meant = about.text("variable_name"), masked_name(about)
+    elsewhere = name in free_identifiers(about.view.text(other.code_span))
+    holds = meant is not None and elsewhere and shares_no_word(name, meant)
+    return _static(holds, f"the name is that of a variable of `{other.path}`")
+
+
+def _call(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
+    """Another call than the published one: it compiles, and the test around it fails."""
+    del evidence
+    scrutiny = call_scrutiny(about, item)
+    if scrutiny == NOTHING:
+        return _refused("the call is the published one")
+    (step,) = scrutiny.steps
+    fails = CheckPlan((Step("answer", step.project, Expect.TESTS_FAIL, step.tests),))
+    return ProbeCheck(StaticFinding(holds=True, reason="not the published call"), (fails,))
+
+
+def _tests_of(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
+    del evidence
+    cases = about.form.texts("test_cases")
+    placed = place_tests(about.view, item, about.text("test_context"), cases)
+    published = all(name in about.view.test_items for name in placed.names)
+    named = any(item.name in free_identifiers(case) for case in cases)
+    return _static(published and not named, f"published tests that never call `{item.name}`")
+
+
+def comments_in(code: str) -> frozenset[str]:
+    """What the comments of a piece of code say."""
+    return frozenset(comment_text(comment) for comment in comments(code))
+
+
+def _comments_of(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
+    other = _other_item(about, item, evidence)
+    told = comments_in(about.text("commented_code"))
+    if about.form.category.name != "comment_generation" or other is None or not told:
+        return _refused("the place holds no other function whose comments these could be")
+    theirs, own = comments_in(render(about.view, other)), comments_in(render(about.view, item))
+    return _static(told <= theirs and not told & own, f"the comments are those of `{other.path}`")
+
+
+_CHECKS: Mapping[str, Callable[[Anchored, Item, Evidence], ProbeCheck]] = {
+    "good": _good,
+    "mutant": _mutant,
+    "text_of": _text_of,
+    "name_of": _name_of,
+    "call": _call,
+    "tests_of": _tests_of,
+    "comments_of": _comments_of,
+}
+
+BAD_KINDS = frozenset(_CHECKS) - {"good"}

@@ -1,0 +1,132 @@
+"""Rustdoc markdown as prose: paragraphs, first sentences, the names a text mentions, its code blocks."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+
+_FENCE = re.compile(r"^\s*(`{3,}|~{3,})(.*)$")
+_LINK = re.compile(r"\[([^\]\[]+)\](?:\([^)\s]*(?:\s+\"[^\"]*\")?\)|\[[^\]]*\])?")
+_LINK_DEFINITION = re.compile(r"^\s{0,3}\[[^\]]+\]:\s*\S+.*$")
+_HEADING = re.compile(r"^\s{0,3}#{1,6}\s+(.*)$")
+_CODE = re.compile(r"(`+)(.+?)\1")
+_AUTOLINK = re.compile(r"<((?:https?|mailto):[^\s>]+)>")
+_HTML = re.compile(r"</?[a-zA-Z][^>]*>")
+_EMPHASIS = re.compile(r"(?<![\w*])(\*\*|__|\*|_)(?=\S)([^`]+?)(?<=\S)\1(?![\w*])")
+_NAME = re.compile(r"^[A-Za-z_]\w*(?:::<[^>]*>)?(?:(?:::|\.)[A-Za-z_]\w*)*(?:\(\))?!?$")
+_SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z`\[\"(]|\s*$)")
+_ABBREVIATIONS = ("e.g.", "i.e.", "etc.", "cf.", "vs.", "approx.", "resp.", "incl.", "no.", "fig.")
+
+RUST_FLAGS = frozenset({"", "rust", "should_panic", "no_run", "ignore", "compile_fail"})
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBlock:
+    """A fenced block of documentation."""
+
+    flags: tuple[str, ...]
+    code: str
+
+    @property
+    def is_doctest(self) -> bool:
+        """Whether rustdoc would run it."""
+        editions = {flag for flag in self.flags if flag.startswith("edition")}
+        return set(self.flags) - editions <= {"rust", "should_panic"}
+
+
+@dataclass(frozen=True, slots=True)
+class Markdown:
+    """Documentation split into what is read and what is run."""
+
+    paragraphs: tuple[str, ...]
+    """Prose, one line each, up to the first heading; links and HTML reduced to their text, code spans kept."""
+    lists: tuple[str, ...]
+    """List items of the same part."""
+    sections: tuple[tuple[str, tuple[str, ...]], ...]
+    """What stands below headings: (title, its paragraphs)."""
+    blocks: tuple[CodeBlock, ...]
+
+
+def read_markdown(doc: str) -> Markdown:
+    """Split documentation whose comment markers are stripped."""
+    parts: list[tuple[str, list[str]]] = [("", [])]
+    blocks: list[CodeBlock] = []
+    fence: str | None = None
+    flags: tuple[str, ...] = ()
+    code: list[str] = []
+    for line in doc.splitlines():
+        mark = _FENCE.match(line)
+        if fence is not None:
+            if mark and mark[1].startswith(fence) and not mark[2].strip():
+                blocks.append(CodeBlock(flags, "\n".join(code)))
+                fence = None
+            else:
+                code.append(line)
+        elif mark:
+            fence, code = mark[1], []
+            flags = tuple(flag for flag in re.split(r"[\s,{}]+", mark[2].strip()) if flag)
+            parts[-1][1].append("")
+        elif heading := _HEADING.match(line):
+            parts.append((plain(heading[1]), []))
+        elif not _LINK_DEFINITION.match(line):
+            parts[-1][1].append(line)
+    paragraphs, lists = _paragraphs(parts[0][1])
+    return Markdown(
+        paragraphs=paragraphs,
+        lists=lists,
+        sections=tuple((title, sum(_paragraphs(lines), ())) for title, lines in parts[1:]),
+        blocks=tuple(blocks),
+    )
+
+
+def _paragraphs(lines: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Prose paragraphs and list items; tables, indented code and bare HTML are neither."""
+    prose: list[str] = []
+    items: list[str] = []
+    for block in re.split(r"\n\s*\n", "\n".join(lines)):
+        text = block.strip("\n")
+        if not text.strip() or text.startswith("    ") or text.lstrip().startswith(("|", "<", ">")):
+            continue
+        if re.match(r"\s*(?:[-*+]|\d+[.)])\s", text):
+            items += [plain(item) for item in re.split(r"\n?\s*(?:[-*+]|\d+[.)])\s+", text) if item.strip()]
+        else:
+            prose.append(plain(text))
+    return tuple(prose), tuple(items)
+
+
+def plain(text: str) -> str:
+    """Markdown as running text: links become their text, tags vanish, white space folds; code spans stay marked."""
+    parts: list[str] = []
+    end = 0
+    for span in _CODE.finditer(linked := _LINK.sub(lambda link: link[1], text)):
+        parts += [_plain_words(linked[end : span.start()]), span[0]]
+        end = span.end()
+    return " ".join("".join([*parts, _plain_words(linked[end:])]).split())
+
+
+def _plain_words(text: str) -> str:
+    kept = _HTML.sub("", _AUTOLINK.sub(lambda link: link[1], text))
+    return html.unescape(_EMPHASIS.sub(r"\2", kept)).replace("\u2003", " ").replace("\u2002", " ")
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of running text, with its full stop; the whole text when it holds only one."""
+    masked = _CODE.sub(lambda span: "`" * len(span[0]), text)
+    for end in _SENTENCE_END.finditer(masked):
+        if not masked[: end.end()].lower().endswith(_ABBREVIATIONS):
+            return text[: end.end()]
+    return text
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text, lower case, code spans and identifiers split into their parts."""
+    split = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", text)
+    return tuple(word.lower() for word in re.findall(r"[A-Za-z]+|\d+", split))
+
+
+def mentioned_names(text: str) -> tuple[str, ...]:
+    """Paths and identifiers that a text sets in code marks, call brackets and macro marks removed, each once."""
+    spans = (span[2].strip() for span in _CODE.finditer(text))
+    names = (re.sub(r"(\(\)|!)+$", "", re.sub(r"::<[^>]*>", "", span)) for span in spans if _NAME.match(span))
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,172 @@
+"""The source engine: examples out of a crate's own code, without any model.
+
+Every example is true by construction (the answer is what the author wrote, or a change whose effect was executed) and
+is handed out only after the checks its category needs. What cannot be shown is not proposed: a category may end up
+with fewer examples than asked, or with none, and says why.
+
+How numbers map to examples is laid down in `node.tasks.sites`; the work for a request grows with the numbers asked
+for, not with the crate: sites are listed from the syntax tree, and only the groups asked for are tried, all requests'
+trials side by side, so that the checker gets few large batches.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from node.tasks.categories import TABLE
+from node.tasks.derive import bodies, calls, commenting, documentation, faults, naming, reviews, rewrites, testing
+from node.tasks.derive.bench import ENGINE, Bench, Deriver
+from node.tasks.derive.decoys import Decoy, spoiled
+from node.tasks.interface import Checker, Proposal, Request
+from node.tasks.probes import Evidence
+from node.tasks.sites import Group, Site, arrange, locate
+from node.tasks.trials import Driver, Miss
+from node.tasks.view import SourceView
+from node.values.crate import PreparedCrate
+from node.values.example import Example
+from node.values.verdict import CheckPlan, PlanResult
+
+_MODULES = (bodies, documentation, testing, faults, rewrites, reviews, naming, calls, commenting)
+DERIVERS: Mapping[str, Deriver] = {deriver.category: deriver for module in _MODULES for deriver in module.DERIVERS}
+
+SIDE_BY_SIDE = 3
+"""Sites of one group tried in the same batch: the others are wasted when the first verifies, but save a round
+of compiling when it does not."""
+
+
+class SourceEngine:
+    """Proposes examples of one crate.
+
+    Attributes:
+        name: What `Example.engine` says.
+    """
+
+    name = ENGINE
+
+    def __init__(self, view: SourceView, crate: PreparedCrate | None = None, checker: Checker | None = None) -> None:
+        """Bind the engine to a crate.
+
+        Args:
+            view: The crate's knowledge base and sources.
+            crate: Where it can be built; with `checker` None or not given, nothing is executed and only the
+                categories that need no execution are filled, their reports saying so.
+            checker: Executes plans.
+        """
+        self._view = view
+        self._crate = crate
+        self._checker = checker
+        self._driver = Driver(self._run)
+        self._groups: dict[str, tuple[Group, ...]] = {}
+        self._outcomes: dict[tuple[str, Site], Example | Miss] = {}
+        self._bench: Bench | None = None
+        self._why_not = ""
+
+    async def propose(self, requests: Sequence[Request]) -> tuple[Proposal, ...]:
+        """Make the candidates asked for, all requests' checks side by side.
+
+        Returns:
+            One proposal per request, in order. The same request gives the same bytes whenever it is asked.
+        """
+        await self._open()
+        places = {request: self._places(request) for request in requests}
+        wanted = {
+            (request.category, group): turn + 1 for request in requests for group, turn in places[request].values()
+        }
+        await self._verify(wanted)
+        return tuple(self._answer(request, places[request]) for request in requests)
+
+    async def make_probe(self, category: str, index: int, *, good: bool) -> tuple[Example, bytes] | None:
+        """Make the probe for one number of a category's list (R14).
+
+        Args:
+            category: One of the fifteen.
+            index: The number that the slot would have taken; nobody else makes anything of it.
+            good: Whether the probe is an example like any other, or one that is wrong and does not look it.
+
+        Returns:
+            The probe and its evidence, canonical JSON for `node.tasks.probes.probe_plan`; None when this number gives
+            no example, or none that can be spoiled and proven wrong.
+        """
+        (proposal,) = await self.propose((Request(category, (index,)),))
+        if not proposal.examples:
+            return None
+        ((_, example),) = proposal.examples
+        if good:
+            return example, Evidence("good").encode()
+        assert self._bench is not None, "propose opened the bench"
+        (decoy,) = await self._driver.finish([spoiled(self._bench, example)])
+        return (decoy.example, decoy.evidence.encode()) if isinstance(decoy, Decoy) else None
+
+    async def _open(self) -> None:
+        if self._bench is not None:
+            return
+        executes = False
+        if self._checker is not None and self._crate is not None:
+            baseline = await self._checker.baseline(self._crate)
+            executes, self._why_not = baseline.builds, baseline.reason
+        self._bench = Bench(self._view, executes)
+
+    async def _run(self, plans: Sequence[CheckPlan]) -> tuple[PlanResult, ...]:
+        assert self._checker is not None, "trials ask for checks only when there is a checker"
+        assert self._crate is not None, "and a crate to run them on"
+        return await self._checker.run(self._crate, plans)
+
+    def _places(self, request: Request) -> dict[int, tuple[Group, int]]:
+        """Which group answers for each number, and with which of its verified sites."""
+        assert self._bench is not None, "propose opens the bench first"
+        if TABLE[request.category].needs_execution and not self._bench.executes:
+            return {}
+        groups = self._listed(request.category)
+        found = ((index, locate(groups, index)) for index in request.indices)
+        return {index: place for index, place in found if place is not None}
+
+    def _listed(self, category: str) -> tuple[Group, ...]:
+        if category not in self._groups:
+            deriver = DERIVERS[category]
+            self._groups[category] = arrange(deriver.sites(self._view), deriver.group_size)
+        return self._groups[category]
+
+    async def _verify(self, wanted: Mapping[tuple[str, Group], int]) -> None:
+        """Try sites, in each group's order, until every group has as many examples as are wanted of it."""
+        assert self._bench is not None, "propose opens the bench first"
+        while True:
+            batch = [
+                (category, site)
+                for (category, group), count in wanted.items()
+                for site in self._next_sites(category, group, count)
+            ]
+            if not batch:
+                return
+            trials = [DERIVERS[category].trial(self._bench, site) for category, site in batch]
+            self._outcomes.update(zip(batch, await self._driver.finish(trials), strict=True))
+
+    def _next_sites(self, category: str, group: Group, count: int) -> tuple[Site, ...]:
+        if len(self._examples(category, group)) >= count:
+            return ()
+        return tuple(site for site in group if (category, site) not in self._outcomes)[:SIDE_BY_SIDE]
+
+    def _examples(self, category: str, group: Group) -> list[Example]:
+        outcomes = (self._outcomes.get((category, site)) for site in group)
+        return [outcome for outcome in outcomes if isinstance(outcome, Example)]
+
+    def _answer(self, request: Request, places: Mapping[int, tuple[Group, int]]) -> Proposal:
+        examples: list[tuple[int, Example]] = []
+        for index, (group, turn) in places.items():
+            verified = self._examples(request.category, group)
+            if turn < len(verified):
+                examples.append((index, verified[turn]))
+        missing = len(request.indices) - len(examples)
+        return Proposal(request.category, tuple(examples), self._shortfall(request, places) if missing else "")
+
+    def _shortfall(self, request: Request, places: Mapping[int, tuple[Group, int]]) -> str:
+        assert self._bench is not None, "propose opens the bench first"
+        if TABLE[request.category].needs_execution and not self._bench.executes:
+            return f"nothing can be executed here: {self._why_not or 'no toolchain'}"
+        listed = sum(map(len, self._listed(request.category)))
+        tried = (self._outcomes.get((request.category, site)) for group, _ in places.values() for site in group)
+        reasons = Counter(outcome.reason for outcome in tried if isinstance(outcome, Miss))
+        told = "".join(f"; {count} tried: {reason}" for reason, count in sorted(reasons.items()))
+        beyond = len(request.indices) - len(places)
+        past = f"; {beyond} of the numbers asked for are past the end" if beyond else ""
+        return f"{self._view.kb.pin.label} has {listed} sites for {request.category}{past}{told}"

@@ -1,0 +1,160 @@
+"""A crate's sources together with what is known of them: text by span, items by place, trees parsed once.
+
+Everything here follows from the knowledge base and the published bytes, so every node sees the same.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+
+from tree_sitter import Node
+
+from node.tasks.doctests import DocCase, doc_case
+from node.tasks.syntax import FUNCTIONS, ancestors, is_name_node, leaves, name_of, node_at, parse, text_of, tokens
+from node.values.crate import DocTest, FileRole, Item, ItemKind, KnowledgeBase, Span
+from node.values.verdict import TestName, TestTarget
+
+ITEM_NODES = FUNCTIONS | {
+    "struct_item",
+    "enum_item",
+    "union_item",
+    "trait_item",
+    "const_item",
+    "static_item",
+    "type_item",
+    "macro_definition",
+}
+
+
+class SourceView:
+    """What tasks ask of a crate.
+
+    Attributes:
+        kb: The knowledge base.
+        functions: Functions and methods of the library that have a body and are no tests, in source order.
+        tests: Functions with a test attribute, unit and integration, in source order.
+    """
+
+    def __init__(self, kb: KnowledgeBase, sources: Mapping[str, bytes]) -> None:
+        self.kb = kb
+        self._sources = sources
+        self._files = {file.path: file for file in kb.files}
+        self._trees: dict[str, Node] = {}
+        self._weights: dict[Item, int] = {}
+        self._by_code_span = {item.code_span: item for item in kb.items}
+        self.functions = tuple(item for item in kb.items if item.body and self.is_library_code(item))
+        self.tests = tuple(item for item in kb.items if item.is_test and item.body)
+
+    def role(self, path: str) -> FileRole:
+        """Which target a file belongs to."""
+        return self._files[path].role if path in self._files else FileRole.ORPHAN
+
+    def is_library_code(self, item: Item) -> bool:
+        """Whether an item is part of the library proper: not a test, nor anything only tests see."""
+        return self.role(item.span.path) is FileRole.LIBRARY and not item.is_test and not item.test_only
+
+    def bytes_of(self, path: str) -> bytes:
+        """A published file; empty when there is none of that path."""
+        return self._sources.get(path, b"")
+
+    def text(self, span: Span) -> str:
+        """The published text of a span; short or empty when it reaches beyond the file."""
+        return self.bytes_of(span.path)[span.start : span.end].decode(errors="replace")
+
+    def tree(self, path: str) -> Node:
+        """The syntax tree of a published file."""
+        if path not in self._trees:
+            self._trees[path] = parse(self.bytes_of(path))
+        return self._trees[path]
+
+    def node(self, item: Item) -> Node | None:
+        """The syntax node of an item, attributes and docs outside; None for kinds that are never examples."""
+        return node_at(self.tree(item.span.path), item.code_span.start, item.code_span.end, ITEM_NODES)
+
+    def item_at(self, path: str, start: int, end: int) -> Item | None:
+        """The item whose code, docs left out, is exactly these bytes."""
+        return self._by_code_span.get(Span(path, start, end))
+
+    def doctest_at(self, path: str, start: int, end: int) -> tuple[Item, DocTest] | None:
+        """The doc test whose code is exactly these bytes, and the item it documents."""
+        return self._doctests.get(Span(path, start, end))
+
+    @functools.cached_property
+    def _doctests(self) -> Mapping[Span, tuple[Item, DocTest]]:
+        return {doctest.span: (item, doctest) for item in self.kb.items for doctest in item.doctests}
+
+    @functools.cached_property
+    def crate_name(self) -> str:
+        """The library's name in Rust code: `use <crate_name>::...`."""
+        roots = (file.module for file in self.kb.files if file.role is FileRole.LIBRARY and file.module)
+        first = min(roots, key=len, default=self.kb.pin.name.replace("-", "_"))
+        return first.split("::")[0]
+
+    def module_path(self, item: Item) -> list[str]:
+        """The modules an item stands in, below the root of the target that holds it."""
+        node = self.node(item)
+        above = ancestors(node) if node else iter(())
+        inline = [name_of(parent) for parent in above if parent.type == "mod_item"][::-1]
+        file = self._files[item.span.path]
+        outer = file.module.split("::")[1:] if file.role is FileRole.LIBRARY else []
+        return [*outer, *inline]
+
+    def test_name(self, test: Item) -> TestName:
+        """How the harness lists a test function."""
+        name = "::".join([*self.module_path(test), test.name])
+        if self.role(test.span.path) is FileRole.INTEGRATION_TEST:
+            file = test.span.path.removeprefix("tests/").removesuffix(".rs").split("/")[0]
+            return TestName(TestTarget.INTEGRATION.value, file, name)
+        return TestName(TestTarget.LIBRARY.value, "", name)
+
+    @functools.cached_property
+    def test_items(self) -> Mapping[TestName, Item]:
+        """The published tests by their harness names."""
+        return {self.test_name(item): item for item in reversed(self.tests)}
+
+    @functools.cached_property
+    def tests_by_function(self) -> Mapping[str, Sequence[TestName]]:
+        """The published tests by the name of their function alone, which several modules may share."""
+        names: dict[str, list[TestName]] = {}
+        for name, item in sorted(self.test_items.items()):
+            names.setdefault(item.name, []).append(name)
+        return names
+
+    @functools.cached_property
+    def doc_cases(self) -> Mapping[TestName, DocCase]:
+        """The library's runnable doc tests as integration tests, by the names they get."""
+        items = (item for item in self.kb.items if item.doctests and self.is_library_code(item))
+        edition = self.kb.pin.edition
+        found = (doc_case(item, doctest, self.crate_name, edition) for item in items for doctest in item.doctests)
+        return {case.name: case for case in found if case}
+
+    @functools.cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """Every identifier in the crate's Rust files: what a text about the crate may name."""
+        roots = (self.tree(file.path) for file in self.kb.files)
+        return frozenset(text_of(leaf) for root in roots for leaf in leaves(root) if is_name_node(leaf))
+
+    @functools.cached_property
+    def types(self) -> Mapping[str, Item]:
+        """The library's type definitions by name; the first of a name wins."""
+        kinds = {ItemKind.STRUCT, ItemKind.ENUM, ItemKind.UNION, ItemKind.TRAIT, ItemKind.TYPE_ALIAS}
+        found = (item for item in self.kb.items if item.kind in kinds and self.is_library_code(item))
+        return {item.name: item for item in reversed(tuple(found))}
+
+    def weight(self, item: Item) -> int:
+        """How many tokens a function's body has."""
+        if item not in self._weights:
+            self._weights[item] = len(tokens(self.text(item.body))) if item.body else 0
+        return self._weights[item]
+
+    def named(self, name: str) -> Sequence[Item]:
+        """The library's functions of a name."""
+        return self._functions_by_name.get(name, ())
+
+    @functools.cached_property
+    def _functions_by_name(self) -> Mapping[str, Sequence[Item]]:
+        names: dict[str, list[Item]] = {}
+        for item in self.functions:
+            names.setdefault(item.name, []).append(item)
+        return names
