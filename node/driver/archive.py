@@ -81,10 +81,23 @@ def _pack_manifest(decided: Decided) -> bytes:
 
 
 def _notes(decided: Decided) -> dict[str, Any]:
-    told: dict[str, list[str]] = {}
-    for task, reason in decided.shortfalls:
-        told.setdefault(str(task), []).append(reason)
-    return {"shortfalls": told}
+    """Why slots stayed empty, by job, crate and category (indices into the job's lists)."""
+    told: dict[int, set[str]] = {}
+    for index, reason in decided.shortfalls:
+        told.setdefault(index, set()).add(reason)
+    tasks = decided.plan.tasks
+    return {
+        "shortfalls": [
+            {
+                "job": tasks[index].job.hex(),
+                "crate": tasks[index].crate,
+                "category": tasks[index].category,
+                "reasons": sorted(told[index]),
+            }
+            for index in sorted(told)
+            if index < len(tasks)
+        ]
+    }
 
 
 def _explained(decided: Decided) -> list[DecidedCandidate]:

@@ -213,6 +213,30 @@ class Contents:
         await self._store.blobs.put(content, tag=EXAMPLE, expires=body.height)
         return True
 
+    async def obtain(self, name: Hash) -> bytes | None:
+        """A content by its hash, from this machine or from any connected peer; None where nobody gives it."""
+        content = await self._store.blobs.get(name)
+        if content is not None:
+            return content
+        for peer in self._network.peers():
+            if not peer.connected:
+                continue
+            try:
+                content = await self._fetch_whole(peer.node, name)
+            except NodeError as error:
+                log.debug("content %s from %s: %s", name.hex()[:8], peer.node.hex()[:8], error)
+                continue
+            await self._store.blobs.put(content, tag=EXAMPLE)
+            return content
+        return None
+
+    async def _fetch_whole(self, holder: NodeId, name: Hash) -> bytes:
+        """A content of unknown size; the preset's bound is below what one answer carries."""
+        part = await self._network.request(holder, CONTENT, name + bytes(8), timeout_s=FETCH_TIMEOUT_S)
+        if content_hash(part) != name:
+            raise TransientError(f"{holder.hex()[:8]} does not hold {name.hex()[:8]}", waits_for="a holder")
+        return part
+
     async def fetch(self, holder: NodeId, name: Hash, size: int) -> bytes:
         """Ask a peer for a content by name, in ranges, and verify it.
 
