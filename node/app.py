@@ -1,0 +1,152 @@
+"""A node: start reading here. Builds the parts from a data folder, connects them, runs them, stops them.
+
+    key, genesis, settings      identity, home, config
+    store                       what must not be forgotten
+    network                     gossip over libp2p, and gRPC where that does not reach
+    checks, crates, workshop    the work that takes long
+    driver                      the pure machines, driven
+    desks, rpc                  what others may ask
+
+Started in this order, stopped in the reverse one. Every part can fail to start with an error that says whose turn it
+is; nothing is half-started then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from consensus.genesis import Genesis
+from consensus.params import Preset
+from consensus.types import JobId, NodeId
+from node.checks import CheckEngine, CheckSettings, Level, open_engine
+from node.config import NodeConfig, load_config
+from node.crates.store import CrateStore
+from node.desks import open_desks
+from node.driver.driver import Driver, open_driver
+from node.errors import NodeError, OperatorError, TransientError
+from node.home import NodeHome, load_genesis
+from node.identity import DataDirLock, IdentityStore, NodeKey, parse_node_id, peer_id
+from node.network.fallback import FallbackNetwork
+from node.network.interface import RefusedError, UnreachableError
+from node.network.libp2p_network import Libp2pConfig, Libp2pNetwork
+from node.rating import open_scorer
+from node.rpc import PeerLinks, RpcServer, RpcSettings
+from node.store import Store, open_store
+from node.values.job import JobSpec
+from node.values.verdict import Baseline, CheckPlan, PlanResult
+from node.values.crate import PreparedCrate
+from node.wire import Domain, decode_message
+from node.workshop import Library, Shop
+
+log = logging.getLogger(__name__)
+
+STOP_S = 10.0
+"""For the parts to stop in; then the process ends anyway: everything that counts is on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A running node's parts."""
+
+    home: NodeHome
+    config: NodeConfig
+    key: NodeKey
+    genesis: Genesis
+    preset: Preset
+    store: Store
+    network: FallbackNetwork
+    driver: Driver
+    rpc: RpcServer
+    checks: CheckEngine | None
+    why_no_checks: str
+    started_unix_s: int
+    stopping: asyncio.Event
+
+
+async def run_node(home: NodeHome) -> None:
+    """Run a node until it is told to stop (SIGTERM, SIGINT, `Shutdown`).
+
+    Raises:
+        OperatorError: Something its operator has to change: settings, folder, port, identity in use.
+    """
+    async with open_node(home) as node:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, node.stopping.set)
+        log.info("node %s of swarm %s is up", peer_id(node.key.node), node.genesis.name)
+        await node.rpc.report_health(serving=True)
+        await _until_stopped(node)
+
+
+async def _until_stopped(node: Node) -> None:
+    """Run the driver until the node is told to stop; a driver that ends by itself is a failure."""
+    running = asyncio.create_task(node.driver.run(), name="driver")
+    stopping = asyncio.create_task(node.stopping.wait(), name="stop")
+    done, _ = await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if running in done:
+        stopping.cancel()
+        running.result()
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+        await asyncio.wait_for(running, STOP_S)
+
+
+@contextlib.asynccontextmanager
+async def open_node(home: NodeHome) -> AsyncIterator[Node]:
+    """Build and start a node's parts; stop them on the way out."""
+    config = load_config(home.config)
+    genesis, preset = load_genesis(home.genesis)
+    async with contextlib.AsyncExitStack() as parts:
+        parts.enter_context(DataDirLock(home.root))
+        key = IdentityStore(home.root).load()
+        store = await open_store(home.store, url=config.store.url or None)
+        parts.push_async_callback(store.close)
+        checks, why_not = await _open_checks(home, config)
+        if checks is not None:
+            parts.push_async_callback(checks.close)
+        carrier = _Carrier(PeerLinks(key))
+        parts.push_async_callback(carrier.close)
+        network = FallbackNetwork(_libp2p(key, config, genesis, preset, store), carrier)
+        driver = await _open_driver(home, config, key, genesis, preset, store, network, checks)
+        stopping = asyncio.Event()
+        desks, publisher = open_desks(
+            driver=driver, home=home, config=config, checks=checks, why_no_checks=why_not, stop=stopping.set
+        )
+        rpc = RpcServer(
+            key=key,
+            domain=Domain(genesis.network),
+            desks=desks,
+            settings=RpcSettings(host=config.rpc.host, port=config.rpc.port),
+            is_operator=_operators(config),
+        )
+        await rpc.start()
+        parts.push_async_callback(rpc.stop)
+        await network.start()
+        parts.push_async_callback(network.stop)
+        publishing = asyncio.create_task(publisher.run(), name="publisher")
+        parts.callback(publishing.cancel)
+        yield Node(
+            home=home,
+            config=config,
+            key=key,
+            genesis=genesis,
+            preset=preset,
+            store=store,
+            network=network,
+            driver=driver,
+            rpc=rpc,
+            checks=checks,
+            why_no_checks=why_not,
+            started_unix_s=int(time.time()),
+            stopping=stopping,
+        )
+
+
+def _operators(config: NodeConfig) -> frozenset[NodeId]:
+    return frozenset(parse_node_id(text) for text in config.rpc.operators)
