@@ -62,8 +62,9 @@ RESTART_MAX_S = 30.0
 STEADY_S = 60.0
 """A life this long was a good one: the next failure is restarted from at once."""
 
+SAVE_SOON_S = 1.0
 SAVE_S = 30.0
-"""Between two writes of the peer cache, if anything changed."""
+"""After the first change of known peers, and between two writes of the peer cache."""
 
 REQUESTS_OUT_MAX = 256
 """Requests of this node under way at once."""
@@ -117,6 +118,7 @@ class Libp2pNetwork:
         self._infos: tuple[PeerInfo, ...] = ()
         self._known: tuple[KnownPeer, ...] = ()
         self._saved: tuple[KnownPeer, ...] = ()
+        self._known_changed = asyncio.Event()
         self._life: Life | None = None
         self._core: Core | None = None
         self._restarts = 0
@@ -359,11 +361,16 @@ class Libp2pNetwork:
         """A life tells whom it knows."""
         if life is self._life:
             self._infos, self._known = peers, known
+            self._known_changed.set()
 
     async def _save_now_and_then(self) -> None:
+        pause_s = SAVE_SOON_S
         while True:
-            await asyncio.sleep(SAVE_S)
+            await self._known_changed.wait()
+            await asyncio.sleep(pause_s)
+            self._known_changed.clear()
             await self._save()
+            pause_s = SAVE_S
 
     async def _save(self) -> None:
         if self._cache is None or self._known == self._saved:
