@@ -128,7 +128,6 @@ class Libp2pNetwork:
         self._stopping = False
         self._listening: socket.socket | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._lan: LanDiscovery | None = None
 
     async def start(self) -> None:
         """See `Network.start`."""
@@ -142,15 +141,13 @@ class Libp2pNetwork:
             async with asyncio.timeout(START_S):
                 await first.started.wait()
         if self._config.mdns and not Address("p2p", self._config.listen_host, 1).is_loopback:
-            await self._start_lan()
+            self._tasks.append(asyncio.create_task(self._discover_on_lan()))
 
     async def stop(self) -> None:
         """See `Network.stop`."""
         if self._stopping:
             return
         self._stopping = True
-        if self._lan is not None:
-            await self._lan.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -381,11 +378,11 @@ class Libp2pNetwork:
         except OperatorError as error:
             logger.warning("%s %s", error, error.hint)
 
-    async def _start_lan(self) -> None:
+    async def _discover_on_lan(self) -> None:
         def found(node: NodeId, address: Address) -> None:
             self.add_address(node, str(address), source="mdns")
 
-        self._lan = LanDiscovery(
+        lan = LanDiscovery(
             node=self.node,
             network_id=self._config.network_id,
             preset_hash=self._config.preset_hash,
@@ -395,10 +392,12 @@ class Libp2pNetwork:
             found=found,
         )
         try:
-            await self._lan.start()
+            await lan.start()
+            await asyncio.Event().wait()
         except OSError as error:
             logger.warning("this machine's network does not carry mDNS (%s); peers are looked for elsewhere", error)
-            self._lan = None
+        finally:
+            await lan.stop()
 
 
 class _Asyncio:
