@@ -1,7 +1,7 @@
 """Who is called for which topic and protocol, and what was refused and why: the same for every network.
 
-A handler of ours that raises is our bug, yet must not take the network down with it: it is logged with its trace and
-counted. What a peer did is only counted, because a peer could otherwise fill the log.
+A handler of ours that raises is our bug, yet must not take the network down with it: it is counted, and logged with its
+trace once per kind of error. What a peer did is only counted, because a peer could otherwise fill the log.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class Handlers:
         self._tally = tally
         self._topics: dict[str, GossipHandler] = {}
         self._protocols: dict[str, RequestHandler] = {}
+        self._logged: set[tuple[str, type[Exception]]] = set()
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -99,9 +100,8 @@ class Handlers:
         self._tally.gossip_received += 1
         try:
             handler(forwarder, data)
-        except Exception:
-            self._tally.drop("handler-raised")
-            logger.exception("the handler of topic %s raised", topic)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is ours; `_raised` tells
+            self._raised(f"topic {topic}", error)
 
     async def answer(self, asker: NodeId, protocol: str, data: bytes) -> bytes:
         """Let the handler of `protocol` answer.
@@ -120,14 +120,19 @@ class Handlers:
         except TransientError as error:
             raise RefusedError(str(error), reason=f"waits:{error.waits_for}") from error
         except Exception as error:
-            self._tally.drop("handler-raised")
-            logger.exception("the handler of protocol %s raised", protocol)
+            self._raised(f"protocol {protocol}", error)
             raise RefusedError(f"{protocol} failed", reason="failed") from error
         if len(answer) > REQUEST_BYTES_MAX:
             self._tally.drop("handler-answer-too-long")
             logger.error("the handler of %s answered %d bytes of %d", protocol, len(answer), REQUEST_BYTES_MAX)
             raise RefusedError(f"{protocol} answered too much", reason="answer-too-long")
         return answer
+
+    def _raised(self, whose: str, error: Exception) -> None:
+        self._tally.drop("handler-raised")
+        if (whose, type(error)) not in self._logged:
+            self._logged.add((whose, type(error)))  # as many as there are handlers and bugs of ours
+            logger.error("the handler of %s raised; it is counted from now on", whose, exc_info=error)
 
 
 def check_gossip(topic: str, data: bytes) -> None:

@@ -65,6 +65,9 @@ RECOMMENDED = 16
 FIRST_PING_S = 0.5
 """Before the first ping of a link; doubles up to the usual interval."""
 
+PONG_PINGS = 2
+"""Ping intervals that an answer may take before the dialling side gives a link up."""
+
 SILENCE_PINGS = 4
 """Ping intervals without a word after which the accepting side gives a link up."""
 
@@ -310,13 +313,13 @@ class Links:
 
     async def _ask(self, stream: INetStream, reader: FrameReader, ping: Ping, expected: Pong) -> None:
         await write_frame(stream, encode_link_message(ping), within_s=self._limits.ping_s)
-        if await self._read(reader, self._limits.ping_s) != expected:
+        if await self._read(reader, PONG_PINGS * self._limits.ping_s) != expected:
             raise PeerFaultError("malformed-link-message", "a ping was answered with something else")
 
     async def _exchange(self, link: Link, stream: INetStream, reader: FrameReader) -> None:
         ours = Peers(self._recommended(link.tcp))
         await write_frame(stream, encode_link_message(ours), within_s=self._limits.ping_s)
-        theirs = await self._read(reader, self._limits.ping_s)
+        theirs = await self._read(reader, PONG_PINGS * self._limits.ping_s)
         if not isinstance(theirs, Peers):
             raise PeerFaultError("malformed-link-message", "an exchange was answered with something else")
         self._learn(theirs.peers, link.tcp)
@@ -365,6 +368,9 @@ class Links:
         link = self._by_node.get(node)
         if link is not None:
             link.tcp.abort()
+        for muxer, waiting in self._waiting.items():
+            if node_of(muxer.peer_id) == node:
+                waiting.tcp.abort()
 
     def is_shunned(self, node: NodeId) -> bool:
         """Whether a node is not admitted, and so not dialled, for now."""

@@ -62,8 +62,9 @@ RESTART_MAX_S = 30.0
 STEADY_S = 60.0
 """A life this long was a good one: the next failure is restarted from at once."""
 
+SAVE_SOON_S = 1.0
 SAVE_S = 30.0
-"""Between two writes of the peer cache, if anything changed."""
+"""After the first change of known peers, and between two writes of the peer cache."""
 
 REQUESTS_OUT_MAX = 256
 """Requests of this node under way at once."""
@@ -117,6 +118,7 @@ class Libp2pNetwork:
         self._infos: tuple[PeerInfo, ...] = ()
         self._known: tuple[KnownPeer, ...] = ()
         self._saved: tuple[KnownPeer, ...] = ()
+        self._known_changed = asyncio.Event()
         self._life: Life | None = None
         self._core: Core | None = None
         self._restarts = 0
@@ -126,7 +128,6 @@ class Libp2pNetwork:
         self._stopping = False
         self._listening: socket.socket | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._lan: LanDiscovery | None = None
 
     async def start(self) -> None:
         """See `Network.start`."""
@@ -140,15 +141,13 @@ class Libp2pNetwork:
             async with asyncio.timeout(START_S):
                 await first.started.wait()
         if self._config.mdns and not Address("p2p", self._config.listen_host, 1).is_loopback:
-            await self._start_lan()
+            self._tasks.append(asyncio.create_task(self._discover_on_lan()))
 
     async def stop(self) -> None:
         """See `Network.stop`."""
         if self._stopping:
             return
         self._stopping = True
-        if self._lan is not None:
-            await self._lan.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -359,11 +358,16 @@ class Libp2pNetwork:
         """A life tells whom it knows."""
         if life is self._life:
             self._infos, self._known = peers, known
+            self._known_changed.set()
 
     async def _save_now_and_then(self) -> None:
+        pause_s = SAVE_SOON_S
         while True:
-            await asyncio.sleep(SAVE_S)
+            await self._known_changed.wait()
+            await asyncio.sleep(pause_s)
+            self._known_changed.clear()
             await self._save()
+            pause_s = SAVE_S
 
     async def _save(self) -> None:
         if self._cache is None or self._known == self._saved:
@@ -374,11 +378,11 @@ class Libp2pNetwork:
         except OperatorError as error:
             logger.warning("%s %s", error, error.hint)
 
-    async def _start_lan(self) -> None:
+    async def _discover_on_lan(self) -> None:
         def found(node: NodeId, address: Address) -> None:
             self.add_address(node, str(address), source="mdns")
 
-        self._lan = LanDiscovery(
+        lan = LanDiscovery(
             node=self.node,
             network_id=self._config.network_id,
             preset_hash=self._config.preset_hash,
@@ -388,10 +392,12 @@ class Libp2pNetwork:
             found=found,
         )
         try:
-            await self._lan.start()
+            await lan.start()
+            await asyncio.Event().wait()
         except OSError as error:
             logger.warning("this machine's network does not carry mDNS (%s); peers are looked for elsewhere", error)
-            self._lan = None
+        finally:
+            await lan.stop()
 
 
 class _Asyncio:

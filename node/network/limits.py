@@ -29,7 +29,7 @@ class NetworkLimits:
     idle_s: float = 60.0
     """After which a request stream without requests, or a link beyond `links_wanted` without use, is closed."""
     ping_s: float = 5.0
-    """Between two pings of a link; one unanswered for as long again ends the link."""
+    """Between two pings of a link; one unanswered for twice as long ends the link."""
     explore_s: float = 30.0
     """Between two dials of a random further peer although enough links stand: this is what heals partitions."""
     exchange_s: float = 30.0

@@ -6,6 +6,7 @@ the announcement saves dials that would be refused, no more.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import ipaddress
 import logging
@@ -82,6 +83,7 @@ class LanDiscovery:
         self._seen: set[str] = set()
         self._zeroconf: AsyncZeroconf | None = None
         self._browser: AsyncServiceBrowser | None = None
+        self._resolving: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Announce and listen.
@@ -90,7 +92,7 @@ class LanDiscovery:
             OSError: There is no interface that carries multicast.
         """
         # Imported here: nodes that do not use it do not pay for it.
-        from zeroconf import InterfaceChoice, ServiceInfo
+        from zeroconf import Error, InterfaceChoice, ServiceInfo
         from zeroconf.asyncio import AsyncServiceBrowser, AsyncZeroconf
 
         hosts = machine_addresses(self._host)
@@ -107,7 +109,10 @@ class LanDiscovery:
             parsed_addresses=hosts,
             server=f"{name}.local.",
         )
-        await self._zeroconf.async_register_service(info)
+        try:
+            await self._zeroconf.async_register_service(info)
+        except Error as error:
+            raise OSError(f"cannot announce: {error}") from error
         self._browser = AsyncServiceBrowser(self._zeroconf.zeroconf, SERVICE, handlers=[self._changed])
 
     def _changed(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
@@ -121,7 +126,8 @@ class LanDiscovery:
         loop = zeroconf.loop
         assert loop is not None
         task = loop.create_task(self._resolve(zeroconf, info))
-        self._resolving = task  # a reference, or the loop may forget the task
+        self._resolving.add(task)  # a reference, or the loop may forget the task
+        task.add_done_callback(self._resolving.discard)
 
     async def _resolve(self, zeroconf: Zeroconf, info: ServiceInfo) -> None:
         if not await info.async_request(zeroconf, RESOLVE_MS):
@@ -134,6 +140,8 @@ class LanDiscovery:
 
     async def stop(self) -> None:
         """Take the announcement back."""
+        for task in self._resolving:
+            task.cancel()
         if self._browser is not None:
             await self._browser.async_cancel()
         if self._zeroconf is not None:
@@ -144,9 +152,10 @@ def machine_addresses(host: str) -> list[str]:
     """The concrete addresses that a listening address stands for: what can be announced."""
     if _is_ip(host) and not ipaddress.ip_address(host).is_unspecified:
         return [host]
-    from zeroconf._utils.net import get_all_addresses
+    import ifaddr
 
-    return [address for address in get_all_addresses() if not ipaddress.ip_address(address).is_loopback]
+    found = [str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4]
+    return [address for address in found if not ipaddress.ip_address(address).is_loopback]
 
 
 def _is_ip(host: str) -> bool:

@@ -1,0 +1,596 @@
+"""Attacks on a node process by peers with valid keys: it lives, counts them, and serves honest peers as before."""
+
+import base64
+import contextlib
+import random
+
+import pytest
+import trio
+import trio.lowlevel
+from google.protobuf.message import DecodeError
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.peer.id import ID
+from libp2p.pubsub.pb import rpc_pb2
+from libp2p.utils.varint import encode_varint_prefixed
+
+from node.network.interface import GOSSIP_BYTES_MAX
+from node.network.libp2p_transport import TcpStream, Upgrader
+from node.network.link_messages import Hello, Peers, Ping, Recommendation, encode_link_message
+from node.network.request_frames import encode_request
+from tests.support.hostile_peer import (
+    ENDED,
+    GENEROUS,
+    GOSSIP,
+    LINK,
+    REQUEST,
+    attack,
+    connect,
+    hostile,
+    unchecked,
+    yamux_frame,
+)
+from tests.support.network_process import NodeProcess, eventually
+
+pytestmark = pytest.mark.processes
+
+GROWTH_MB_MAX = 60
+"""Of the victim's memory over one attack. Its bounds allow some tens of megabytes; a leak would have none."""
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """A victim, and an honest node linked to it."""
+    with contextlib.ExitStack() as stack:
+        victim = NodeProcess(1, limits={"frame_s": 2.0, "origin_burst": 100.0, "forwarder_burst": 500.0})
+        stack.callback(victim.stop)
+        victim.ready()
+        honest = NodeProcess(2, bootstrap=[victim.address])
+        stack.callback(honest.stop)
+        honest.ready()
+        eventually(lambda: honest.node in victim.links(), what="the honest link")
+        yield victim, honest
+
+
+@pytest.fixture
+def victim(pair):
+    """The victim; after each attack it must live, have kept its size, and serve its honest peer both ways."""
+    victim, honest = pair
+    before_mb = victim.rss_mb()
+    yield victim
+    assert victim.alive(), victim.last_words()
+    assert victim.rss_mb() - before_mb < GROWTH_MB_MAX
+    assert victim.tell("health")["restarts"] == 0
+    for speaker, listener, word in ((honest, victim, b"still there?"), (victim, honest, b"still here")):
+        marked = word + str(len(listener.heard())).encode()
+
+        def heard(speaker=speaker, listener=listener, marked=marked):
+            speaker.tell("publish", data=base64.b64encode(marked).decode())
+            return marked in listener.heard()
+
+        eventually(heard, what="honest gossip")
+    answer = honest.tell("request", node=victim.node.hex(), size=100_000)
+    assert answer == {"length": 100_000, "same": True}
+
+
+def drops(victim, reason):
+    return victim.tell("health")["drops"].get(reason, 0)
+
+
+async def heard_by(victim, data):
+    """Wait for it while the attacker's connection stands: what it has not read would be lost with it."""
+    await trio.to_thread.run_sync(lambda: eventually(lambda: data in victim.heard(), what=f"hearing {data!r}"))
+
+
+def counted(victim, reason, before=0):
+    eventually(lambda: drops(victim, reason) > before, within_s=15, what=f"a count of {reason}")
+
+
+OTHER = create_new_key_pair(b"o" * 32)
+OTHER_ID = ID.from_pubkey(OTHER.public_key).to_bytes()
+HASHED_ID = bytes.fromhex("1220") + bytes(32)
+"""A peer id that holds a hash instead of a key, as RSA keys have: the key must come along."""
+
+WRONG_MESSAGES = {
+    "unsigned": ({"signature": b""}, "gossip-malformed"),
+    "short signature": ({"signature": b"x" * 10}, "gossip-malformed"),
+    "bad signature": ({"signature": b"x" * 64}, "gossip-signature"),
+    "spoofed origin": ({"from_id": OTHER_ID}, "gossip-signature"),
+    "spoofed origin with the true key": (
+        {"from_id": OTHER_ID, "key": OTHER.public_key.serialize()},
+        "gossip-signature",
+    ),
+    "garbage key for an id that needs one": (
+        {"from_id": HASHED_ID, "key": b"\x08\x01\x12\x20junk"},
+        "gossip-malformed",
+    ),
+    "key of an unknown kind": ({"from_id": HASHED_ID, "key": b"\x08\x63\x12\x00"}, "gossip-malformed"),
+    "malformed id": ({"from_id": b"\xff\xff"}, "gossip-malformed"),
+    "no id": ({"from_id": b""}, "gossip-malformed"),
+    "long number": ({"seqno": b"9" * 100}, "gossip-malformed"),
+    "no topic": ({"topics": []}, "gossip-topic"),
+    "two topics": ({"topics": ["news", "news"]}, "gossip-topic"),
+    "unknown topic": ({"topics": ["nonsense"]}, "gossip-topic"),
+    "a replay from last year": ({"seqno": bytes(8)}, "gossip-replay"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_MESSAGES)
+def test_a_message_that_breaks_a_rule_is_dropped_and_the_next_good_one_is_heard(victim, name):
+    wrong, reason = WRONG_MESSAGES[name]
+    before = drops(victim, reason)
+    good = f"good after {name}".encode()
+
+    async def talk(peer):
+        await peer.greet()
+        stream = await peer.stream(GOSSIP)
+        await peer.gossip(stream, peer.message(b"good before"))
+        await peer.gossip(stream, peer.message(b"bad", **wrong), peer.message(good))
+        await heard_by(victim, good)
+        return peer.tcp.closed
+
+    assert attack(victim.port, talk) == [False]
+    counted(victim, reason, before)
+    assert b"bad" not in victim.heard()
+
+
+def test_an_oversize_message_is_dropped(victim):
+    before = drops(victim, "gossip-oversize")
+
+    async def talk(peer):
+        await peer.greet()
+        stream = await peer.stream(GOSSIP)
+        await peer.gossip(stream, peer.message(bytes(GOSSIP_BYTES_MAX + 1)))
+        await peer.gossip(stream, peer.message(b"x" * GOSSIP_BYTES_MAX))
+        await heard_by(victim, b"x" * GOSSIP_BYTES_MAX)
+
+    attack(victim.port, talk)
+    counted(victim, "gossip-oversize", before)
+    assert max(map(len, victim.heard())) == GOSSIP_BYTES_MAX
+
+
+def test_a_duplicate_is_heard_once_even_from_many(victim):
+    async def talk(peer):
+        await peer.greet()
+        stream = await peer.stream(GOSSIP)
+        message = peer.message(b"said once")
+        for _ in range(100):
+            await peer.gossip(stream, message)
+        await peer.gossip(stream, peer.message(b"said last"))
+        await heard_by(victim, b"said last")
+
+    attack(victim.port, talk)
+    assert victim.heard().count(b"said once") == 1
+
+
+ENDING_WORDS = {
+    "an RPC that does not parse": (GOSSIP, encode_varint_prefixed(b"\xff" * 40), "gossip-malformed-rpc"),
+    "an RPC of endless length": (GOSSIP, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "frame-too-long"),
+    "an RPC of a gigabyte": (GOSSIP, b"\x80\x80\x80\x80\x04", "frame-too-long"),
+    "an RPC of a megabyte": (GOSSIP, b"\x80\x80\x40", "frame-too-long"),
+    "an RPC of very many messages": (
+        GOSSIP,
+        encode_varint_prefixed(rpc_pb2.RPC(publish=[rpc_pb2.Message()] * 60_000).SerializeToString()),
+        "gossip-malformed-rpc",
+    ),
+    "an empty request": (REQUEST, bytes(4), "frame-too-long"),
+    "a request of four gigabytes": (REQUEST, b"\xff" * 4, "frame-too-long"),
+    "a request without a name": (REQUEST, b"\0\0\0\2\0x", "malformed-request"),
+    "a request whose name is longer than itself": (REQUEST, b"\0\0\0\2\xffx", "malformed-request"),
+    "a request whose name is not ASCII": (REQUEST, b"\0\0\0\3\2\xc3\xa9", "malformed-request"),
+    "a second hello": (LINK, encode_link_message(Hello(1, 1, "test", bytes(32), 0, 0)), "link-second-hello"),
+}
+
+
+@pytest.mark.parametrize("name", ENDING_WORDS)
+def test_words_outside_the_protocol_end_the_link(victim, name):
+    protocol, words, reason = ENDING_WORDS[name]
+    before = drops(victim, reason)
+
+    async def talk(peer):
+        await peer.greet()
+        with contextlib.suppress(*ENDED):
+            stream = await peer.stream(protocol)
+            await stream.write(words)
+        return await peer.hung_up()
+
+    assert attack(victim.port, talk) == [True]
+    counted(victim, reason, before)
+
+
+@pytest.mark.parametrize("protocol", [GOSSIP, REQUEST])
+def test_who_has_not_said_hello_may_say_nothing_else(victim, protocol):
+    async def talk(peer):
+        with contextlib.suppress(*ENDED):
+            stream = await peer.stream(protocol)
+            await peer.gossip(stream, peer.message(b"before the hello"))
+        return await peer.hung_up()
+
+    assert attack(victim.port, talk) == [True]
+    assert b"before the hello" not in victim.heard()
+
+
+LINK_WORDS = {
+    "garbage": b"\0\0\0\5\x00junk",
+    "an unknown kind": b"\0\0\0\1\x63",
+    "a pong nobody asked for": encode_link_message(Hello(1, 1, "test", bytes(32), 0, 0)),
+    "too long": b"\x7f\xff\xff\xff",
+    "a ping beyond 64 bits": encode_link_message(Ping(1 << 65)),
+}
+
+
+@pytest.mark.parametrize("name", LINK_WORDS)
+def test_a_malformed_word_between_links_ends_the_link(victim, name):
+    async def talk(peer):
+        stream = await peer.greet(pinging=False)
+        with contextlib.suppress(*ENDED):
+            await stream.write(LINK_WORDS[name])
+        return await peer.hung_up()
+
+    assert attack(victim.port, talk) == [True]
+
+
+def test_recommended_peers_are_bounded_and_nonsense_among_them_is_ignored(victim):
+    async def talk(peer):
+        stream = await peer.greet(pinging=False)
+        for burst in range(40):
+            peers = tuple(
+                Recommendation(bytes([burst, number]) * 16, ("127.0.0.1:9", "no address", "p2p://0.0.0.0:1"))
+                for number in range(32)
+            )
+            await stream.write(encode_link_message(Peers(peers)))
+            await peer.frame(stream)
+
+    attack(victim.port, talk)
+    counted(victim, "link-malformed-address")
+    assert len(victim.tell("known")) <= 1024
+
+
+def test_control_words_about_unknown_topics_and_messages_leave_nothing_behind(victim):
+    async def talk(peer):
+        await peer.greet()
+        stream = await peer.stream(GOSSIP)
+        for burst in range(20):
+            topics = [f"topic {burst} {number} {'x' * 200}" for number in range(100)]
+            control = rpc_pb2.ControlMessage(
+                graft=[rpc_pb2.ControlGraft(topicID=topic) for topic in topics],
+                prune=[
+                    rpc_pb2.ControlPrune(topicID=topic, backoff=1 << 60, peers=[rpc_pb2.PeerInfo(peerID=b"junk")])
+                    for topic in (*topics, "news")
+                ],
+                ihave=[rpc_pb2.ControlIHave(topicID="news", messageIDs=[b"%d" % number for number in range(500)])],
+                iwant=[rpc_pb2.ControlIWant(messageIDs=[b"%d" % number for number in range(500)])],
+            )
+            subscriptions = [rpc_pb2.RPC.SubOpts(subscribe=True, topicid=topic) for topic in topics]
+            await peer.gossip(stream, control=control, subscriptions=subscriptions, senderRecord=b"junk" * 20)
+        await peer.gossip(stream, peer.message(b"after the control words"))
+        await heard_by(victim, b"after the control words")
+
+    attack(victim.port, talk)
+
+
+def test_a_flood_by_one_author_is_cut_at_its_rate_and_others_are_heard(victim):
+    async def talk(peer):
+        await peer.greet()
+        stream = await peer.stream(GOSSIP)
+        for burst in range(8):
+            await peer.gossip(stream, *[peer.message(b"flood %d %d" % (burst, number)) for number in range(50)])
+        await trio.to_thread.run_sync(counted, victim, "gossip-origin-rate")
+
+    attack(victim.port, talk)
+    assert 100 <= sum(data.startswith(b"flood") for data in victim.heard()) < 400
+
+
+def test_a_flood_of_bad_signatures_is_cut_at_the_links_rate(victim):
+    async def talk(peer):
+        await peer.greet()
+        stream = await peer.stream(GOSSIP)
+        for _ in range(20):
+            await peer.gossip(stream, *[peer.message(b"x", signature=b"x" * 64)] * 100)
+        await trio.to_thread.run_sync(counted, victim, "gossip-forwarder-rate")
+
+    attack(victim.port, talk)
+
+
+def test_a_peer_that_ignores_the_window_is_cut_off(victim):
+    before = drops(victim, "link-window")
+
+    async def talk(peer):
+        await peer.greet()
+        with contextlib.suppress(*ENDED):
+            stream = await peer.stream(REQUEST)
+            await stream.write(encode_request("slow/1", b"8"))  # nobody reads this stream for a while
+            for _ in range(200):
+                await peer.yamux(yamux_frame(0, 0, stream.stream_id, 60_000, bytes(60_000)))
+        return await peer.hung_up()
+
+    assert attack(victim.port, talk) == [True]
+    counted(victim, "link-window", before)
+
+
+def test_a_peer_that_fills_the_windows_of_many_streams_is_cut_off(victim):
+    before = drops(victim, "link-window")
+
+    async def talk(peer):
+        await peer.greet()
+        with contextlib.suppress(*ENDED):
+            streams = [await peer.stream(REQUEST) for _ in range(4)]
+            for stream in streams:
+                await stream.write(encode_request("slow/1", b"8"))
+            for _ in range(16):
+                for stream in streams:
+                    await peer.yamux(yamux_frame(0, 0, stream.stream_id, 60_000, bytes(60_000)))
+        return await peer.hung_up()
+
+    assert attack(victim.port, talk) == [True]
+    counted(victim, "link-window", before)
+
+
+FRAMES = {
+    "an unknown version": ({"kind": 0, "flags": 0, "stream_id": 1, "length": 0, "version": 7}, "link-unknown-frame"),
+    "an unknown kind": ({"kind": 9, "flags": 0, "stream_id": 1, "length": 0}, "link-unknown-frame"),
+    "four gigabytes of data": ({"kind": 0, "flags": 0, "stream_id": 1, "length": 0xFFFFFFFF}, "link-window"),
+    "sixteen megabytes of data": ({"kind": 0, "flags": 1, "stream_id": 101, "length": 1 << 24}, "link-window"),
+    "a stream on the other side's number": (
+        {"kind": 1, "flags": 1, "stream_id": 1000, "length": 0},
+        "link-stream-limit",
+    ),
+    "a stream number zero": ({"kind": 1, "flags": 1, "stream_id": 0, "length": 0}, "link-stream-limit"),
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_frame_outside_the_multiplexers_rules_ends_the_link(victim, name):
+    frame, reason = FRAMES[name]
+    before = drops(victim, reason)
+
+    async def talk(peer):
+        await peer.greet()
+        with contextlib.suppress(*ENDED):
+            await peer.yamux(**frame)
+        return await peer.hung_up()
+
+    assert attack(victim.port, talk) == [True]
+    counted(victim, reason, before)
+
+
+def test_a_peer_cannot_open_streams_without_end(victim):
+    before = drops(victim, "link-stream-limit")
+
+    async def talk(peer):
+        await peer.greet()
+        with contextlib.suppress(*ENDED):
+            await peer.yamux(*[yamux_frame(1, 1, number, 0) for number in range(101, 301, 2)])
+        return await peer.hung_up()
+
+    assert attack(victim.port, talk) == [True]
+    counted(victim, "link-stream-limit", before)
+
+
+def test_a_flood_of_empty_frames_slows_only_its_own_link(victim):
+    async def talk(peer):
+        await peer.greet()
+        with contextlib.suppress(*ENDED):
+            for _ in range(100):
+                await peer.yamux(*[yamux_frame(2, 1, 0, number) for number in range(100)])
+
+    attack(victim.port, talk, limit_s=120)
+
+
+def test_idle_connections_do_not_keep_a_newcomer_out(victim):
+    async def main():
+        held = [await connect(victim.port) for _ in range(400)]
+        async with hostile(victim.port) as newcomer:
+            await newcomer.greet(pinging=False)  # raises if it is not admitted
+        for stream in held:
+            await stream.aclose()
+
+    trio.run(main)
+    counted(victim, "link-pending")
+
+
+def test_a_frame_that_never_ends_is_given_up(victim):
+    async def talk(peer):
+        await peer.greet()
+        stream = await peer.stream(REQUEST)
+        with contextlib.suppress(*ENDED):
+            for byte in encode_request("echo/1", bytes(1000)):
+                await stream.write(bytes([byte]))
+                await trio.sleep(0.2)
+        return stream.closed, peer.tcp.closed
+
+    assert attack(victim.port, talk) == [(True, False)]
+
+
+def test_a_handshake_that_never_ends_is_given_up(victim):
+    before = drops(victim, "link-handshake-time")
+
+    async def main():
+        stream = await connect(victim.port)
+        with trio.fail_after(15):
+            await stream.send_all(b"\x13/multistream/1.0")
+            while await stream.receive_some(100):
+                pass
+
+    trio.run(main)
+    counted(victim, "link-handshake-time", before)
+
+
+async def never(_count):
+    await trio.sleep_forever()
+
+
+def test_a_peer_that_reads_nothing_is_cut_off(victim):
+    async def talk(peer):
+        await peer.greet(pinging=False)
+        streams = [await peer.stream(REQUEST) for _ in range(4)]
+        peer.tcp.read = never
+        with contextlib.suppress(*ENDED):
+            for stream in streams:
+                await stream.write(encode_request("echo/1", bytes(200_000)))
+                await stream.write(encode_request("echo/1", bytes(200_000)))
+        me = peer.peer.to_bytes()[6:]
+        with trio.fail_after(20):
+            while me in await trio.to_thread.run_sync(victim.links):  # noqa: ASYNC110 - a process, not an event
+                await trio.sleep(0.1)
+
+    attack(victim.port, talk)
+
+
+# Fuzz
+
+FRAMES_SENT_MIN = 10_000
+
+
+class Mutator:
+    """Random and mutated frames; the seed is what a failure prints."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.sent = 0
+
+    def garbage(self, most=200):
+        self.sent += 1
+        return self.random.randbytes(self.random.randint(1, most))
+
+    def mutated(self, frame):
+        """Bytes flipped, cut out, doubled or replaced."""
+        self.sent += 1
+        frame = bytearray(frame)
+        for _ in range(self.random.randint(1, 3)):
+            if not frame:
+                break
+            at = self.random.randrange(len(frame))
+            kind = self.random.randrange(4)
+            if kind == 0:
+                frame[at] ^= 1 << self.random.randrange(8)
+            elif kind == 1:
+                del frame[at : at + self.random.randint(1, 8)]
+            elif kind == 2:
+                frame[at:at] = frame[at : at + self.random.randint(1, 8)]
+            else:
+                frame[at : at + 4] = self.random.randbytes(4)
+        return bytes(frame)
+
+
+async def fuzz_tcp(port, mutator):
+    """Garbage on the bare port, and after a proper multistream greeting, and in place of Noise."""
+    hello = b"\x13/multistream/1.0.0\n"
+    noise = hello + b"\x07/noise\n"
+    for opening in (b"", hello, noise, noise + b"\x00\x20" + bytes(32)) * 100:
+        with contextlib.suppress(*ENDED), trio.move_on_after(2):
+            stream = await connect(port)
+            await stream.send_all(mutator.mutated(opening) if mutator.random.random() < 0.3 else opening or b"\0")
+            for _ in range(6):
+                await stream.send_all(mutator.garbage())
+            await stream.aclose()
+
+
+async def fuzz_noise(port, mutator):
+    """Garbage in an authenticated channel where Yamux should be agreed on or spoken."""
+    for _ in range(40):
+        with contextlib.suppress(*ENDED), trio.move_on_after(2):
+            tcp = TcpStream(await connect(port), write_s=2, on_close=unchecked)
+            muxer = await Upgrader(create_new_key_pair(), GENEROUS, unchecked).upgrade(tcp, dialled=True)
+            for _ in range(10):
+                await muxer.secured_conn.write(mutator.garbage(60))
+            tcp.abort()
+
+
+async def fuzz_yamux(peer, mutator):
+    """Frames of every kind, with numbers that may or may not mean something."""
+    await peer.greet()
+    stream = await peer.stream(REQUEST)
+    for _ in range(15):
+        await peer.yamux(*[random_frame(mutator, stream.stream_id) for _ in range(20)])
+        await trio.lowlevel.checkpoint()
+
+
+def random_frame(mutator, open_stream):
+    mutator.sent += 1
+    pick = mutator.random
+    kind = pick.choice([0, 1, 2]) if pick.random() < 0.998 else pick.randrange(256)
+    body = pick.randbytes(pick.randrange(40)) if kind == 0 else b""
+    number = pick.choice([0, 99, pick.randrange(1 << 16) * 2 + 99, pick.randrange(1000, 1 << 32)])
+    if kind != 0 or pick.random() < 0.002:  # data on the open stream is a request, and a wrong one ends the link
+        number = pick.choice([number, open_stream])
+    flags = pick.choice([0, 0, 0, 2, 4, 8, pick.randrange(1 << 16) & ~1])
+    return yamux_frame(kind, flags, number, len(body) if kind == 0 else pick.randrange(1 << 20), body)
+
+
+async def fuzz_gossip(peer, mutator):
+    """RPCs whose messages and control words are mutated; most still parse."""
+    await peer.greet()
+    stream = await peer.stream(GOSSIP)
+    for _ in range(15):
+        await stream.write(b"".join(encode_varint_prefixed(random_rpc(peer, mutator)) for _ in range(10)))
+
+
+def random_rpc(peer, mutator):
+    pick = mutator.random
+    control = rpc_pb2.ControlMessage(
+        graft=[rpc_pb2.ControlGraft(topicID="news")],
+        prune=[rpc_pb2.ControlPrune(topicID="news", backoff=pick.randrange(1 << 63))],
+        ihave=[rpc_pb2.ControlIHave(topicID="news", messageIDs=[pick.randbytes(pick.randrange(60))])],
+        iwant=[rpc_pb2.ControlIWant(messageIDs=[pick.randbytes(pick.randrange(60))])],
+    )
+    whole = rpc_pb2.RPC(
+        publish=[peer.message(pick.randbytes(pick.randrange(100)))],
+        control=control if pick.random() < 0.5 else None,
+        subscriptions=[rpc_pb2.RPC.SubOpts(subscribe=pick.random() < 0.5, topicid=pick.choice(["news", "x", ""]))],
+    ).SerializeToString()
+    mangled = mutator.mutated(whole)
+    try:
+        rpc_pb2.RPC().ParseFromString(mangled)
+    except DecodeError:
+        return mangled if pick.random() < 0.003 else whole  # one of these ends the link, so they are rare
+    return mangled
+
+
+async def fuzz_requests(peer, mutator):
+    """Requests for anything with any content; one that is malformed ends the link."""
+    pick = mutator.random
+    await peer.greet()
+    stream = await peer.stream(REQUEST)
+    for _ in range(8):
+        frames = [encode_request(pick.choice(["echo/1", "fail/1", "nothing/1"]), mutator.garbage()) for _ in range(10)]
+        await stream.write(b"".join(frames))
+        for _ in frames:
+            await peer.frame(stream)
+    await stream.write(mutator.mutated(frames[0]))
+
+
+async def fuzz_links(peer, mutator):
+    """The words between links, mutated."""
+    stream = await peer.stream(LINK)
+    hello = encode_link_message(Hello(1, 1, "test", bytes(32), 1, 0))
+    await stream.write(mutator.mutated(hello) if mutator.random.random() < 0.5 else hello)
+    peers = encode_link_message(Peers((Recommendation(bytes(32), ("127.0.0.1:9",)),)))
+    for _ in range(10):
+        await stream.write(mutator.mutated(peers))
+
+
+def test_ten_thousand_random_and_mutated_frames_on_every_layer(victim):
+    seed = random.randrange(1 << 32)
+    mutator = Mutator(seed)
+
+    async def repeatedly(talk, rounds):
+        for _ in range(rounds):
+            with contextlib.suppress(*ENDED, BaseExceptionGroup), trio.move_on_after(10):
+                async with hostile(victim.port, mutator.random.randbytes(32)) as peer:
+                    await talk(peer, mutator)
+
+    async def main():
+        with trio.fail_after(240):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(fuzz_tcp, victim.port, mutator)
+                nursery.start_soon(fuzz_noise, victim.port, mutator)
+                for talk, rounds in ((fuzz_yamux, 16), (fuzz_gossip, 14), (fuzz_requests, 14), (fuzz_links, 60)):
+                    nursery.start_soon(repeatedly, talk, rounds)
+
+    try:
+        trio.run(main)
+        assert mutator.sent >= FRAMES_SENT_MIN
+        assert victim.alive(), victim.last_words()
+    except BaseException:
+        print(f"seed of the fuzz: {seed}")
+        raise
