@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from node.crates.manifest import DEPENDENCY_TABLES, Manifest
+from node.crates.manifest import DEPENDENCY_TABLES, Manifest, Target
+from node.crates.modules import read_modules
 from node.crates.sources import Sources
 from node.crates.toml_text import toml_text
 from node.errors import OperatorError
@@ -37,7 +38,7 @@ def build_manifest(manifest: Manifest, sources: Sources, *, dev_dependencies: bo
     _refuse_other_registries(manifest)
     document = {key: value for key, value in manifest.document.items() if key not in _UNUSED_TABLES}
     notes = [f"[{key}] left out" for key in ("patch", "replace") if key in manifest.document]
-    notes += _drop_targets(document, manifest, {file.path for file in sources.files})
+    notes += _settle_targets(document, manifest, {file.path: file.data for file in sources.files})
     dropped = _unneeded(manifest, sources) if dev_dependencies else {"*"}
     _drop_dev_dependencies(document, dropped)
     for name in sorted(dropped - {"*"}):
@@ -57,28 +58,59 @@ def _refuse_other_registries(manifest: Manifest) -> None:
                 )
 
 
-def _drop_targets(document: dict[str, Any], manifest: Manifest, files: set[str]) -> list[str]:
-    """Take benchmarks, examples and targets without a file out of `document`; return the notes."""
+def _settle_targets(document: dict[str, Any], manifest: Manifest, files: Mapping[str, bytes]) -> list[str]:
+    """Leave the targets in `document` that can be built, of the kinds that are; return the notes."""
     package = {key: value for key, value in manifest.package.items() if key not in _UNUSED_KEYS}
     document.pop("project", None)
-    document["package"] = package | {"autobenches": False, "autoexamples": False}
-    kept = {target.path for target in manifest.targets(files)}
+    document["package"] = package | {"autobenches": False, "autoexamples": False, "autotests": True}
+    targets = manifest.targets(files)
     notes = [f"{key} targets left out" for key in ("bench", "example") if document.pop(key, None)]
-    for key in ("test", "bin"):
-        listed = document.pop(key, [])
-        here = [entry for entry in listed if entry.get("path", "") in kept or "path" not in entry]
-        here = [entry for entry in here if "path" in entry or _has_default_file(key, entry, files)]
-        missing = [str(entry.get("name")) for entry in listed if entry not in here]
-        notes.extend(f"{key} target {name} left out: its file is not published" for name in missing)
-        if here:
-            document[key] = here
-    return notes
+    programs = [entry for entry in document.pop("bin", []) if _find(entry, FileRole.BINARY, targets) is not None]
+    notes += [f"bin target {name} left out: its file is not published" for name in _missing("bin", manifest, programs)]
+    tests, test_notes = _tests(manifest, targets, files)
+    document.update({key: entries for key, entries in (("bin", programs), ("test", tests)) if entries})
+    return notes + test_notes
 
 
-def _has_default_file(key: str, entry: Mapping[str, Any], files: set[str]) -> bool:
-    folder, name = {"test": "tests", "bin": "src/bin"}[key], entry.get("name")
-    candidates = {f"{folder}/{name}.rs", f"{folder}/{name}/main.rs"} | ({"src/main.rs"} if key == "bin" else set())
-    return bool(candidates & files)
+def _tests(
+    manifest: Manifest, targets: tuple[Target, ...], files: Mapping[str, bytes]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Entries for the tests, and notes.
+
+    Tests stay found by their folder (`autotests`), so that a file added to a copy is a test like any other. What the
+    crate itself has there and must not be built is switched off by name: files that the published manifest does not
+    take for tests, and tests with modules that were not published.
+    """
+    listed = manifest.document.get("test", [])
+    entries, notes = [], []
+    for target in targets:
+        if target.role is FileRole.INTEGRATION_TEST:
+            published = next((dict(entry) for entry in listed if _find(entry, target.role, (target,))), {})
+            entry = published | {"name": published.get("name", target.name), "path": target.path}
+            missing = read_modules(files, (target,)).missing
+            if missing:
+                entry["test"] = False
+                notes.append(f"test target {target.name} switched off: {missing[0]} is not published")
+            entries.append(entry)
+    taken = {entry["path"] for entry in entries}
+    for name, path in manifest.inferred(FileRole.INTEGRATION_TEST, files):
+        if path not in taken:
+            entries.append({"name": name, "path": path, "test": False})
+    left_out = _missing("test", manifest, entries)
+    return entries, notes + [f"test target {name} left out: its file is not published" for name in left_out]
+
+
+def _find(entry: Mapping[str, Any], role: FileRole, targets: tuple[Target, ...]) -> Target | None:
+    """The target that a manifest's entry describes, if its file is there."""
+    for target in targets:
+        if target.role is role and entry.get("path", target.path) == target.path and entry.get("name") == target.name:
+            return target
+    return None
+
+
+def _missing(key: str, manifest: Manifest, kept: Iterable[Mapping[str, Any]]) -> list[str]:
+    names = {entry.get("name") for entry in kept}
+    return [str(entry.get("name")) for entry in manifest.document.get(key, []) if entry.get("name") not in names]
 
 
 def _unneeded(manifest: Manifest, sources: Sources) -> set[str]:

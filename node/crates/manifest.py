@@ -42,8 +42,12 @@ class Target:
 
     role: FileRole
     name: str
-    """As the compiler names the crate: `-` replaced by `_`."""
     path: str
+
+    @property
+    def crate(self) -> str:
+        """As the compiler names the crate."""
+        return self.name.replace("-", "_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +107,20 @@ class Manifest:
     def _listed(self, role: FileRole, files: Collection[str]) -> Iterator[Target]:
         """Targets of one kind: those the manifest lists, then those that cargo would find."""
         listed = _tables(self.document, _LISTS[role])
-        inferred = dict(self._inferred(role, files))
+        inferred = dict(self.inferred(role, files))
         for entry in listed:
             name = entry.get("name", "")
             path = entry.get("path", inferred.get(name, ""))
             if isinstance(name, str) and path in files:
-                yield Target(role, name.replace("-", "_"), str(path))
+                yield Target(role, name, str(path))
         if self.package.get("auto" + (_FOLDERS.get(role) or "bins"), True) is not False:
             names = {entry.get("name") for entry in listed}
             for name, path in sorted(inferred.items()):
                 if name not in names:
-                    yield Target(role, name.replace("-", "_"), path)
+                    yield Target(role, name, path)
 
-    def _inferred(self, role: FileRole, files: Collection[str]) -> Iterator[tuple[str, str]]:
+    def inferred(self, role: FileRole, files: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Names and paths of what cargo takes for targets of this kind by where they lie."""
         folder = _FOLDERS.get(role)
         if folder is None:
             folder = "src/bin"

@@ -38,6 +38,8 @@ class CrateDrafts:
     roots: dict[str, str] = field(default_factory=dict)
     """Module path of each target's root file."""
     notes: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    """Modules declared under no condition whose file is not there: such a target cannot compile."""
 
 
 def read_modules(files: Mapping[str, bytes], targets: tuple[Target, ...]) -> CrateDrafts:
@@ -49,13 +51,13 @@ def read_modules(files: Mapping[str, bytes], targets: tuple[Target, ...]) -> Cra
     """
     walk = _Walk(files)
     for target in targets:
-        walk.drafts.roots[target.path] = target.name
+        walk.drafts.roots[target.path] = target.crate
         walk.run(_Visit(target.path, _root_scope(target), posixpath.dirname(target.path)))
     return walk.drafts
 
 
 def _root_scope(target: Target) -> Scope:
-    return Scope(target.path, target.role, target.name, target.role in FOR_TESTS)
+    return Scope(target.path, target.role, target.crate, target.role in FOR_TESTS)
 
 
 class _Walk:
@@ -119,6 +121,8 @@ class _Walk:
         here = [path for path in (*named, *usual[:1]) if path is not None]
         if not here:
             self.drafts.notes.append(f"{visit.path}: `mod {name};` leads to no published file")
+            if not any("cfg" in attribute for attribute in declaration.draft.attributes):
+                self.drafts.missing.append(f"`mod {name};` of {visit.path}")
         for path in here:
             scope = Scope(path, visit.scope.role, declaration.module, declaration.test_only)
             owns_folder = path in named or posixpath.basename(path) == "mod.rs"
