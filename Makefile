@@ -46,6 +46,9 @@ format: setup-dev ## Rewrite files in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+protos: setup-dev ## Regenerate the code of protos/ beside its sources
+	PYTHON="$(abspath $(BIN))/python" .ci/generate-protos
+
 lock: ## Rewrite the lock files from pyproject.toml (names, versions, hashes; no index address)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --extra install pyproject.toml -o requirements.lock

@@ -66,10 +66,28 @@ class AggregationParams:
     """Share of each count that goes to either neighbouring bin."""
     forget_slow: int = q16(99, 100)
     forget_fast: int = q16(97, 100)
+    target_good: int = q16(85, 100)
+    """What an unbiased rater gives a good probe; likewise a bad one, and a candidate by the others' belief."""
+    target_bad: int = q16(34, 100)
+    belief_base: int = q16(42, 100)
+    belief_span: int = q16(43, 100)
     maturity_full: int = q16(8)
+    maturity_max: int = q16(16)
+    """A veteran's reserve: no-shows cost it first what it has beyond a full voice (R33)."""
     maturity_per_rating: int = q16(1, 10)
     favour_count_min: int = q16(3)
-    favour_excess_max: int = q16(12, 100)
+    favour_excess_max: int = q16(10, 100)
+    favour_worst: int = q16(26, 100)
+    """Favour at which fairness reaches zero; it starts to fall `favour_span` below."""
+    favour_span: int = q16(20, 100)
+    fairness_voice_min: int = q16(1, 2)
+    """What an unfair rater keeps of its voice: friends are excluded pair by pair, its other scores still inform."""
+    forget_pairs: int = q16(997, 1000)
+    """Slower than the histograms: a pair meets once in many ratings."""
+    pair_count_min: int = q16(1, 4)
+    """A pair whose decayed count falls below this is forgotten."""
+    pairs_max: int = 64
+    """Pairs a table remembers, those rated most often; so memory is linear in the nodes."""
     score_at_cut_bp: int = 7000
     below_cut_bp_per_bit: int = 280
     above_cut_bp_per_bit: int = 310
@@ -84,12 +102,6 @@ class ReputationParams:
 
     error_worst: int = q16(13, 100)
     error_span: int = q16(10, 100)
-    favour_worst: int = q16(26, 100)
-    favour_span: int = q16(20, 100)
-    target_good: int = q16(85, 100)
-    target_bad: int = q16(34, 100)
-    belief_base: int = q16(42, 100)
-    belief_span: int = q16(43, 100)
     suspend_below_bp: int = 1000
     suspend_maturity_min: int = q16(1, 2)
     skill_forget: int = q16(97, 100)

@@ -80,9 +80,10 @@ class Member:
     """Generating skill: decayed sum of acceptance and its count, Q16 (R35)."""
     generated: int
     unrevealed: int
-    """Commitments not revealed within the last window of seats (R33)."""
+    """A bit per round in which the node held a rater seat, newest lowest, as many as the window of R33: 1 where it
+    committed and never revealed."""
     offences: int
-    """Proven equivocations and false facts."""
+    """Proven equivocations. False facts, which a broken toolchain can cause, cost reputation but are no offences."""
     suspended_until: int
     """Height before which the node holds no seat; 0 when none."""
 
@@ -101,6 +102,9 @@ class Snapshot:
 
     epoch: int
     seats: tuple[Seat, ...]
+    seed: Hash = ZERO_HASH
+    """The chain's seed after the round that took the snapshot; of the genesis for the founders' two. Large committees
+    are drawn with it (R40), so that a light client that holds only the snapshot knows who may sign (R51)."""
 
 
 # Jobs and plans
@@ -266,7 +270,8 @@ class Signed(Generic[BodyT_co]):
     sender: NodeId
     kind: Kind
     digest: Hash
-    """Over kind and payload as received: two messages in one slot with different digests are an equivocation."""
+    """Over sender, kind and payload as received: names one message of one sender, and two messages in one slot with
+    different digests are an equivocation."""
     body: BodyT_co
 
 
@@ -363,7 +368,6 @@ class SlotOpening:
     claim: Hash
     """Hash of crate, category, input and output alone: what makes two examples the same (R16)."""
     salt: bytes
-    vrf_proof: bytes
     probe: ProbeOpening | None
 
 
@@ -380,6 +384,8 @@ class GeneratorReveal:
     """Phase 5: every slot of the sender's commitment, in order of (task, slot)."""
 
     height: int
+    vrf_proof: bytes
+    """The sender's ECVRF proof on (seed, height): it decided which slots had to hold probes (R14)."""
     slots: tuple[SlotOpening, ...]
     shortfalls: tuple[Shortfall, ...]
 
@@ -526,6 +532,9 @@ class Vote:
     view: int
     phase: VotePhase
     header: Hash | None
+    signature: bytes = b""
+    """Of a precommit for a header: Ed25519 by the node key over `certificate.precommit_bytes`. It goes into the
+    certificate, which has to verify without the envelope around this vote. Empty in every other vote."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,28 @@
 """From certified outcomes to standing, weights and a hash-linked ledger. Pure, like `consensus`."""
+
+from reputation.ledger import EMPTY_LEDGER, LedgerError, LedgerEvent, LedgerHead, Reason, ReasonKind, extend_ledger
+from reputation.rounds import AppliedRound, DecidedRound, FalseFact, Generated, apply_round, new_member
+from reputation.standing import Role, Standing, generating_skill_bp, role_of, standing_of
+from reputation.weights import voting_weights
+
+__all__ = [
+    "EMPTY_LEDGER",
+    "AppliedRound",
+    "DecidedRound",
+    "FalseFact",
+    "Generated",
+    "LedgerError",
+    "LedgerEvent",
+    "LedgerHead",
+    "Reason",
+    "ReasonKind",
+    "Role",
+    "Standing",
+    "apply_round",
+    "extend_ledger",
+    "generating_skill_bp",
+    "new_member",
+    "role_of",
+    "standing_of",
+    "voting_weights",
+]

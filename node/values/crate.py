@@ -179,6 +179,8 @@ class KnowledgeBase:
     """Signatures of the public items, as `path: signature`, sorted."""
     idioms: tuple[tuple[str, int], ...]
     """How many items show each idiom, sorted by name."""
+    notes: tuple[str, ...] = ()
+    """What the analysis could not see and why: files not parsed, modules without a file, macros between items."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,3 +56,10 @@ class JobSpec:
             review_bp=self.review_bp,
             budget=self.budget,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class JobCancel:
+    """The coordinator withdraws a job; signed by anybody else it means nothing."""
+
+    job: JobId

@@ -1,0 +1,122 @@
+"""What a round teaches the raters' tables (R23, R25).
+
+A lesson is one rating with what its candidate turned out to be: a probe's verdict, or the belief of all other raters.
+Lessons of a round are added up before anything is forgotten or smoothed, so their order does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from consensus.aggregation.fixed_point import belief, decay
+from consensus.params import AggregationParams
+from consensus.rater_tables import BINS, ONE
+from consensus.types import FavourCount, NodeId, RaterTable
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a candidate turned out to be, as far as one of its raters may learn it. All Q16."""
+
+    good: int
+    """Weight with which it counts as good; likewise bad."""
+    bad: int
+    target: int
+    """What an unbiased rater would have scored it."""
+
+
+def probe_outcome(*, good: bool, params: AggregationParams) -> Outcome:
+    """A revealed probe is known."""
+    if good:
+        return Outcome(good=params.probe_weight, bad=0, target=params.target_good)
+    return Outcome(good=0, bad=params.probe_weight, target=params.target_bad)
+
+
+def believed_outcome(others_bits: int, params: AggregationParams) -> Outcome:
+    """Otherwise the evidence of the others tells, the more the surer they are (R25)."""
+    good = belief(others_bits)
+    weight = params.belief_weight * abs(2 * good - ONE) >> 16
+    return Outcome(
+        good=weight * good >> 16,
+        bad=weight - (weight * good >> 16),
+        target=params.belief_base + (params.belief_span * good >> 16),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One rating and what its candidate turned out to be."""
+
+    generator: NodeId
+    bin: int
+    composite: int
+    """Q16."""
+    probe: bool
+    outcome: Outcome
+
+
+def learn(table: RaterTable, lessons: Sequence[Lesson], params: AggregationParams) -> RaterTable:
+    """The rater's table after a round's lessons, given in any order."""
+    if not lessons:
+        return table
+    bad, good = [0] * BINS, [0] * BINS
+    for lesson in lessons:
+        bad[lesson.bin] += lesson.outcome.bad
+        good[lesson.bin] += lesson.outcome.good
+    bad, good = _smooth(bad, params.smoothing), _smooth(good, params.smoothing)
+    slow, fast = decay(params.forget_slow, len(lessons)), decay(params.forget_fast, len(lessons))
+    misses = [lesson.composite - lesson.outcome.target for lesson in lessons]
+    weights = [lesson.outcome.good + lesson.outcome.bad for lesson in lessons]
+    squared = sum(weight * (miss * miss >> 16) >> 16 for weight, miss in zip(weights, misses, strict=True))
+    return RaterTable(
+        slow_bad=_faded(table.slow_bad, slow, bad),
+        slow_good=_faded(table.slow_good, slow, good),
+        fast_bad=_faded(table.fast_bad, fast, bad),
+        fast_good=_faded(table.fast_good, fast, good),
+        maturity=min(params.maturity_max, table.maturity + _experience(lessons, params)),
+        squared_error=(table.squared_error * slow >> 16) + squared,
+        error_weight=(table.error_weight * slow >> 16) + sum(weights),
+        excess=(table.excess * slow >> 16) + sum(misses),
+        excess_count=(table.excess_count * slow >> 16) + len(lessons) * ONE,
+        pairs=_learn_pairs(table.pairs, lessons, params),
+    )
+
+
+def _smooth(counts: list[int], share: int) -> list[int]:
+    """Give a share of each bin to either neighbour; what would leave the edges stays."""
+    moved = [count * share >> 16 for count in counts]
+    smooth = list(counts)
+    for position, part in enumerate(moved):
+        for neighbour in (position - 1, position + 1):
+            if 0 <= neighbour < BINS:
+                smooth[position] -= part
+                smooth[neighbour] += part
+    return smooth
+
+
+def _faded(counts: tuple[int, ...], factor: int, added: list[int]) -> tuple[int, ...]:
+    return tuple((count * factor >> 16) + more for count, more in zip(counts, added, strict=True))
+
+
+def _experience(lessons: Sequence[Lesson], params: AggregationParams) -> int:
+    return sum(ONE if lesson.probe else params.maturity_per_rating for lesson in lessons)
+
+
+def _learn_pairs(
+    pairs: tuple[FavourCount, ...], lessons: Sequence[Lesson], params: AggregationParams
+) -> tuple[FavourCount, ...]:
+    """Fade what is remembered of every generator, add the round, and forget the faintest (R23)."""
+    factor = decay(params.forget_pairs, len(lessons))
+    counts = {pair.generator: pair.count * factor >> 16 for pair in pairs}
+    excesses = {pair.generator: pair.excess * factor >> 16 for pair in pairs}
+    for lesson in lessons:
+        generator = lesson.generator
+        counts[generator] = counts.get(generator, 0) + ONE
+        excesses[generator] = excesses.get(generator, 0) + lesson.composite - lesson.outcome.target
+    remembered = [generator for generator, count in counts.items() if count >= params.pair_count_min]
+    remembered.sort(key=lambda generator: (-counts[generator], generator))
+    return tuple(
+        FavourCount(generator=generator, count=counts[generator], excess=excesses[generator])
+        for generator in sorted(remembered[: params.pairs_max])
+    )

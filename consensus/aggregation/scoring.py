@@ -1,0 +1,58 @@
+"""From evidence to a score, and from scores to an order (R24, R28, R29)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from consensus.aggregation.values import RatedCandidate, Verdict
+from consensus.params import AggregationParams
+
+
+def cut_bits(raters: int, params: AggregationParams) -> int:
+    """The evidence at which a candidate of a task with `raters` raters scores exactly `score_at_cut_bp`, Q16."""
+    return params.cut_base_bits + params.cut_per_rater_bits * raters
+
+
+def score_bp(bits: int, cut: int, params: AggregationParams) -> int:
+    """Piecewise linear in the evidence, 0..10000; rounded down, so that a score above the cut has passed it."""
+    distance = bits - cut
+    if distance <= 0:
+        score = params.score_at_cut_bp + (params.below_cut_bp_per_bit * distance >> 16)
+    else:
+        near = min(distance, params.above_cut_bits)
+        score = params.score_at_cut_bp + (
+            params.above_cut_bp_per_bit * near + params.far_above_bp_per_bit * (distance - near) >> 16
+        )
+    return max(0, min(10_000, score))
+
+
+def verdict_of(score: int, candidate: RatedCandidate) -> Verdict:
+    """What the score means (R28). At the threshold itself a candidate has not passed it."""
+    if candidate.probe is not None:
+        return Verdict.PROBE
+    if score > candidate.accept_bp:
+        return Verdict.ACCEPT
+    if candidate.reviewable and score > candidate.review_bp:
+        return Verdict.REVIEW
+    return Verdict.REJECT
+
+
+def winsorised_mean(values: Sequence[int], weights: Sequence[int], reach: int) -> int:
+    """Weighted mean of `values`, each drawn to within `reach` of their lower weighted median, rounded down.
+
+    Equal weights stand in when all weights are zero; no values give 0.
+    """
+    if not values:
+        return 0
+    total = sum(weights)
+    if total == 0:
+        weights, total = [1] * len(values), len(values)
+    passed = 0
+    median = 0
+    for value, weight in sorted(zip(values, weights, strict=True)):
+        passed += weight
+        median = value
+        if 2 * passed >= total:
+            break
+    drawn = (max(median - reach, min(median + reach, value)) for value in values)
+    return sum(value * weight for value, weight in zip(drawn, weights, strict=True)) // total

@@ -1,0 +1,111 @@
+"""What a rater's table says of the rater: maturity, bias, favour, how well it tells good from bad.
+
+Aggregation weighs ratings by it, reputation publishes it; it is computed in this one place. All numbers are Q16.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from consensus.params import AggregationParams
+from consensus.types import FavourCount, NodeId, RaterTable
+
+BINS = 10
+"""Histogram bins per class: composite scores in steps of 0.1."""
+
+ONE = 1 << 16
+
+EMPTY_TABLE = RaterTable(
+    slow_bad=(0,) * BINS,
+    slow_good=(0,) * BINS,
+    fast_bad=(0,) * BINS,
+    fast_good=(0,) * BINS,
+    maturity=0,
+    squared_error=0,
+    error_weight=0,
+    excess=0,
+    excess_count=0,
+    pairs=(),
+)
+"""A member that has not rated yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One memory, slow or fast: counts with their prior."""
+
+    bad: tuple[int, ...]
+    good: tuple[int, ...]
+    bad_total: int
+    good_total: int
+
+    def shares(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """P(bin | bad) and P(bin | good), each rounded down."""
+        return (
+            tuple((count << 16) // self.bad_total for count in self.bad),
+            tuple((count << 16) // self.good_total for count in self.good),
+        )
+
+    def double_area(self) -> int:
+        """Twice the AUC, 0..2: the chance that a random good item was scored above a random bad one, ties half."""
+        below = area = 0
+        for bad, good in zip(*self.shares(), strict=True):
+            area += good * (2 * below + bad)
+            below += bad
+        return area >> 16
+
+
+@cache
+def prior_counts(per_myriad: tuple[int, ...], total: int) -> tuple[int, ...]:
+    """Pseudo-counts that stand in for history, per bin."""
+    return tuple(total * share // 10_000 for share in per_myriad)
+
+
+def memories(table: RaterTable, params: AggregationParams) -> tuple[Memory, Memory]:
+    """The slow and the fast memory."""
+    return (
+        _memory(table.slow_bad, table.slow_good, params),
+        _memory(table.fast_bad, table.fast_good, params),
+    )
+
+
+def _memory(bad_counts: tuple[int, ...], good_counts: tuple[int, ...], params: AggregationParams) -> Memory:
+    prior_bad = prior_counts(params.prior_bad_per_myriad, params.prior_count)
+    prior_good = prior_counts(params.prior_good_per_myriad, params.prior_count)
+    bad = tuple(count + prior for count, prior in zip(bad_counts, prior_bad, strict=True))
+    good = tuple(count + prior for count, prior in zip(good_counts, prior_good, strict=True))
+    return Memory(bad=bad, good=good, bad_total=sum(bad), good_total=sum(good))
+
+
+def maturity(table: RaterTable, params: AggregationParams) -> int:
+    """How much has been seen of the rater, 0..1 (R22)."""
+    return min(ONE, (table.maturity << 16) // params.maturity_full)
+
+
+def bias(table: RaterTable) -> int:
+    """Mean of the rater's scores over their targets; 0 for a newcomer."""
+    return (table.excess << 16) // table.excess_count if table.excess_count else 0
+
+
+def favour(pair: FavourCount, own_bias: int, params: AggregationParams) -> int:
+    """How much higher than everybody else the rater scores this generator, drawn to zero by a few ratings of prior."""
+    excess = pair.excess - (own_bias * pair.count >> 16)
+    return (excess << 16) // (pair.count + params.favour_count_min)
+
+
+def fairness(table: RaterTable, params: AggregationParams) -> int:
+    """1 for a rater that favours nobody, falling to 0 with the largest favour it shows to any generator (R32)."""
+    own_bias = bias(table)
+    largest = max((favour(pair, own_bias, params) for pair in table.pairs), default=0)
+    return max(0, min(ONE, ((params.favour_worst - largest) << 16) // params.favour_span))
+
+
+def favoured(table: RaterTable, params: AggregationParams) -> frozenset[NodeId]:
+    """The generators whose candidates this rater's ratings do not count for (R23)."""
+    own_bias = bias(table)
+    return frozenset(
+        pair.generator
+        for pair in table.pairs
+        if pair.count >= params.favour_count_min and favour(pair, own_bias, params) > params.favour_excess_max
+    )

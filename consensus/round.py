@@ -1,0 +1,467 @@
+"""One round at one member: phase after phase, from generating to attesting (R12 to R15, R19).
+
+Decides when a phase is over, what this member sends, and what of the others' messages came in time. Leaves to others:
+signatures and slots (`node.wire` checks them), the work itself (generating, fetching, executing, rating), and what
+follows from the messages (`consensus.outcome`).
+
+    GENERATE -> PUBLISH -> RATE -> REVEAL -> UNMASK -> VERIFY -> ATTEST -> CLOSED
+
+A phase ends when everything it waits for is there, when its time is up, or when more than a third of the committee's
+weight has shown to be past it. A message counts as "in time" if it came before the phase that waits for its kind was
+over here; an early one always does. Members that have no part in a phase pass through it at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from consensus.encoding import hash_value
+from consensus.merkle import merkle_root
+from consensus.params import PhaseTimes
+from consensus.types import (
+    Attestation,
+    AttestedMessage,
+    CandidateCommit,
+    GeneratorReveal,
+    Hash,
+    Kind,
+    NodeId,
+    ProbeFinding,
+    Rating,
+    RatingCommit,
+    RatingReveal,
+    RoundPlan,
+    Shortfall,
+    Signed,
+    SlotCount,
+    SlotOpening,
+    Task,
+)
+
+
+class Phase(IntEnum):
+    """The phases, in order."""
+
+    GENERATE = 0
+    PUBLISH = 1
+    RATE = 2
+    REVEAL = 3
+    UNMASK = 4
+    VERIFY = 5
+    """Executing the evidence of the probes that were opened."""
+    ATTEST = 6
+    CLOSED = 7
+
+
+_WAITED_FOR_IN = {
+    Kind.CANDIDATE_COMMIT: Phase.GENERATE,
+    Kind.RATING_COMMIT: Phase.RATE,
+    Kind.RATING_REVEAL: Phase.REVEAL,
+    Kind.GENERATOR_REVEAL: Phase.UNMASK,
+    Kind.ATTESTATION: Phase.ATTEST,
+}
+"""The phase that waits for a kind of message: after it, a message of this kind is late."""
+
+_SHOWS_PAST = {
+    Kind.RATING_REVEAL: Phase.RATE,
+    Kind.GENERATOR_REVEAL: Phase.REVEAL,
+    Kind.ATTESTATION: Phase.VERIFY,
+}
+"""The phase that the sender of a kind of message has left.
+
+Commitments show nothing: a member sends its own as soon as its own work is done.
+"""
+
+# Effects
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Fill this member's slots; answer with `on_candidates_ready`."""
+
+    height: int
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishCandidates:
+    """Send the contents of the slots committed to, under their pseudonyms, through relays."""
+
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateCandidates:
+    """Check and rate these contents, per task; answer with `on_ratings_ready`. What is not held is unavailable."""
+
+    height: int
+    candidates: tuple[tuple[int, Hash], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecuteProbes:
+    """Execute the evidence of revealed probes; answer with `on_probes_executed`."""
+
+    height: int
+    openings: tuple[tuple[NodeId, SlotOpening], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Store, sign and broadcast this member's own message. It comes back through `on_message` like any other."""
+
+    kind: Kind
+    body: CandidateCommit | RatingCommit | RatingReveal | GeneratorReveal | Attestation
+
+
+@dataclass(frozen=True, slots=True)
+class SetPhaseTimer:
+    """Call `on_timer(phase)` after this time, unless the round is past that phase by then."""
+
+    height: int
+    phase: Phase
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoundClosed:
+    """Attestations of more than two thirds are here: the inputs can be fixed."""
+
+    height: int
+
+
+Effect = Generate | PublishCandidates | RateCandidates | ExecuteProbes | Send | SetPhaseTimer | RoundClosed
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a round waits for, in words and numbers: every wait has a name."""
+
+    phase: Phase
+    have: int
+    need: int
+    missing: tuple[NodeId, ...]
+
+
+@dataclass(slots=True)
+class _Inbox:
+    """What has arrived: one message per kind and sender, and whether it was in time."""
+
+    messages: dict[Kind, dict[NodeId, Signed[object]]] = field(default_factory=dict)
+    in_time: set[Hash] = field(default_factory=set)
+
+    def of(self, kind: Kind) -> dict[NodeId, Signed[object]]:
+        return self.messages.setdefault(kind, {})
+
+
+def slot_leaf(opening: SlotOpening) -> bytes:
+    """The leaf that a commitment's Merkle root holds for a slot (R13).
+
+    The probe's opening is not part of it: a generator that could choose it late gains nothing, because R14 fixes which
+    slots are probes.
+    """
+    return hash_value(
+        "slot",
+        (
+            opening.task,
+            opening.slot,
+            opening.pseudonym,
+            opening.content,
+            opening.claim,
+            opening.salt,
+        ),
+    )
+
+
+def slots_root(openings: Iterable[SlotOpening]) -> Hash:
+    """Merkle root over the slots' leaves, in the order given."""
+    return merkle_root([slot_leaf(opening) for opening in openings])
+
+
+def ratings_digest(node: NodeId, height: int, salt: bytes, ratings: tuple[Rating, ...]) -> Hash:
+    """What a rating commitment binds: the rater and the round are in it, so that nobody can reuse another's."""
+    return hash_value("ratings", (node, height, salt, ratings))
+
+
+class Round:
+    """One member's way through one round. No clock, no chance, no network.
+
+    Args:
+        plan: The round as fixed before it started.
+        me: This member.
+        times: The preset's phase times.
+        salt: Secret of this member for this round, 32 bytes; hides its rating vector until the reveal.
+    """
+
+    def __init__(self, plan: RoundPlan, me: NodeId, times: PhaseTimes, salt: bytes) -> None:
+        self.plan = plan
+        self.height = plan.height
+        self.phase = Phase.GENERATE
+        self.started = False
+        self._me = me
+        self._times = times
+        self._salt = salt
+        self._weights = {seat.node: seat.weight for seat in plan.committee}
+        self._total = sum(self._weights.values())
+        self._generators = {node for task in plan.tasks for node in task.generators}
+        self._raters = {node for task in plan.tasks for node in (*task.raters, *task.observers)}
+        self._mine = tuple(task for task in plan.tasks if me in task.generators)
+        self._rated_by_me = {task.index for task in plan.tasks if me in task.raters or me in task.observers}
+        self._inbox = _Inbox()
+        self._absent: frozenset[NodeId] = frozenset()
+        self._held: dict[int, set[Hash]] = {
+            task.index: set(task.carried) for task in plan.tasks if task.index in self._rated_by_me
+        }
+        self._slots: tuple[SlotOpening, ...] = ()
+        self._shortfalls: tuple[Shortfall, ...] = ()
+        self._vrf_proof = b""
+        self._ratings: tuple[Rating, ...] | None = None
+        self._findings: tuple[ProbeFinding, ...] | None = None
+        self._extras: tuple[AttestedMessage, ...] = ()
+        self._past: dict[NodeId, Phase] = {}
+
+    # Inputs
+
+    def start(self) -> list[Effect]:
+        """Begin the round. Messages may have arrived before."""
+        assert not self.started, "a round starts once"
+        self.started = True
+        effects: list[Effect] = []
+        if self._mine:
+            effects.append(Generate(self.height, self._mine))
+        effects.append(SetPhaseTimer(self.height, Phase.GENERATE, self._times.generate_ms))
+        return effects + self._advance()
+
+    def on_candidates_ready(
+        self, slots: tuple[SlotOpening, ...], shortfalls: tuple[Shortfall, ...], vrf_proof: bytes
+    ) -> list[Effect]:
+        """This member's generation is done: commit to it, even if the phase is over (others judge what is late)."""
+        if self._slots or self._vrf_proof:
+            return []  # A restarted node's work may be reported twice; the commitment is made once.
+        self._slots = tuple(sorted(slots, key=lambda opening: (opening.task, opening.slot)))
+        self._shortfalls = shortfalls
+        self._vrf_proof = vrf_proof
+        commit = CandidateCommit(self.height, slots_root(self._slots), _count_per_task(self._slots))
+        effects: list[Effect] = [Send(Kind.CANDIDATE_COMMIT, commit)]
+        if self.phase > Phase.GENERATE:
+            effects.append(PublishCandidates(self.height))
+        return effects
+
+    def on_message(self, signed: Signed[object]) -> list[Effect]:
+        """Take one message of this round whose signature and form have been checked.
+
+        The first one per kind and sender counts; the caller watches for second ones (R2). Senders without a part in
+        this round are ignored.
+        """
+        if not self._may_send(signed):
+            return []
+        box = self._inbox.of(signed.kind)
+        if signed.sender in box:
+            return []
+        box[signed.sender] = signed
+        if self.phase <= _WAITED_FOR_IN[signed.kind]:
+            self._inbox.in_time.add(signed.digest)
+        shown = _SHOWS_PAST.get(signed.kind)
+        if shown is not None:
+            self._past[signed.sender] = max(shown, self._past.get(signed.sender, shown))
+        return self._advance()
+
+    def on_candidate_held(self, task: int, content: Hash) -> list[Effect]:
+        """A candidate announced for a task is on this machine.
+
+        Candidates that nobody committed to are bounded: a task takes at most as many as its generators may fill.
+        """
+        held = self._held.get(task)
+        if held is None or self.phase > Phase.PUBLISH:
+            return []
+        spec = self.plan.tasks[task]
+        if len(held) < len(spec.generators) * spec.slots:
+            held.add(content)
+        return self._advance()
+
+    def on_ratings_ready(self, ratings: tuple[Rating, ...]) -> list[Effect]:
+        """This member has rated what it was asked to: commit to the vector."""
+        if self._ratings is not None:
+            return []
+        self._ratings = tuple(sorted(ratings, key=lambda rating: (rating.task, rating.content)))
+        if self.phase > Phase.RATE:
+            return []  # Too late to commit: a commitment after a reveal would be worth nothing.
+        digest = ratings_digest(self._me, self.height, self._salt, self._ratings)
+        return [Send(Kind.RATING_COMMIT, RatingCommit(self.height, digest))]
+
+    def on_probes_executed(self, findings: tuple[ProbeFinding, ...]) -> list[Effect]:
+        """This member has executed the revealed probes' evidence."""
+        if self._findings is not None:
+            return []
+        self._findings = tuple(sorted(findings, key=lambda finding: finding.content))
+        return self._advance()
+
+    def on_timer(self, phase: Phase) -> list[Effect]:
+        """A phase's time is up. Attesting has no end of its own: without two thirds there is no round."""
+        if phase != self.phase or not self.started:
+            return []
+        if phase is Phase.ATTEST:
+            if self._attested_enough():
+                return self._enter(Phase.CLOSED)
+            return [SetPhaseTimer(self.height, Phase.ATTEST, self._times.attest_ms)]
+        return self._enter(Phase(phase + 1)) + self._advance()
+
+    def on_absent(self, nodes: Collection[NodeId]) -> list[Effect]:
+        """These members have been unreachable for longer than the preset's `absent_ms`: do not wait for them."""
+        self._absent = frozenset(nodes)
+        return self._advance() if self.started else []
+
+    def set_extras(self, extras: tuple[AttestedMessage, ...]) -> None:
+        """What to attest besides the round's own messages: jobs, cancellations, expiries, evidence."""
+        self._extras = extras
+
+    # Questions
+
+    @property
+    def waiting(self) -> Waiting:
+        """What the round waits for right now."""
+        kinds = {wait: kind for kind, wait in _WAITED_FOR_IN.items()}
+        kind = kinds.get(self.phase)
+        if kind is None:
+            return Waiting(self.phase, 0, 0, ())
+        expected = self._expected(kind)
+        have = set(self._inbox.of(kind)) & expected
+        return Waiting(self.phase, len(have), len(expected), tuple(sorted(expected - have)))
+
+    @property
+    def own_slots(self) -> tuple[SlotOpening, ...]:
+        """The slots this member committed to."""
+        return self._slots
+
+    def messages(self, kind: Kind) -> dict[NodeId, Signed[object]]:
+        """The first message of each sender, in time or not."""
+        return dict(self._inbox.of(kind))
+
+    # Phases
+
+    def _may_send(self, signed: Signed[object]) -> bool:
+        if signed.kind not in _WAITED_FOR_IN or getattr(signed.body, "height", None) != self.height:
+            return False
+        return signed.sender in self._part_of(signed.kind)
+
+    def _part_of(self, kind: Kind) -> Collection[NodeId]:
+        if kind in {Kind.CANDIDATE_COMMIT, Kind.GENERATOR_REVEAL}:
+            return self._generators
+        if kind in {Kind.RATING_COMMIT, Kind.RATING_REVEAL}:
+            return self._raters
+        return self._weights
+
+    def _expected(self, kind: Kind) -> set[NodeId]:
+        """From whom this phase expects a message. Who has committed nothing has nothing to open."""
+        if kind is Kind.RATING_REVEAL:
+            return set(self._inbox.of(Kind.RATING_COMMIT))
+        if kind is Kind.GENERATOR_REVEAL:
+            return set(self._inbox.of(Kind.CANDIDATE_COMMIT))
+        return set(self._part_of(kind))
+
+    def _complete(self) -> bool:
+        if self.phase is Phase.PUBLISH:
+            return self._all_candidates_held()
+        if self.phase is Phase.VERIFY:
+            return self._findings is not None or not self._probes_opened()
+        if self.phase is Phase.ATTEST and not self._attested_enough():
+            return False
+        for kind, phase in _WAITED_FOR_IN.items():
+            if phase is self.phase:
+                return self._expected(kind) - self._absent <= self._inbox.of(kind).keys()
+        return False
+
+    def _all_candidates_held(self) -> bool:
+        committed: dict[int, int] = {}
+        for signed in self._inbox.of(Kind.CANDIDATE_COMMIT).values():
+            assert isinstance(signed.body, CandidateCommit)
+            for item in signed.body.counts:
+                committed[item.task] = committed.get(item.task, 0) + item.count
+        return all(
+            len(held) - len(self.plan.tasks[task].carried) >= committed.get(task, 0)
+            for task, held in self._held.items()
+        )
+
+    def _overtaken(self) -> bool:
+        """Whether more than a third of the weight has left the phase this member is in (R12)."""
+        weight = sum(self._weights.get(node, 0) for node, past in self._past.items() if past >= self.phase)
+        return weight * 3 > self._total and self.phase < Phase.ATTEST
+
+    def _advance(self) -> list[Effect]:
+        effects: list[Effect] = []
+        while self.started and self.phase < Phase.CLOSED and (self._complete() or self._overtaken()):
+            effects += self._enter(Phase(self.phase + 1))
+        return effects
+
+    def _enter(self, phase: Phase) -> list[Effect]:
+        self.phase = phase
+        if phase is Phase.PUBLISH:
+            own: list[Effect] = [PublishCandidates(self.height)] if self._slots else []
+            return [*own, SetPhaseTimer(self.height, phase, self._times.publish_ms)]
+        if phase is Phase.RATE:
+            return self._enter_rate()
+        if phase is Phase.REVEAL:
+            return self._enter_reveal()
+        if phase is Phase.UNMASK:
+            return self._enter_unmask()
+        if phase is Phase.VERIFY:
+            probes = self._probes_opened()
+            work: list[Effect] = [ExecuteProbes(self.height, probes)] if probes else []
+            return [*work, SetPhaseTimer(self.height, phase, self._times.unmask_ms)]
+        if phase is Phase.ATTEST:
+            attest: list[Effect] = [Send(Kind.ATTESTATION, self._attestation())] if self._me in self._weights else []
+            return [*attest, SetPhaseTimer(self.height, phase, self._times.attest_ms)]
+        return [RoundClosed(self.height)]
+
+    def _enter_rate(self) -> list[Effect]:
+        timer: Effect = SetPhaseTimer(self.height, Phase.RATE, self._times.rate_ms)
+        if not self._rated_by_me:
+            return [timer]
+        candidates = tuple(sorted((task, content) for task, held in self._held.items() for content in held))
+        return [RateCandidates(self.height, candidates), timer]
+
+    def _enter_reveal(self) -> list[Effect]:
+        timer: Effect = SetPhaseTimer(self.height, Phase.REVEAL, self._times.reveal_ms)
+        commit = self._inbox.of(Kind.RATING_COMMIT).get(self._me)
+        if commit is None or self._ratings is None:
+            return [timer]
+        return [Send(Kind.RATING_REVEAL, RatingReveal(self.height, self._salt, self._ratings)), timer]
+
+    def _enter_unmask(self) -> list[Effect]:
+        timer: Effect = SetPhaseTimer(self.height, Phase.UNMASK, self._times.unmask_ms)
+        if self._me not in self._inbox.of(Kind.CANDIDATE_COMMIT):
+            return [timer]
+        reveal = GeneratorReveal(self.height, self._vrf_proof, self._slots, self._shortfalls)
+        return [Send(Kind.GENERATOR_REVEAL, reveal), timer]
+
+    def _probes_opened(self) -> tuple[tuple[NodeId, SlotOpening], ...]:
+        opened = []
+        for sender, signed in sorted(self._inbox.of(Kind.GENERATOR_REVEAL).items()):
+            assert isinstance(signed.body, GeneratorReveal)
+            opened += [(sender, opening) for opening in signed.body.slots if opening.probe is not None]
+        return tuple(opened)
+
+    def _attested_enough(self) -> bool:
+        weight = sum(self._weights[node] for node in self._inbox.of(Kind.ATTESTATION))
+        return weight * 3 > self._total * 2
+
+    def _attestation(self) -> Attestation:
+        listed = [
+            AttestedMessage(kind, sender, signed.digest)
+            for kind in _WAITED_FOR_IN
+            if kind is not Kind.ATTESTATION
+            for sender, signed in self._inbox.of(kind).items()
+            if signed.digest in self._inbox.in_time
+        ]
+        listed += self._extras
+        messages = tuple(sorted(set(listed), key=lambda item: (item.kind, item.sender, item.digest)))
+        return Attestation(self.height, messages, self._findings or ())
+
+
+def _count_per_task(slots: tuple[SlotOpening, ...]) -> tuple[SlotCount, ...]:
+    counts: dict[int, int] = {}
+    for opening in slots:
+        counts[opening.task] = counts.get(opening.task, 0) + 1
+    return tuple(SlotCount(task, counts[task]) for task in sorted(counts))

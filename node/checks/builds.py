@@ -1,0 +1,112 @@
+"""Compiler calls on changed sources: the unchanged project's calls, made again in an overlay of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.checks.bench import Bench
+from node.checks.diagnostics import Diagnostic, parse_diagnostics
+from node.checks.invocation import Invocation
+from node.checks.sandbox.launcher import LauncherSession
+from node.checks.sandbox.limits import Command, Profile
+from node.checks.toolchain import Toolchain
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """How a compiler call ended."""
+
+    ok: bool
+    diagnostics: tuple[Diagnostic, ...]
+    out_of_time: bool
+    crashed: bool
+    """It failed without an error that anybody could read: a signal, an internal error, too much memory."""
+
+
+def make_overlay(base: Path, overlay: Path, contents: Mapping[str, bytes]) -> None:
+    """A copy of a project that differs in a few files: everything else is a link into the project.
+
+    Only directories that hold a changed file are real, so the cost does not grow with the project.
+
+    Args:
+        base: The unchanged project.
+        overlay: Where to make the copy; must not exist.
+        contents: New content by relative path.
+    """
+    overlay.mkdir(parents=True)
+    inside: dict[str, dict[str, bytes]] = {}
+    for path, content in contents.items():
+        name, _, rest = path.partition("/")
+        if rest:
+            inside.setdefault(name, {})[rest] = content
+        else:
+            (overlay / name).write_bytes(content)
+    for name, below in inside.items():
+        make_overlay(base / name, overlay / name, below)
+    if base.is_dir():
+        for entry in base.iterdir():
+            if entry.name not in inside and entry.name not in contents:
+                (overlay / entry.name).symlink_to(entry)
+
+
+def _open_folder(session: LauncherSession, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    session.give(folder)
+
+
+async def compile_overlay(
+    session: LauncherSession,
+    bench: Bench,
+    toolchain: Toolchain,
+    invocation: Invocation,
+    arguments: Sequence[str],
+    *,
+    overlay: Path,
+    out_dir: Path,
+    readable: tuple[Path, ...] = (),
+    clippy: bool = False,
+) -> Built:
+    """Compile in an overlay.
+
+    Args:
+        session: Where.
+        bench: Of the crate.
+        toolchain: With which compiler.
+        invocation: The recorded call, for its environment.
+        arguments: Of the new call (`Invocation.rebuilt`).
+        overlay: Working directory; stands in for the project everywhere.
+        out_dir: Where outputs go; made if missing.
+        readable: Further files the call needs.
+        clippy: Run clippy's driver instead of rustc.
+    """
+    await asyncio.to_thread(_open_folder, session, out_dir)
+    project = str(bench.project)
+    environment = {
+        name: str(overlay) + value.removeprefix(project) if value.startswith(project) else value
+        for name, value in invocation.environment.items()
+    }
+    program: tuple[str, ...] = (str(toolchain.rustc),)
+    if clippy:
+        if toolchain.clippy is None:
+            raise AssertionError("lints are only asked for where clippy is installed")
+        program = (str(toolchain.clippy), str(toolchain.rustc))
+    command = Command(
+        argv=(*program, *arguments),
+        profile=Profile.BUILD,
+        limits=bench.build_limits,
+        directory=overlay,
+        environment=environment,
+        readable=(toolchain.sysroot, bench.root, overlay, *readable),
+        writable=(out_dir,),
+    )
+    ran = await session.run(command)
+    diagnostics = parse_diagnostics(ran.stderr)
+    return Built(
+        ok=ran.succeeded,
+        diagnostics=diagnostics,
+        out_of_time=ran.out_of_time,
+        crashed=not ran.succeeded and not ran.out_of_time and not any(item.error for item in diagnostics),
+    )

@@ -1,0 +1,332 @@
+"""The engine: claims about crates in, verdicts out, by execution in a sandbox.
+
+    engine = await open_engine(CheckSettings(folder=state / "checks"))
+    baseline = await engine.baseline(crate)
+    results = await engine.run(crate, plans)
+    await engine.close()
+
+A crate is built once (`bench`); the claims of many plans about it are settled together (`batch`) and remembered by
+content (`cache`). Nothing here blocks the event loop, and cancelling a call kills whatever runs for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.checks.batch import Batch
+from node.checks.bench import Bench, build_bench
+from node.checks.bench_file import load_bench, save_bench
+from node.checks.cache import MemoryCache, VerdictCache
+from node.checks.cargo import UncheckedError
+from node.checks.isolated import observe_with_cargo
+from node.checks.sandbox.choice import Choice, choose
+from node.checks.sandbox.errors import SandboxError
+from node.checks.sandbox.limits import Level
+from node.checks.selector import build_selector
+from node.checks.toolchain import Toolchain, find_toolchain
+from node.checks.verdicts import (
+    ENGINE_VERSION,
+    Claim,
+    Observation,
+    claim_key,
+    claim_of,
+    conclude,
+    dump_observation,
+    judge,
+    load_observation,
+)
+from node.checks.workers import Workers, core_queue, together
+from node.checks.workshop import Workshop
+from node.values.crate import PreparedCrate
+from node.values.verdict import Baseline, CheckPlan, PlanResult
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """One node's choices about checks."""
+
+    folder: Path
+    """Benches, the launcher and work in progress. Several nodes of one machine may share it."""
+    cores: int = max(1, (os.cpu_count() or 1))
+    """Compilers and tests at once."""
+    level: Level | None = None
+    """Exactly this sandbox level; None for the best of `STRICT` and `STANDARD` that holds here."""
+    use_cargo: bool = False
+    """Settle every claim by an ordinary cargo project of its own: slow, and the reference for everything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a call has come."""
+
+    crate: str
+    """`name@version`."""
+    stage: str
+    """`building` or `checking`."""
+    done: int
+    total: int
+
+
+Watcher = Callable[[Progress], None]
+"""Called on the event loop; must not block or raise."""
+
+
+class CheckEngine:
+    """Settles claims. Made by `open_engine`; safe to use from many tasks at once."""
+
+    def __init__(
+        self, settings: CheckSettings, toolchain: Toolchain, choice: Choice, selector: Path, cache: VerdictCache
+    ) -> None:
+        self._settings = settings
+        self._toolchain = toolchain
+        self._choice = choice
+        self._selector = selector
+        self._cache = cache
+        self._cores = core_queue(settings.cores)
+        self._benches: dict[str, asyncio.Task[Bench]] = {}
+
+    @property
+    def toolchain(self) -> Toolchain:
+        """The compiler that settles."""
+        return self._toolchain
+
+    @property
+    def sandbox(self) -> Choice:
+        """The level that was chosen, and why."""
+        return self._choice
+
+    @property
+    def level(self) -> Level:
+        """Sandbox level of every verdict."""
+        return self._choice.confinement.level
+
+    async def baseline(self, crate: PreparedCrate, watch: Watcher | None = None) -> Baseline:
+        """Build the unchanged crate, run its tests twice, and say which can serve as evidence.
+
+        A crate that does not compile, or has no tests, is an answer: the baseline's reason says so.
+
+        Raises:
+            UncheckedError: It could not be tried: dependencies missing, disk full, the sandbox failed.
+        """
+        return (await self._bench(crate, watch)).baseline
+
+    async def run(
+        self, crate: PreparedCrate, plans: Sequence[CheckPlan], watch: Watcher | None = None
+    ) -> tuple[PlanResult, ...]:
+        """Verdicts on plans over one crate, in their order.
+
+        Claims that recur, here or in an earlier call, are settled once. What could not be settled for reasons of
+        this machine is UNCHECKED with the reason; such results are not remembered.
+
+        Args:
+            crate: The crate that every step's project is over.
+            plans: What to settle; give all plans of a crate at once, they share builds.
+            watch: Told as claims are settled.
+        """
+        claims = sorted(
+            {claim_of(step) for plan in plans for step in plan.steps if step.project.crate == crate.pin}, key=_order
+        )
+        seen = await self._observe(crate, claims, watch)
+        wrong = Observation(compiled=False, message="the project is over another crate", unchecked=True)
+        return tuple(
+            conclude(
+                plan,
+                tuple(judge(step, seen.get(claim_of(step), wrong)) for step in plan.steps),
+                rustc=self._toolchain.release,
+                sandbox=self.level.value,
+            )
+            for plan in plans
+        )
+
+    async def close(self) -> None:
+        """Stop building benches. Calls in progress should be cancelled by those who made them."""
+        tasks = list(self._benches.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _observe(
+        self, crate: PreparedCrate, claims: Sequence[Claim], watch: Watcher | None
+    ) -> dict[Claim, Observation]:
+        identity, level = self._toolchain.identity, self.level.value
+        keys = {claim: claim_key(crate, claim, toolchain=identity, level=level) for claim in claims}
+        seen = await asyncio.to_thread(self._recall, keys)
+        left = [claim for claim in claims if claim not in seen]
+
+        def settle(claim: Claim, observation: Observation) -> None:
+            seen[claim] = observation
+            if watch is not None:
+                watch(Progress(crate.pin.label, "checking", len(seen), len(claims)))
+
+        known = frozenset(seen)
+        try:
+            if left:
+                await self._settle(crate, left, settle, watch)
+        except (UncheckedError, SandboxError) as error:
+            for claim in left:
+                seen.setdefault(claim, Observation(compiled=False, message=str(error), unchecked=True))
+        fresh = {keys[claim]: found for claim, found in seen.items() if claim not in known and not found.unchecked}
+        await asyncio.to_thread(self._remember, fresh)
+        return seen
+
+    async def _settle(
+        self,
+        crate: PreparedCrate,
+        claims: Sequence[Claim],
+        settle: Callable[[Claim, Observation], None],
+        watch: Watcher | None,
+    ) -> None:
+        able = []
+        for claim in claims:
+            if claim.lint and self._toolchain.clippy is None:
+                settle(claim, Observation(compiled=False, message="clippy is not installed", unchecked=True))
+            else:
+                able.append(claim)
+        bench = await self._bench(crate, watch)
+        if not bench.baseline.builds:
+            for claim in able:
+                message = f"{crate.pin.label} itself {bench.baseline.reason}"
+                settle(claim, Observation(compiled=False, message=message, unchecked=True))
+            return
+        async with self._workshop(bench) as workshop:
+            if self._settings.use_cargo:
+
+                async def alone(claim: Claim) -> None:
+                    settle(claim, await observe_with_cargo(workshop, claim))
+
+                await together(alone(claim) for claim in able)
+            else:
+                await Batch(workshop, able, settle).observe()
+
+    async def _bench(self, crate: PreparedCrate, watch: Watcher | None) -> Bench:
+        key = self._bench_key(crate)
+        task = self._benches.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._benches[key] = asyncio.create_task(self._build_bench(crate, key))
+        if watch is not None and not task.done():
+            watch(Progress(crate.pin.label, "building", 0, 1))
+        # One caller's cancellation must not take the build from the others.
+        return await asyncio.shield(task)
+
+    def _bench_key(self, crate: PreparedCrate) -> str:
+        value = [
+            ENGINE_VERSION,
+            self._toolchain.identity,
+            self.level.value,
+            crate.pin.label,
+            crate.pin.checksum.hex(),
+            crate.pin.source_digest.hex(),
+            str(crate.vendor),
+            hashlib.sha256(crate.manifest).hexdigest(),
+            hashlib.sha256(crate.lock).hexdigest(),
+        ]
+        digest = hashlib.sha256(json.dumps(value).encode()).hexdigest()
+        return f"{crate.pin.name}-{crate.pin.version}-{digest[:16]}"
+
+    async def _build_bench(self, crate: PreparedCrate, key: str) -> Bench:
+        benches = self._settings.folder / "benches"
+        root = benches / key
+        async with _locked(benches / f"{key}.lock"):
+            known = await asyncio.to_thread(load_bench, root, crate)
+            if known is not None:
+                return known
+            await asyncio.to_thread(_empty, root)
+            readable = (self._toolchain.sysroot, *((crate.vendor,) if crate.vendor else ()))
+            async with (
+                self._folder() as folder,
+                Workers(self._choice.confinement, self._cores, folder, readable=readable, writable=(root,)) as workers,
+                workers.session() as session,
+            ):
+                bench = await build_bench(crate, root, session, self._toolchain, self._settings.cores)
+            await asyncio.to_thread(save_bench, bench)
+            return bench
+
+    @contextlib.asynccontextmanager
+    async def _workshop(self, bench: Bench) -> AsyncIterator[Workshop]:
+        vendor = (bench.crate.vendor,) if bench.crate.vendor else ()
+        readable = (self._toolchain.sysroot, bench.root, self._selector.parent, *vendor)
+        async with (
+            self._folder() as folder,
+            Workers(self._choice.confinement, self._cores, folder, readable=readable, writable=(folder,)) as workers,
+        ):
+            yield Workshop(bench, self._toolchain, workers, folder, self._selector)
+
+    @contextlib.asynccontextmanager
+    async def _folder(self) -> AsyncIterator[Path]:
+        """A fresh folder for work in progress, removed afterwards."""
+        folder = await asyncio.to_thread(_new_folder, self._settings.folder / "work")
+        try:
+            yield folder
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def _recall(self, keys: dict[Claim, bytes]) -> dict[Claim, Observation]:
+        found = {}
+        for claim, key in keys.items():
+            raw = self._cache.get(key)
+            if raw is not None:
+                found[claim] = load_observation(raw)
+        return found
+
+    def _remember(self, fresh: dict[bytes, Observation]) -> None:
+        for key, observation in fresh.items():
+            self._cache.put(key, dump_observation(observation))
+
+
+async def open_engine(settings: CheckSettings, cache: VerdictCache | None = None) -> CheckEngine:
+    """Find the toolchain, choose a sandbox by attacking it, and be ready.
+
+    Raises:
+        OperatorError: No usable toolchain, or no sandbox holds here; the hint says what to install.
+    """
+    toolchain = await asyncio.to_thread(find_toolchain)
+    tools = settings.folder / "tools"
+    await asyncio.to_thread(_make, tools)
+    choice = await choose(toolchain.rustc, cache=tools, sysroot=toolchain.sysroot, asked=settings.level)
+    selector = await asyncio.to_thread(build_selector, toolchain, tools)
+    return CheckEngine(settings, toolchain, choice, selector, cache if cache is not None else MemoryCache())
+
+
+def _order(claim: Claim) -> tuple[object, ...]:
+    return claim.project.edits, claim.project.files, claim.runs_tests, claim.tests, claim.lint
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _new_folder(parent: Path) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    folder.chmod(0o755)  # The sandbox's users are others than ours.
+    return folder
+
+
+def _empty(root: Path) -> None:
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    root.chmod(0o755)
+
+
+@contextlib.asynccontextmanager
+async def _locked(path: Path) -> AsyncIterator[None]:
+    """Hold a lock file against other processes of this machine, waiting without blocking the event loop."""
+    await asyncio.to_thread(_make, path.parent)
+    with await asyncio.to_thread(path.open, "a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                await asyncio.sleep(0.05)
+        yield

@@ -1,0 +1,122 @@
+"""What a test binary printed, read with distrust. Pure.
+
+Neither an exit status nor a summary line is evidence: a test can exit early or print what it likes. A test counts as
+passed only when the harness's own line for it says so, the summary's counts agree with the lines, and the status is
+the one such a run ends with. Code that forges all three is caught by the nonce that a later engine adds; it belongs
+here, as one more thing `read_run` demands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from node.checks.sandbox.limits import Ending, Ran
+
+_HEADER = re.compile(r"^test (?P<name>\S+?)(?: - should panic)? \.\.\. (?P<rest>.*)$")
+_RESULT = re.compile(r"(ok|FAILED|ignored(?:, .*)?)$")
+_SUMMARY = re.compile(
+    r"^test result: (ok|FAILED)\. (\d+) passed; (\d+) failed; (\d+) ignored; \d+ measured; \d+ filtered out"
+)
+_FAILURE_STATUS = 101
+
+
+class TestEnd(Enum):
+    """How one test ended."""
+
+    __test__ = False
+
+    PASSED = "passed"
+    FAILED = "failed"
+    IGNORED = "ignored"
+    NO_RESULT = "no_result"
+    """The process ended before it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestRun:
+    """One run of a test binary."""
+
+    __test__ = False
+
+    ends: dict[str, TestEnd]
+    """By test name, for every test that the harness named."""
+    finished: bool
+    """The harness came to its end and its counts agree with its lines."""
+    out_of_time: bool
+    crashed: bool
+    """A signal ended it, as a stack overflow or an abort does."""
+    cpu_ms: float
+
+
+def read_run(ran: Ran) -> TestRun:
+    """What a run with `--test-threads=1` shows."""
+    text = ran.stdout.decode(errors="replace")
+    ends, summary = _read_lines(text)
+    finished = summary is not None and not ran.truncated and _agrees(ends, summary, ran)
+    if not finished:
+        # What stands there may be forged or half written: nothing is taken as passed from a run that did not finish
+        # unless the test after it had begun, and the last one named never is.
+        ends = _trusted_part(ends, ran)
+    return TestRun(
+        ends=ends,
+        finished=finished,
+        out_of_time=ran.out_of_time,
+        crashed=ran.ending is Ending.SIGNALLED and not ran.out_of_time,
+        cpu_ms=ran.cpu_ms,
+    )
+
+
+def _read_lines(text: str) -> tuple[dict[str, TestEnd], tuple[str, int, int, int] | None]:
+    ends: dict[str, TestEnd] = {}
+    summary = None
+    listing = True
+    current = ""
+    for line in text.split("\n"):
+        header = _HEADER.match(line) if listing else None
+        if header is not None:
+            current = header["name"]
+            ends.setdefault(current, TestEnd.NO_RESULT)
+            line = header["rest"]  # noqa: PLW2901  (the rest of the header is where the result stands)
+        verdict = _RESULT.search(line) if listing and current and ends[current] is TestEnd.NO_RESULT else None
+        if verdict is not None:
+            ends[current] = _end(verdict[1])
+            continue
+        found = _SUMMARY.match(line)
+        if found is not None:
+            # The last one counts: what failing tests printed, which the harness repeats, may look like one too.
+            summary = (found[1], int(found[2]), int(found[3]), int(found[4]))
+        listing = listing and line != "failures:"
+    return ends, summary
+
+
+def _end(word: str) -> TestEnd:
+    if word == "ok":
+        return TestEnd.PASSED
+    return TestEnd.FAILED if word == "FAILED" else TestEnd.IGNORED
+
+
+def _agrees(ends: dict[str, TestEnd], summary: tuple[str, int, int, int], ran: Ran) -> bool:
+    word, passed, failed, ignored = summary
+    counts = [
+        sum(end is wanted for end in ends.values()) for wanted in (TestEnd.PASSED, TestEnd.FAILED, TestEnd.IGNORED)
+    ]
+    if counts != [passed, failed, ignored] or len(ends) != passed + failed + ignored:
+        return False
+    status = 0 if word == "ok" else _FAILURE_STATUS
+    return (word == "ok") == (failed == 0) and ran.ending is Ending.EXITED and ran.code == status
+
+
+def _trusted_part(ends: dict[str, TestEnd], ran: Ran) -> dict[str, TestEnd]:
+    if ran.ending is Ending.EXITED and not ran.truncated:
+        # It left on its own without a proper end: somebody called exit, or wrote the harness's lines. Trust none.
+        return dict.fromkeys(ends, TestEnd.NO_RESULT)
+    names = list(ends)
+    return {name: end if name != names[-1] else TestEnd.NO_RESULT for name, end in ends.items()}
+
+
+def arguments(names: Sequence[str]) -> tuple[str, ...]:
+    """Arguments of a test binary that run exactly these tests, or all for none, one after the other."""
+    return (*names, *(("--exact",) if names else ()), "--test-threads=1", "--color=never")

@@ -1,0 +1,104 @@
+"""The reference: an ordinary cargo project per claim, written to disk and built by cargo from nothing.
+
+Slow (half a second to many seconds each), and right by construction. The engine falls back to it where compiler calls
+cannot be replayed; the differential tests hold everything faster against it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from node.checks.builds import Built
+from node.checks.cargo import cargo_command, lay_out_cargo, parse_artifacts, refuse_unavailable
+from node.checks.diagnostics import parse_diagnostics
+from node.checks.lints import names_inside
+from node.checks.observing import after_tests, not_compiled
+from node.checks.project import integration_stem, write_project
+from node.checks.sandbox.launcher import LauncherSession
+from node.checks.sandbox.limits import Ran
+from node.checks.verdicts import Claim, Observation
+from node.checks.workshop import TestEnds, Workshop, baseline_cpu_ms, wanted_by_binary
+from node.values.verdict import TestName, TestTarget
+
+_Place = tuple[str, str]
+
+
+async def observe_with_cargo(workshop: Workshop, claim: Claim) -> Observation:
+    """What `cargo check`, `cargo test` and `cargo clippy` of the exact project show."""
+    folder = workshop.new_folder("cargo")
+    async with workshop.workers.session() as session:
+        await asyncio.to_thread(_lay_out, workshop, claim, folder)
+        for directory in (folder, folder / "cargo-home", folder / "target"):
+            session.give(directory)
+        if not claim.runs_tests:
+            built, _ = await _cargo(workshop, session, folder, "check", "--lib")
+            seen = Observation(compiled=True) if built.ok else not_compiled([built])
+            executables: dict[_Place, Path] = {}
+        else:
+            seen, executables = await _build_tests(workshop, session, claim, folder)
+        if seen.compiled and claim.lint and workshop.toolchain.clippy is not None:
+            # Warnings where clippy would stop at its first error, as everywhere.
+            linted, _ = await _cargo(workshop, session, folder, "clippy", "--lib", after=("--", "-W", "clippy::all"))
+            seen = replace(seen, lints=names_inside(claim.project, linted.diagnostics))
+    if seen.compiled and claim.runs_tests:
+        return await _run_tests(workshop, claim, folder, executables, seen.lints)
+    return seen
+
+
+def _lay_out(workshop: Workshop, claim: Claim, folder: Path) -> None:
+    write_project(workshop.bench.crate, claim.project, folder / "project")
+    lay_out_cargo(folder, workshop.bench.crate.vendor)
+
+
+async def _cargo(
+    workshop: Workshop, session: LauncherSession, folder: Path, *words: str, after: tuple[str, ...] = ()
+) -> tuple[Built, Ran]:
+    crate, limits = workshop.bench.crate, workshop.bench.build_limits
+    ran = await session.run(cargo_command(crate, workshop.toolchain, folder, words, limits=limits, after=after))
+    refuse_unavailable(crate, ran)
+    diagnostics = parse_diagnostics(ran.stdout)
+    crashed = not ran.succeeded and not ran.out_of_time and not any(item.error for item in diagnostics)
+    return Built(ran.succeeded, diagnostics, ran.out_of_time, crashed), ran
+
+
+async def _build_tests(
+    workshop: Workshop, session: LauncherSession, claim: Claim, folder: Path
+) -> tuple[Observation, dict[_Place, Path]]:
+    added = {integration_stem(file.path) for file in claim.project.files}
+    known = {(item.target, item.file) for item in workshop.bench.binaries}
+    words: list[str] = []
+    for target, file in wanted_by_binary(claim.tests or workshop.bench.baseline.tests):
+        if target == TestTarget.LIBRARY.value:
+            words.append("--lib")
+        elif (target, file) in known or file in added:
+            words += ["--test", file]
+    if not words:
+        return Observation(compiled=True), {}
+    built, ran = await _cargo(workshop, session, folder, "test", "--no-run", *words)
+    if not built.ok:
+        return not_compiled([built]), {}
+    executables: dict[_Place, Path] = {}
+    for artifact in parse_artifacts(ran.stdout):
+        if artifact.place is not None:
+            executables[artifact.place] = Path(artifact.executable)
+    return Observation(compiled=True), executables
+
+
+async def _run_tests(
+    workshop: Workshop, claim: Claim, folder: Path, executables: Mapping[_Place, Path], lints: tuple[str, ...]
+) -> Observation:
+    bench = workshop.bench
+    wanted = claim.tests or bench.baseline.tests
+    ends: dict[_Place, TestEnds] = {}
+    for place, names in wanted_by_binary(wanted).items():
+        binary = bench.binary(TestName(*place, ""))
+        invocation = binary.invocation if binary is not None else bench.template or bench.library
+        if place in executables and invocation is not None:
+            program = workshop.program(
+                invocation, executables[place], directory=folder / "project", cpu_ms=baseline_cpu_ms(binary)
+            )
+            ends[place] = await (workshop.run_each if claim.tests else workshop.run_all)(program, names)
+    return after_tests(wanted, ends, lints=lints)

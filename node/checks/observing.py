@@ -1,0 +1,58 @@
+"""Putting an observation together from builds and runs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from node.checks.builds import Built
+from node.checks.diagnostics import error_codes, first_error
+from node.checks.harness import TestEnd
+from node.checks.verdicts import Observation
+from node.checks.workshop import TestEnds
+from node.values.verdict import TestName
+
+
+def not_compiled(builds: Iterable[Built]) -> Observation:
+    """What failed builds show."""
+    failed = [built for built in builds if not built.ok]
+    diagnostics = [item for built in failed for item in built.diagnostics]
+    message = first_error(diagnostics) or ("the compiler crashed" if any(built.crashed for built in failed) else "")
+    return Observation(
+        compiled=False,
+        error_codes=error_codes(diagnostics),
+        message=message,
+        timed_out=any(built.out_of_time for built in failed),
+    )
+
+
+def after_tests(
+    wanted: Sequence[TestName], ends: Mapping[tuple[str, str], TestEnds], *, lints: tuple[str, ...]
+) -> Observation:
+    """What runs show of a project that compiles.
+
+    Args:
+        wanted: The tests asked for.
+        ends: Per target and file, how its tests ended; a target that is not there has none of them.
+        lints: As reported.
+    """
+    passed, failed, missing, unsettled = [], [], [], []
+    for test in sorted(wanted):
+        run = ends.get((test.target, test.file))
+        end = run.ends.get(test.name) if run is not None else None
+        if run is None or end is None:
+            missing.append(test)
+        elif end is TestEnd.PASSED:
+            passed.append(test)
+        else:
+            failed.append(test)
+            if end is TestEnd.NO_RESULT and run.out_of_time:
+                unsettled.append(test)
+    return Observation(
+        compiled=True,
+        passed=tuple(passed),
+        failed=tuple(failed),
+        missing=tuple(missing),
+        unsettled=tuple(unsettled),
+        timed_out=any(run.out_of_time for run in ends.values()),
+        lints=lints,
+    )

@@ -1,0 +1,1 @@
+"""Where untrusted code runs: build scripts, procedural macros, the compiler on other people's code, and tests."""

@@ -1,0 +1,46 @@
+"""Which parts of the machine a sandbox shows: libraries, tools, and devices that hold nothing of anybody's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_TOOLS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
+"""Programs and libraries a compiler and its linker need; the last two where the distribution lives in a store."""
+
+_LIBRARIES = ("/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64", "/nix/store", "/gnu/store")
+
+_LOADER = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives")
+
+_ZONES = "/usr/share/zoneinfo"
+"""Public, and date crates read it."""
+
+_READ_DEVICES = ("/dev/zero", "/dev/random", "/dev/urandom", "/dev/full")
+
+
+def _existing(*names: str) -> tuple[Path, ...]:
+    return tuple(path for path in map(Path, names) if path.exists())
+
+
+def build_readable() -> tuple[Path, ...]:
+    """What a build may read of the system."""
+    return _existing(*_TOOLS, *_LOADER, *_READ_DEVICES)
+
+
+def test_readable() -> tuple[Path, ...]:
+    """What a test may read of the system: enough to be loaded, and the time zones."""
+    return _existing(*_LIBRARIES, "/etc/ld.so.cache", _ZONES, *_READ_DEVICES)
+
+
+def devices_writable() -> tuple[Path, ...]:
+    """Devices that swallow what is written."""
+    return _existing("/dev/null")
+
+
+def tool_directories() -> tuple[Path, ...]:
+    """Top directories of the system's tools, as they stand (possibly symbolic links)."""
+    return _existing(*_TOOLS)
+
+
+def loader_files() -> tuple[Path, ...]:
+    """The dynamic loader's files outside the tool directories."""
+    return _existing(*_LOADER)

@@ -1,0 +1,170 @@
+"""One node's own settings: frozen, with units, loaded once from `config.toml` and passed down.
+
+What all nodes must share is not here but in the genesis and the preset (`consensus.params`). Unknown keys are
+refused: a misspelt setting that silently does nothing costs its operator more than an error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from node.errors import OperatorError
+
+CONFIG_BYTES_MAX = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSection:
+    """Who runs this node."""
+
+    owner: str = ""
+    """Whose node it is, as founders and committees know it; empty: its own."""
+    log_level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSection:
+    """Gossip and how peers are found."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. A concrete one: on 0.0.0.0 a node would announce an address nobody can dial."""
+    port: int = 7001
+    bootstrap: tuple[str, ...] = ()
+    """`host:port` or `p2p://<peer id>@host:port` of any nodes; all may be down."""
+    mdns: bool = False
+    """Look for peers on the local network."""
+    gossip: bool = True
+    """False: reach known peers over gRPC only."""
+
+
+@dataclass(frozen=True, slots=True)
+class RpcSection:
+    """The gRPC services."""
+
+    host: str = "127.0.0.1"
+    port: int = 7000
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSection:
+    """Where the node remembers."""
+
+    url: str = ""
+    """SQLAlchemy URL; empty: SQLite in the data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkSection:
+    """Generating, checking, rating."""
+
+    engine: str = "source"
+    cores: int = 1
+    """Compilers and tests run at once."""
+    sandbox: str = "auto"
+    """`auto`: the strongest level that the self-test finds; or `strict`, `standard`, `container`, `none`."""
+    scorer: str = "checks"
+    """`checks`, or a misbehaving one by an explicit name for tests and the demo (`node.rating`)."""
+    roles: tuple[str, ...] = ("generate", "rate")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """Everything an operator can set."""
+
+    node: NodeSection = field(default_factory=NodeSection)
+    network: NetworkSection = field(default_factory=NetworkSection)
+    rpc: RpcSection = field(default_factory=RpcSection)
+    store: StoreSection = field(default_factory=StoreSection)
+    work: WorkSection = field(default_factory=WorkSection)
+
+
+def load_config(path: Path) -> NodeConfig:
+    """Read and check a node's settings.
+
+    Raises:
+        OperatorError: Not readable, not TOML, an unknown key, a wrong type or a value out of range; names the key.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise OperatorError(f"cannot read {path}: {error.strerror}", hint="run `swarm-node init` first") from error
+    if len(raw) > CONFIG_BYTES_MAX:
+        raise OperatorError(f"{path} has {len(raw)} bytes, at most {CONFIG_BYTES_MAX} make sense", hint="shorten it")
+    try:
+        values = tomllib.loads(raw.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OperatorError(f"{path} is not TOML: {error}", hint="correct the line it names") from error
+    return parse_config(values, str(path))
+
+
+def parse_config(values: dict[str, Any], source: str) -> NodeConfig:
+    """Build the settings from parsed TOML; `source` names the file in errors."""
+    sections = typing.get_type_hints(NodeConfig)
+    _refuse_unknown(values, sections, source)
+    config = NodeConfig(**{name: _section(kind, values.get(name, {}), name, source) for name, kind in sections.items()})
+    _check_ranges(config, source)
+    return config
+
+
+def _refuse_unknown(values: dict[str, Any], known: typing.Collection[str], source: str) -> None:
+    for key in values:
+        if key not in known:
+            raise OperatorError(f"{source}: unknown setting `{key}`", hint=f"known here: {', '.join(sorted(known))}")
+
+
+def _section(kind: Any, values: Any, name: str, source: str) -> Any:
+    if not isinstance(values, dict):
+        raise OperatorError(f"{source}: `{name}` is a section", hint=f"write [{name}] on a line of its own")
+    hints = typing.get_type_hints(kind)
+    _refuse_unknown(values, hints, f"{source} [{name}]")
+    return kind(**{key: _value(hints[key], value, f"{name}.{key}", source) for key, value in values.items()})
+
+
+def _value(kind: Any, value: Any, key: str, source: str) -> Any:
+    wanted = list if isinstance(kind, types.GenericAlias) else kind
+    if type(value) is not wanted or (wanted is list and not all(isinstance(item, str) for item in value)):
+        expected = "a list of texts" if wanted is list else wanted.__name__
+        raise OperatorError(f"{source}: `{key}` is {value!r}", hint=f"it has to be {expected}")
+    return tuple(value) if wanted is list else value
+
+
+def _check_ranges(config: NodeConfig, source: str) -> None:
+    for section, port in (("network", config.network.port), ("rpc", config.rpc.port)):
+        if not 1 <= port <= 65535:
+            raise OperatorError(f"{source}: `{section}.port` is {port}", hint="a port is 1 to 65535")
+    if not 1 <= config.work.cores <= 1024:
+        raise OperatorError(f"{source}: `work.cores` is {config.work.cores}", hint="at least 1")
+    levels = ("auto", "strict", "standard", "container", "none")
+    if config.work.sandbox not in levels:
+        raise OperatorError(f"{source}: `work.sandbox` is {config.work.sandbox!r}", hint=f"one of {', '.join(levels)}")
+    unknown = set(config.work.roles) - {"generate", "rate"}
+    if unknown:
+        raise OperatorError(f"{source}: `work.roles` names {sorted(unknown)}", hint='known: "generate", "rate"')
+
+
+def render_config(config: NodeConfig) -> str:
+    """The settings as TOML, every key written out, so that an operator sees what there is to set."""
+    lines = []
+    for section in dataclasses.fields(config):
+        lines.append(f"[{section.name}]")
+        values = getattr(config, section.name)
+        lines += [f"{item.name} = {_toml(getattr(values, item.name))}" for item in dataclasses.fields(values)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'

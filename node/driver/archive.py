@@ -1,0 +1,123 @@
+"""Decided rounds, kept whole: header, state, decisions with their reasons, ledger events, all in one transaction."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from consensus.aggregation import ScoredCandidate
+from consensus.certificate import header_hash
+from consensus.encoding import decode, encode
+from consensus.types import Certificate, ChainState, Decision, Kind, RoundPlan
+from node.driver.frames import RoundRecord, pack_batch, pack_names, parse_batch, parse_names
+from node.pipeline.effects import Decided
+from node.store import DecidedCandidate, LedgerRow, RoundRow, Store
+
+_PART_BYTES_MAX = 1 << 30
+
+
+class Archive:
+    """This node's decided rounds."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def keep(self, decided: Decided) -> None:
+        """Store a decided round with everything that follows from it, and drop the work that led to it."""
+        transition = decided.transition
+        header = transition.header
+        row = RoundRow(
+            height=header.height,
+            header_hash=header_hash(header),
+            certificate=encode(decided.certificate),
+            state=encode(transition.state),
+            manifest=_pack_manifest(decided),
+        )
+        await self._store.rounds.commit(
+            row,
+            decided=_explained(decided),
+            events=[
+                LedgerRow(event.index, event.height, event.previous, event.hash(), encode(event))
+                for event in transition.events
+            ],
+            statuses=[(job.terms.job, job.status) for job in transition.state.jobs],
+        )
+        await self._store.work.prune(header.height + 1)
+
+    async def tip(self) -> ChainState | None:
+        """The state after the last decided round; None before the first."""
+        row = await self._store.rounds.tip()
+        return None if row is None or row.state is None else decode(ChainState, row.state)
+
+    async def certificate(self, height: int) -> Certificate | None:
+        """What certified a round."""
+        row = await self._store.rounds.get(height)
+        return None if row is None else decode(Certificate, row.certificate)
+
+    async def record(self, height: int) -> RoundRecord | None:
+        """What another member needs to follow this round."""
+        row = await self._store.rounds.get(height)
+        if row is None:
+            return None
+        envelopes = await self._store.envelopes.at(height, Kind.CERTIFICATE)
+        if not envelopes:
+            return None
+        attestations, messages, _ = parse_batch(row.manifest)
+        return RoundRecord(envelopes[0].envelope, parse_names(attestations), parse_names(messages))
+
+    async def notes(self, height: int) -> dict[str, Any]:
+        """What this node noted of a round beside the protocol: its plan in words, why slots stayed empty."""
+        row = await self._store.rounds.get(height)
+        if row is None:
+            return {}
+        notes: dict[str, Any] = json.loads(parse_batch(row.manifest)[2])
+        return notes
+
+
+def _pack_manifest(decided: Decided) -> bytes:
+    notes = json.dumps(_notes(decided), sort_keys=True).encode()
+    parts = (pack_names(decided.attestations), pack_names(decided.messages), notes)
+    return pack_batch(parts, bytes_max=_PART_BYTES_MAX)
+
+
+def _notes(decided: Decided) -> dict[str, Any]:
+    told: dict[str, list[str]] = {}
+    for task, reason in decided.shortfalls:
+        told.setdefault(str(task), []).append(reason)
+    return {"shortfalls": told}
+
+
+def _explained(decided: Decided) -> list[DecidedCandidate]:
+    outcome = decided.transition.outcome
+    scored = {item.content: item for item in outcome.aggregation.candidates}
+    return [
+        DecidedCandidate(decision, _explanation(decision, scored.get(decision.content), decided.plan))
+        for decision in outcome.decisions
+    ]
+
+
+def _explanation(decision: Decision, scored: ScoredCandidate | None, plan: RoundPlan) -> bytes:
+    """Who rated it, what each rating was worth, and how that made the score, as canonical JSON."""
+    task = plan.tasks[decision.task]
+    value: dict[str, Any] = {
+        "raters": [node.hex() for node in task.raters],
+        "quota": task.quota,
+        "attempt": task.attempt,
+        "ratings": [],
+    }
+    if scored is not None:
+        value["rank_key"] = scored.rank_key
+        value["ratings"] = [
+            {
+                "rater": item.rater.hex(),
+                "counted": item.counted.value,
+                "composite_bp": item.composite_bp,
+                "bin": item.bin,
+                "evidence_q16": item.evidence_bits,
+                "voice_q16": item.voice,
+                "contributed_q16": item.contributed_bits,
+                "history_q16": [item.bad_in_bin, item.bad_total, item.good_in_bin, item.good_total],
+            }
+            for item in scored.contributions
+        ]
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

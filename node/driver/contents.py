@@ -1,0 +1,272 @@
+"""Candidates' contents: published without their author's name, fetched by hash.
+
+A generator hands each content, with a notice signed by a one-time pseudonym, to one randomly chosen peer (a relay). A
+relay passes it on to another one with even chances, or announces it: gossip that names the relay, from which raters
+fetch. So a notice's first hop does not tell its author: whoever sends one may have it from somebody else. What stays
+visible is traffic at a generator's own link; hiding that takes more than gossip has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from consensus.types import CandidateNotice, Hash, Kind, NodeId, Signed
+from node.driver.courier import height_of
+from node.driver.frames import pack_batch, parse_batch
+from node.errors import NodeError, PeerFaultError, TransientError
+from node.identity import NodeKey
+from node.network.interface import GOSSIP_BYTES_MAX, REQUEST_BYTES_MAX, Network
+from node.store import EXAMPLE, EnvelopeRow, Store
+from node.values.example import content_hash
+from node.wire import Domain, decode_message, seal_message
+
+log = logging.getLogger(__name__)
+
+STEM = "stem/1"
+CONTENT = "content/1"
+NOTICE_BUCKETS = 8
+"""Topics that notices are spread over, by task: a node of a large swarm need only follow its own tasks'."""
+
+FETCH_TIMEOUT_S = 5.0
+STEM_TIMEOUT_S = 3.0
+STEM_HOPS_CHANCE = 2
+"""A relay passes on one notice in this many; the rest it announces."""
+ANNOUNCE_AFTER_S = 0.05
+"""Notices are gathered this long, so that one gossip message carries many."""
+FETCHES_AT_ONCE = 8
+
+Held = Callable[[int, int, Hash], None]
+"""Told (height, task, content) when a content announced for a task is here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A content on its way out: the notice's envelope and the content."""
+
+    notice: bytes
+    content: bytes
+
+
+def notice_topic(task: int) -> str:
+    """The topic that a task's notices are announced on."""
+    return f"notices/{task % NOTICE_BUCKETS}"
+
+
+class Contents:
+    """One node's traffic of candidates' contents.
+
+    Args:
+        me: This node.
+        domain: The swarm.
+        store: Where contents and notices are kept.
+        network: What carries them.
+        held: Told of each content that is here.
+        is_wanted: Whether a notice's round and task are worked here now.
+        example_bytes_max: The preset's bound.
+    """
+
+    def __init__(
+        self,
+        *,
+        me: NodeId,
+        domain: Domain,
+        store: Store,
+        network: Network,
+        held: Held,
+        is_wanted: Callable[[int, int], bool],
+        example_bytes_max: int,
+    ) -> None:
+        self._me, self._domain, self._store, self._network = me, domain, store, network
+        self._held, self._is_wanted, self._bytes_max = held, is_wanted, example_bytes_max
+        self._outbox: dict[int, list[bytes]] = {}
+        self._fetching: set[Hash] = set()
+        self._slots = asyncio.Semaphore(FETCHES_AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def attach(self) -> None:
+        """Take over the network's topics and protocols. Called once, before the network starts."""
+        for bucket in range(NOTICE_BUCKETS):
+            self._network.subscribe(notice_topic(bucket), self._on_gossip)
+        self._network.serve(STEM, self._on_stem)
+        self._network.serve(CONTENT, self._on_content)
+
+    # Out
+
+    async def publish(self, items: Sequence[tuple[NodeKey, CandidateNotice, bytes]]) -> None:
+        """Publish own contents: (pseudonym, notice, content) each, through relays."""
+        for pseudonym, notice, content in items:
+            envelope = seal_message(self._domain, notice, pseudonym)
+            await self._keep(decode_message(self._domain, envelope), envelope, content)
+            self._spawn(self._pass_on(Publication(envelope, content)))
+
+    async def _pass_on(self, item: Publication) -> None:
+        """Hand it to a relay; announce it here if none takes it."""
+        peers = [peer.node for peer in self._network.peers() if peer.connected]
+        while peers:
+            relay = peers.pop(secrets.randbelow(len(peers)))
+            payload = pack_batch((item.notice, item.content), bytes_max=REQUEST_BYTES_MAX)
+            try:
+                await self._network.request(relay, STEM, payload, timeout_s=STEM_TIMEOUT_S)
+            except NodeError as error:
+                log.debug("relay %s did not take a notice: %s", relay.hex()[:8], error)
+            else:
+                return
+        self._announce(item.notice)
+
+    async def _on_stem(self, _peer: NodeId, data: bytes) -> bytes:
+        parts = parse_batch(data)
+        if len(parts) != 2:
+            raise PeerFaultError("malformed-frame", "a publication has two parts")
+        message = self._check(parts[0], parts[1])
+        await self._keep(message, parts[0], parts[1])
+        if secrets.randbelow(STEM_HOPS_CHANCE):
+            self._announce(parts[0])
+        else:
+            self._spawn(self._pass_on(Publication(parts[0], parts[1])))
+        return b""
+
+    def _check(self, notice: bytes, content: bytes) -> Signed[CandidateNotice]:
+        message = decode_message(self._domain, notice)
+        body = message.body
+        if not isinstance(body, CandidateNotice):
+            raise PeerFaultError("wrong-kind", f"{message.kind.name} sent as a notice")
+        if len(content) != body.size or len(content) > self._bytes_max or content_hash(content) != body.content:
+            raise PeerFaultError("wrong-content", "the content is not the one that the notice names")
+        return Signed(message.sender, message.kind, message.digest, body)
+
+    def _announce(self, notice: bytes) -> None:
+        body = decode_message(self._domain, notice).body
+        assert isinstance(body, CandidateNotice), "only notices are announced"
+        queue = self._outbox.setdefault(body.task % NOTICE_BUCKETS, [])
+        queue.append(notice)
+        if len(queue) == 1:
+            self._spawn(self._flush(body.task % NOTICE_BUCKETS))
+
+    async def _flush(self, bucket: int) -> None:
+        await asyncio.sleep(ANNOUNCE_AFTER_S)
+        queue = self._outbox.pop(bucket, [])
+        while queue:
+            frame, count = self._me, 0
+            for notice in queue:
+                longer = frame + len(notice).to_bytes(4, "big") + notice
+                if len(longer) > GOSSIP_BYTES_MAX:
+                    break
+                frame, count = NodeId(longer), count + 1
+            queue = queue[max(1, count) :]
+            await self._network.publish(notice_topic(bucket), frame)
+
+    # In
+
+    def _on_gossip(self, _forwarder: NodeId, data: bytes) -> None:
+        self._spawn(self._take_notices(data))
+
+    async def _take_notices(self, data: bytes) -> None:
+        relay = NodeId(data[:32])
+        for envelope in parse_batch(data[32:]):
+            await self.take_notice(envelope, relay)
+
+    async def take_notice(self, envelope: bytes, relay: NodeId) -> None:
+        """Take a notice announced by `relay`: fetch its content if this node has to rate it."""
+        message = decode_message(self._domain, envelope)
+        body = message.body
+        if not isinstance(body, CandidateNotice):
+            raise PeerFaultError("wrong-kind", f"{message.kind.name} announced as a notice")
+        if not self._is_wanted(body.height, body.task) or body.size > self._bytes_max:
+            return
+        await self._store.envelopes.put(_row(message, envelope))
+        if await self._store.blobs.find(body.content) is None and not await self._fetch(body, relay):
+            return
+        self._held(body.height, body.task, body.content)
+
+    async def resume(self, height: int) -> None:
+        """After a restart: report the contents held of a round, and fetch those only announced so far."""
+        for row in await self._store.envelopes.at(height, Kind.CANDIDATE_NOTICE):
+            message = decode_message(self._domain, row.envelope)
+            assert isinstance(message.body, CandidateNotice), "stored under its kind"
+            if await self._store.blobs.find(message.body.content) is not None:
+                self._held(height, message.body.task, message.body.content)
+            else:
+                self._spawn(self._fetch_from_anyone(message.body))
+
+    async def _fetch_from_anyone(self, body: CandidateNotice) -> None:
+        for peer in self._network.peers():
+            if peer.connected and await self._fetch(body, peer.node):
+                self._held(body.height, body.task, body.content)
+                return
+
+    async def _fetch(self, body: CandidateNotice, holder: NodeId) -> bool:
+        if body.content in self._fetching:
+            return False
+        self._fetching.add(body.content)
+        try:
+            async with self._slots:
+                content = await self.fetch(holder, body.content, body.size)
+        except NodeError as error:
+            log.debug("content %s from %s: %s", body.content.hex()[:8], holder.hex()[:8], error)
+            return False
+        finally:
+            self._fetching.discard(body.content)
+        await self._store.blobs.put(content, tag=EXAMPLE, expires=body.height)
+        return True
+
+    async def fetch(self, holder: NodeId, name: Hash, size: int) -> bytes:
+        """Ask a peer for a content by name, in ranges, and verify it.
+
+        Raises:
+            TransientError, PeerFaultError: It does not have it, does not answer, or gives something else.
+        """
+        content = b""
+        while len(content) < size:
+            question = name + len(content).to_bytes(8, "big")
+            part = await self._network.request(holder, CONTENT, question, timeout_s=FETCH_TIMEOUT_S)
+            if not part:
+                raise TransientError(f"{holder.hex()[:8]} does not hold {name.hex()[:8]}", waits_for="a holder")
+            content += part
+        if content_hash(content) != name:
+            raise PeerFaultError("wrong-content", f"what {holder.hex()[:8]} gave as {name.hex()[:8]} is something else")
+        return content
+
+    async def _on_content(self, _peer: NodeId, data: bytes) -> bytes:
+        if len(data) != 40:
+            raise PeerFaultError("malformed-frame", "a question for a content has 40 bytes")
+        content = await self._store.blobs.get(Hash(data[:32])) or b""
+        start = int.from_bytes(data[32:], "big")
+        return content[start : start + REQUEST_BYTES_MAX]
+
+    async def _keep(self, message: Signed[object], envelope: bytes, content: bytes) -> None:
+        body = message.body
+        assert isinstance(body, CandidateNotice), "only notices are kept here"
+        await self._store.envelopes.put(_row(message, envelope))
+        await self._store.blobs.put(content, tag=EXAMPLE, expires=body.height)
+        self._held(body.height, body.task, body.content)
+
+    # Tasks
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(_quietly(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _quietly(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except (PeerFaultError, TransientError) as error:
+        log.debug("content traffic: %s", error)
+    except NodeError:
+        log.exception("content traffic")
+
+
+def _row(message: Signed[object], envelope: bytes) -> EnvelopeRow:
+    # A pseudonym's notice is nobody's own: kept as received, so that the rows do not tell its author either.
+    return EnvelopeRow(message.digest, message.kind, height_of(message), message.sender, False, envelope)

@@ -1,0 +1,283 @@
+"""Signed messages on their way out and in.
+
+Out: signed once per slot and stored before anybody sees them (R4), then told to everybody; what is too long for gossip
+is announced by hash and pulled. In: verified, stored, handed to the member, each once, whatever way and however often
+they come. Gossip is only a hint: `sync.py` closes the gaps it leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from consensus.certificate import precommit_bytes
+from consensus.types import Hash, Kind, NodeId, Signed, Vote, VotePhase
+from node.driver.frames import BATCH_MAX, NAMES_MAX, pack_batch, pack_names, parse_batch, parse_names
+from node.errors import NodeError, PeerFaultError, TransientError
+from node.identity import NodeKey
+from node.network.interface import GOSSIP_BYTES_MAX, REQUEST_BYTES_MAX, Network
+from node.store import EnvelopeRow, Store
+from node.wire import Domain, decode_message, seal_evidence, seal_message
+
+log = logging.getLogger(__name__)
+
+FETCH = "fetch/1"
+FETCH_TIMEOUT_S = 5.0
+SEEN_MAX = 50_000
+"""Envelopes remembered as seen, by hash, so that a copy costs a lookup and not a signature check."""
+
+_INLINE, _ANNOUNCED = b"\x00", b"\x01"
+
+TOPICS = {
+    Kind.JOB: "jobs",
+    Kind.CANCEL: "jobs",
+    Kind.CANDIDATE_COMMIT: "rounds",
+    Kind.RATING_COMMIT: "rounds",
+    Kind.RATING_REVEAL: "rounds",
+    Kind.GENERATOR_REVEAL: "rounds",
+    Kind.ATTESTATION: "rounds",
+    Kind.PROPOSAL: "agreement",
+    Kind.PREVOTE: "agreement",
+    Kind.PRECOMMIT: "agreement",
+    Kind.CERTIFICATE: "agreement",
+    Kind.EVIDENCE: "agreement",
+}
+"""On which topic a kind is told. Candidates' notices have their own (`contents.py`)."""
+
+
+class Receiver(Protocol):
+    """Who takes verified messages."""
+
+    def __call__(self, message: Signed[object]) -> Awaitable[None]:
+        """Take one message, new to this node and stored."""
+        ...
+
+
+class Courier:
+    """One node's signed messages.
+
+    Args:
+        key: Signs what this node says.
+        domain: The swarm.
+        store: Where envelopes are kept.
+        network: What carries them.
+        receive: Takes each new message of others once; may wait while too many are queued.
+        receive_own: Takes this node's own messages at once: they are sent while a fact is being acted on.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: NodeKey,
+        domain: Domain,
+        store: Store,
+        network: Network,
+        receive: Receiver,
+        receive_own: Callable[[Signed[object]], None],
+    ) -> None:
+        self._key, self._domain, self._store, self._network = key, domain, store, network
+        self._receive, self._receive_own = receive, receive_own
+        self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self._pulling: set[Hash] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.faults: dict[str, int] = {}
+        """What was refused of others' messages, counted by rule."""
+
+    def attach(self) -> None:
+        """Take over the network's topics and protocols. Called once, before the network starts."""
+        for topic in sorted(set(TOPICS.values())):
+            self._network.subscribe(topic, self._on_gossip)
+        self._network.serve(FETCH, self._on_fetch)
+
+    # Out
+
+    async def send(self, body: object) -> None:
+        """Sign, store and tell a message of this node that fills a slot, and hand it back as received.
+
+        If the slot was filled before, that earlier message is told again instead.
+        """
+        envelope = seal_message(self._domain, self._own_signature(body), self._key)  # type: ignore[arg-type]
+        message = decode_message(self._domain, envelope)
+        slot, height = _slot_name(message)
+        if slot is not None:
+            envelope = await self._store.signing.claim_slot(slot, message.digest, envelope, height=height)
+            message = decode_message(self._domain, envelope)
+        await self._keep(message, envelope, own=True)
+        await self._tell(message, envelope)
+        self._receive_own(message)
+
+    async def send_evidence(self, first: Hash, second: Hash) -> None:
+        """Tell two conflicting messages that are stored here."""
+        one, other = await self._store.envelopes.get(first), await self._store.envelopes.get(second)
+        if one is None or other is None:
+            return  # Pruned with its round: too late to matter.
+        envelope = seal_evidence(self._domain, one.envelope, other.envelope, self._key)
+        message = decode_message(self._domain, envelope)
+        await self._keep(message, envelope, own=True)
+        await self._tell(message, envelope)
+        self._receive_own(message)
+
+    async def tell_again(self, digest: Hash) -> None:
+        """Tell a stored message once more."""
+        row = await self._store.envelopes.get(digest)
+        if row is not None:
+            await self._tell(decode_message(self._domain, row.envelope), row.envelope)
+
+    def _own_signature(self, body: object) -> object:
+        """A precommit for a header carries a signature of its own, for the certificate."""
+        if isinstance(body, Vote) and body.phase is VotePhase.PRECOMMIT and body.header is not None:
+            text = precommit_bytes(self._domain.network, body.height, body.view, body.header)
+            return replace(body, signature=self._key.sign(text))
+        return body
+
+    async def _tell(self, message: Signed[object], envelope: bytes) -> None:
+        self._remember(envelope)
+        if len(envelope) < GOSSIP_BYTES_MAX:
+            await self._network.publish(TOPICS[message.kind], _INLINE + envelope)
+        else:
+            await self._network.publish(TOPICS[message.kind], _ANNOUNCED + message.digest + self._key.node)
+
+    # In
+
+    async def take(self, envelope: bytes) -> Signed[object] | None:
+        """Verify, store and hand on a message; None if it was seen before.
+
+        Raises:
+            PeerFaultError: It is not a valid message (counted by rule), and whoever handed it over may be told so.
+            TransientError: There is no room for it now.
+        """
+        if self._is_seen(envelope):
+            return None
+        try:
+            message = decode_message(self._domain, envelope)
+        except PeerFaultError as fault:
+            self.faults[fault.rule] = self.faults.get(fault.rule, 0) + 1
+            raise
+        new = await self._keep(message, envelope, own=message.sender == self._key.node)
+        self._remember(envelope)
+        if new:
+            await self._receive(message)
+        return message
+
+    async def _keep(self, message: Signed[object], envelope: bytes, *, own: bool) -> bool:
+        row = EnvelopeRow(message.digest, message.kind, height_of(message), message.sender, own, envelope)
+        return await self._store.envelopes.put(row)
+
+    def _is_seen(self, envelope: bytes) -> bool:
+        name = hashlib.sha256(envelope).digest()
+        if name in self._seen:
+            self._seen.move_to_end(name)
+            return True
+        return False
+
+    def _remember(self, envelope: bytes) -> None:
+        self._seen[hashlib.sha256(envelope).digest()] = None
+        while len(self._seen) > SEEN_MAX:
+            self._seen.popitem(last=False)
+
+    def _on_gossip(self, forwarder: NodeId, data: bytes) -> None:
+        if data[:1] == _INLINE:
+            self._spawn(self._take_quietly(data[1:]))
+        elif data[:1] == _ANNOUNCED and len(data) == 65:
+            self._spawn(self._pull(Hash(data[1:33]), (NodeId(data[33:]), forwarder)))
+        else:
+            self.faults["malformed-gossip"] = self.faults.get("malformed-gossip", 0) + 1
+
+    async def _take_quietly(self, envelope: bytes) -> None:
+        try:
+            await self.take(envelope)
+        except (PeerFaultError, TransientError) as error:
+            log.debug("message refused: %s", error)
+
+    async def _pull(self, digest: Hash, holders: Sequence[NodeId]) -> None:
+        if digest in self._pulling or not await self._store.envelopes.missing([digest]):
+            return
+        self._pulling.add(digest)
+        try:
+            for holder in dict.fromkeys(holders):
+                if holder != self._key.node and await self.fetch(holder, (digest,)):
+                    return
+        finally:
+            self._pulling.discard(digest)
+
+    # By name
+
+    async def fetch(self, peer: NodeId, digests: Sequence[Hash]) -> int:
+        """Ask a peer for messages by digest; how many it gave that were new and valid."""
+        count = 0
+        for at in range(0, len(digests), NAMES_MAX):
+            part = digests[at : at + NAMES_MAX]
+            try:
+                answer = await self._network.request(peer, FETCH, pack_names(part), timeout_s=FETCH_TIMEOUT_S)
+                envelopes = parse_batch(answer)
+            except NodeError as error:
+                log.debug("fetch of %d messages: %s", len(part), error)
+                return count
+            count += await self.take_all(envelopes)
+        return count
+
+    async def take_all(self, envelopes: Sequence[bytes]) -> int:
+        """Take what a peer handed over; how many were new and valid. The rest is counted and dropped."""
+        count = 0
+        for envelope in envelopes[:BATCH_MAX]:
+            try:
+                count += await self.take(envelope) is not None
+            except (PeerFaultError, TransientError) as error:
+                log.debug("message refused: %s", error)
+        return count
+
+    async def _on_fetch(self, _peer: NodeId, data: bytes) -> bytes:
+        found: list[bytes] = []
+        size = 0
+        for digest in parse_names(data):
+            row = await self._store.envelopes.get(digest)
+            if row is not None:
+                size += len(row.envelope) + 4
+                if size > REQUEST_BYTES_MAX:
+                    break
+                found.append(row.envelope)
+        return pack_batch(found, bytes_max=REQUEST_BYTES_MAX)
+
+    # Tasks
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(_as_task(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _as_task(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except NodeError:
+        log.exception("a message could not be taken")
+
+
+def height_of(message: Signed[object]) -> int:
+    """The round a message belongs to; 0 for jobs, cancellations and evidence."""
+    header = getattr(message.body, "header", None)
+    if message.kind in {Kind.PROPOSAL, Kind.CERTIFICATE}:
+        return int(header.height)  # type: ignore[union-attr]  # both bodies have a header
+    if message.kind in {Kind.JOB, Kind.CANCEL, Kind.EVIDENCE}:
+        return 0
+    return int(getattr(message.body, "height", 0))
+
+
+def _slot_name(message: Signed[object]) -> tuple[str | None, int | None]:
+    """The signing guard's name for a message's slot; None for kinds of which a node may sign many."""
+    if message.kind in {Kind.JOB, Kind.CANCEL, Kind.EVIDENCE, Kind.CERTIFICATE, Kind.CANDIDATE_NOTICE}:
+        return None, None
+    height = height_of(message)
+    view = getattr(message.body, "view", -1)
+    return f"{int(message.kind)}/{height}/{view}", height

@@ -1,0 +1,226 @@
+"""The driver's parts, connected: one node's share in its swarm over any network, store and workshop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from consensus.genesis import Genesis, first_state
+from consensus.params import Preset
+from consensus.types import Hash, JobId, JobStatus, NodeId, Signed
+from consensus.vrf import prove
+from node.driver.archive import Archive
+from node.driver.contents import Contents
+from node.driver.courier import Courier
+from node.driver.member import Member, Workshop
+from node.driver.sync import Sync
+from node.errors import NodeError
+from node.identity import NodeKey
+from node.network.interface import Network
+from node.pipeline import Pipeline, Secrets
+from node.store import Store
+from node.values.job import JobSpec
+from node.wire import Domain, decode_message
+
+log = logging.getLogger(__name__)
+
+WATCH_EVERY_S = 1.0
+"""Between two looks at who is reachable and which deadlines have passed."""
+
+WallClock = Callable[[], float]
+"""Unix seconds."""
+
+
+class Driver:
+    """One node's share in its swarm. Made by `open_driver`."""
+
+    def __init__(
+        self,
+        *,
+        key: NodeKey,
+        genesis: Genesis,
+        preset: Preset,
+        store: Store,
+        network: Network,
+        workshop: Workshop,
+        pipeline: Pipeline,
+        clock: WallClock,
+    ) -> None:
+        self.genesis, self.preset, self.store, self.network = genesis, preset, store, network
+        self.key = key
+        self.domain = Domain(genesis.network)
+        self.archive = Archive(store)
+        self._clock = clock
+        self._last_seen: dict[NodeId, float] = {}
+        self.courier = Courier(
+            key=key,
+            domain=self.domain,
+            store=store,
+            network=network,
+            receive=self._receive,
+            receive_own=self._receive_own,
+        )
+        self.contents = Contents(
+            me=key.node,
+            domain=self.domain,
+            store=store,
+            network=network,
+            held=self._held,
+            is_wanted=self._is_wanted,
+            example_bytes_max=preset.example_bytes_max,
+        )
+        self.sync = Sync(
+            courier=self.courier,
+            network=network,
+            store=store,
+            records=self.archive,
+            pipeline=lambda: self.member.pipeline,
+            on_attestations=self._attestations_known,
+            hold=self._hold,
+        )
+        self.member = Member(
+            pipeline=pipeline,
+            courier=self.courier,
+            workshop=workshop,
+            publisher=self.contents,
+            archivist=self.archive,
+            finder=self.sync,
+        )
+        self.courier.attach()
+        self.contents.attach()
+        self.sync.attach()
+
+    async def run(self) -> None:
+        """Take part until cancelled. The network is started and stopped by whoever made it."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.member.run(), name="member")
+                tasks.create_task(self.sync.run(), name="sync")
+                tasks.create_task(self._watch(), name="watch")
+                await self._resume()
+        finally:
+            await self.courier.close()
+            await self.contents.close()
+
+    async def publish(self, envelope: bytes) -> Signed[object]:
+        """Take a message signed elsewhere, a job or a cancellation, and tell everybody.
+
+        Raises:
+            PeerFaultError: It is not a valid message.
+            TransientError: There is no room for it now.
+        """
+        message = decode_message(self.domain, envelope)
+        await self.courier.take(envelope)
+        await self.courier.tell_again(message.digest)
+        return message
+
+    # The parts know each other through these, because none of them can be made first.
+
+    def _receive_own(self, message: Signed[object]) -> None:
+        self.member.submit(message)
+
+    def _held(self, height: int, task: int, content: Hash) -> None:
+        self.member.held(height, task, content)
+
+    def _attestations_known(self, height: int, digests: tuple[Hash, ...]) -> None:
+        self.member.attestations_known(height, digests)
+
+    def _hold(self, height: int) -> None:
+        self.member.hold(height)
+
+    async def _receive(self, message: Signed[object]) -> None:
+        if isinstance(message.body, JobSpec):
+            row = await self.store.envelopes.get(message.digest)
+            if row is not None:
+                await self._note_job(message, row.envelope)
+        await self.member.receive(message)
+
+    async def _note_job(self, message: Signed[object], envelope: bytes) -> None:
+        await self.store.jobs.put(JobId(message.digest), envelope, first_seen_ms=int(self._clock() * 1000))
+
+    async def _resume(self) -> None:
+        """Hand in what was stored before this start: jobs that no round has admitted, contents of rounds in work."""
+        for row in await self.store.jobs.list():
+            if row.status is None:
+                self.member.submit(decode_message(self.domain, row.envelope))
+        for plan in self.member.pipeline.state.plans:
+            await self.contents.resume(plan.height)
+
+    def _is_wanted(self, height: int, task: int) -> bool:
+        plan = self.member.pipeline.plan(height)
+        if plan is None or task >= len(plan.tasks):
+            return False
+        spec = plan.tasks[task]
+        return self.key.node in spec.raters or self.key.node in spec.observers
+
+    async def _watch(self) -> None:
+        """Tell the member who has been away for too long, and whose deadline has passed."""
+        while True:
+            try:
+                self._watch_peers()
+                await self._watch_deadlines()
+            except NodeError:
+                log.exception("watch")
+            await asyncio.sleep(WATCH_EVERY_S)
+
+    def _watch_peers(self) -> None:
+        now = asyncio.get_running_loop().time()
+        connected = {peer.node for peer in self.network.peers() if peer.connected}
+        absent = set()
+        for member in self.member.pipeline.state.members:
+            if member.node == self.key.node or member.node in connected:
+                self._last_seen[member.node] = now
+            elif now - self._last_seen.setdefault(member.node, now) > self.preset.times.absent_ms / 1000:
+                absent.add(member.node)
+        self.member.absent(frozenset(absent))
+
+    async def _watch_deadlines(self) -> None:
+        now = self._clock()
+        for job in self.member.pipeline.state.jobs:
+            if job.status is not JobStatus.OPEN:
+                continue
+            row = await self.store.jobs.get(job.terms.job)
+            if row is None:
+                continue
+            spec = decode_message(self.domain, row.envelope).body
+            if isinstance(spec, JobSpec) and spec.deadline_unix_s < now:
+                self.member.deadline_passed(job.terms.job)
+
+
+async def open_driver(
+    *,
+    key: NodeKey,
+    genesis: Genesis,
+    preset: Preset,
+    store: Store,
+    network: Network,
+    workshop: Workshop,
+    clock: WallClock = time.time,
+) -> Driver:
+    """Build a node's driver from where its store left off."""
+    state = await Archive(store).tip() or first_state(genesis, preset)
+    domain = Domain(genesis.network)
+    rows = [row for plan in state.plans for row in await store.envelopes.at(plan.height)]
+    pipeline = Pipeline(
+        genesis=genesis,
+        preset=preset,
+        state=state,
+        me=key.node,
+        secrets=Secrets(
+            prove=lambda alpha: prove(key.seed, alpha),
+            round_salt=lambda height: key.derive_secret("rating-salt", height.to_bytes(8, "big")),
+        ),
+        stored=[decode_message(domain, row.envelope) for row in rows],
+    )
+    return Driver(
+        key=key,
+        genesis=genesis,
+        preset=preset,
+        store=store,
+        network=network,
+        workshop=workshop,
+        pipeline=pipeline,
+        clock=clock,
+    )

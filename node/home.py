@@ -1,0 +1,138 @@
+"""What lies where in a node's data folder, and the swarm's genesis as a file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from consensus.genesis import Founder, Genesis
+from consensus.params import PRESETS, Preset
+from consensus.types import Hash, NodeId
+from node.errors import OperatorError
+
+GENESIS_BYTES_MAX = 16 << 20
+_MODE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHome:
+    """Paths below one node's data folder."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The operator's settings."""
+        return self.root / "config.toml"
+
+    @property
+    def genesis(self) -> Path:
+        """What the swarm started from."""
+        return self.root / "genesis.json"
+
+    @property
+    def store(self) -> Path:
+        """Database and blobs."""
+        return self.root / "store"
+
+    @property
+    def crates(self) -> Path:
+        """Crates as fetched and analysed."""
+        return self.root / "crates"
+
+    @property
+    def bench(self) -> Path:
+        """Build folders of the checks; may be deleted while the node is down."""
+        return self.root / "bench"
+
+    def create(self) -> None:
+        """Make the folder, for its owner only.
+
+        Raises:
+            OperatorError: It cannot be made or written.
+        """
+        try:
+            self.root.mkdir(mode=_MODE, parents=True, exist_ok=True)
+        except OSError as error:
+            raise OperatorError(
+                f"cannot create {self.root}: {error.strerror}", hint="choose a folder you may write with --data"
+            ) from error
+
+
+def load_genesis(path: Path) -> tuple[Genesis, Preset]:
+    """Read a swarm's genesis and the preset it names.
+
+    Raises:
+        OperatorError: Not there, not a genesis, or of a preset that this version does not have.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise OperatorError(
+            f"cannot read {path}: {error.strerror}",
+            hint="copy the swarm's genesis.json there, or run `swarm-node init`",
+        ) from error
+    if len(raw) > GENESIS_BYTES_MAX:
+        raise OperatorError(f"{path} has {len(raw)} bytes", hint="this is not a genesis file")
+    return parse_genesis(raw, str(path))
+
+
+def parse_genesis(raw: bytes, source: str) -> tuple[Genesis, Preset]:
+    """Parse a genesis strictly; `source` names it in errors.
+
+    Raises:
+        OperatorError: As `load_genesis`.
+    """
+    try:
+        values = json.loads(raw)
+        preset = PRESETS.get(values["preset"])
+        if preset is None:
+            raise OperatorError(
+                f"{source} asks for preset {values['preset']!r}", hint=f"this version has {', '.join(PRESETS)}"
+            )
+        genesis = _genesis(values, preset)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise OperatorError(
+            f"{source} is not a genesis: {error}", hint="get the file from whoever runs the swarm"
+        ) from error
+    if values.get("network") != genesis.network.hex():
+        raise OperatorError(
+            f"{source} names network {values.get('network')}, its content is {genesis.network.hex()}",
+            hint="the file was changed or was made by a version with other numbers; get the swarm's own",
+        )
+    return genesis, preset
+
+
+def _genesis(values: dict[str, Any], preset: Preset) -> Genesis:
+    founders = tuple(Founder(_node(item["node"]), str(item["owner"])) for item in values["founders"])
+    if list(founders) != sorted(founders, key=lambda founder: founder.node) or not founders:
+        raise ValueError("founders are listed once each, sorted by node")
+    if len({founder.node for founder in founders}) != len(founders):
+        raise ValueError("a founder is listed twice")
+    seed = bytes.fromhex(values["seed"])
+    if len(seed) != 32:
+        raise ValueError("the seed has 32 bytes")
+    coordinators = tuple(sorted(_node(text) for text in values["coordinators"]))
+    return Genesis(str(values["name"]), preset.hash(), Hash(seed), founders, coordinators)
+
+
+def _node(text: str) -> NodeId:
+    raw = bytes.fromhex(text)
+    if len(raw) != 32:
+        raise ValueError(f"{text} is not a node id")
+    return NodeId(raw)
+
+
+def render_genesis(genesis: Genesis, preset: Preset) -> bytes:
+    """A genesis as the JSON file that operators pass on."""
+    values = {
+        "name": genesis.name,
+        "preset": preset.name,
+        "network": genesis.network.hex(),
+        "seed": genesis.seed.hex(),
+        "founders": [{"node": founder.node.hex(), "owner": founder.owner} for founder in genesis.founders],
+        "coordinators": [node.hex() for node in genesis.coordinators],
+    }
+    return json.dumps(values, indent=2).encode() + b"\n"

@@ -1,0 +1,107 @@
+"""Frames on the library's streams: read whole or not at all, within a limit, from one buffer."""
+
+from __future__ import annotations
+
+import trio
+from libp2p.abc import INetStream
+from libp2p.exceptions import BaseLibp2pError
+
+from node.errors import PeerFaultError
+from node.network.interface import UnreachableError
+from node.network.request_frames import LENGTH_BYTES, frame_length
+
+CHUNK_BYTES = 64 * 1024
+
+SLOWEST_BYTES_PER_S = 32 * 1024
+"""What the slowest link we serve carries: a frame may take its fixed limit and this much longer."""
+
+_VARINT_BYTES_MAX = 4
+"""Enough for any length we accept."""
+
+
+class FrameReader:
+    """Reads one stream. Whoever waits sets the limits: `first_s` for the next frame to begin, `rest_s` to end it."""
+
+    def __init__(self, stream: INetStream) -> None:
+        self._stream = stream
+        self._buffer = bytearray()
+
+    async def frame(self, bytes_max: int, *, first_s: float, rest_s: float) -> bytes:
+        """The body of the next frame with a 4-byte length.
+
+        Raises:
+            UnreachableError: The stream ended, or the frame did not begin or end in time.
+            PeerFaultError: `frame-too-long`.
+        """
+        await self._fill(1, first_s)
+        await self._fill(LENGTH_BYTES, rest_s)
+        length = frame_length(self._take(LENGTH_BYTES), bytes_max)
+        await self._fill(length, rest_s + length / SLOWEST_BYTES_PER_S)
+        return self._take(length)
+
+    async def varint_frame(self, bytes_max: int, *, rest_s: float) -> bytes:
+        """The body of the next frame with a varint length, however long it takes to begin.
+
+        Raises:
+            UnreachableError: The stream ended, or the frame did not end in time.
+            PeerFaultError: `frame-too-long`.
+        """
+        await self._fill(1, float("inf"))
+        length = await self._varint(rest_s)
+        if length > bytes_max:
+            raise PeerFaultError("frame-too-long", f"a frame of {length} bytes; {bytes_max} are allowed")
+        await self._fill(length, rest_s + length / SLOWEST_BYTES_PER_S)
+        return self._take(length)
+
+    async def _varint(self, rest_s: float) -> int:
+        length = 0
+        for position in range(_VARINT_BYTES_MAX):
+            await self._fill(1, rest_s)
+            byte = self._take(1)[0]
+            length |= (byte & 0x7F) << (7 * position)
+            if byte < 0x80:
+                return length
+        raise PeerFaultError("frame-too-long", "a length of more than 28 bits")
+
+    async def _fill(self, count: int, within_s: float) -> None:
+        if len(self._buffer) >= count:
+            return
+        try:
+            with trio.fail_after(within_s):
+                while len(self._buffer) < count:
+                    self._buffer += await self._stream.read(CHUNK_BYTES)
+        except trio.TooSlowError as error:
+            raise UnreachableError(f"no frame within {within_s:.0f} s") from error
+        except (BaseLibp2pError, KeyError, ValueError) as error:
+            # KeyError: the library forgets a stream while somebody still waits for it.
+            raise UnreachableError(f"the stream ended: {type(error).__name__}") from error
+
+    def _take(self, count: int) -> bytes:
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return taken
+
+
+async def write_frame(stream: INetStream, frame: bytes, *, within_s: float) -> None:
+    """Write a whole frame; half a frame cannot be taken back, so whoever gets an error resets the stream.
+
+    Raises:
+        UnreachableError: The stream ended, or the peer did not take the bytes in time.
+    """
+    try:
+        with trio.fail_after(within_s + len(frame) / SLOWEST_BYTES_PER_S):
+            await stream.write(frame)
+    except trio.TooSlowError as error:
+        raise UnreachableError(f"the peer did not take a frame within {within_s:.0f} s") from error
+    except (BaseLibp2pError, KeyError, ValueError) as error:
+        raise UnreachableError(f"the stream ended: {type(error).__name__}") from error
+
+
+async def reset_quietly(stream: INetStream) -> None:
+    """End a stream whatever state it is in; bounded, also while being cancelled."""
+    with trio.move_on_after(1.0) as scope:
+        scope.shield = True
+        try:
+            await stream.reset()
+        except (BaseLibp2pError, OSError, KeyError, ValueError):
+            return  # it was over already

@@ -1,0 +1,5 @@
+"""A job's way through its stages, as one pure machine; `node.driver` acts on what it wishes."""
+
+from node.pipeline.machine import Pipeline, Progress, Secrets
+
+__all__ = ["Pipeline", "Progress", "Secrets"]

@@ -1,0 +1,614 @@
+"""A job's way through its stages at one member, as one pure machine.
+
+    message, timer, finished work  ->  Pipeline  ->  effects
+
+It holds the chain's state, works up to `lookback` rounds at once (`consensus.round`), decides them strictly in order
+(`consensus.agreement`), and computes what each decision leads to (`transition`). It owns no key, clock, socket or
+disk: what it needs of them comes in as values, and what it wishes done goes out as effects (`effects.py`).
+
+A round runs while there is something to do for it: tasks planned in this or a coming round, or news to be attested.
+Otherwise the swarm is idle and sends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from consensus import agreement as ag
+from consensus import round as rd
+from consensus import vrf
+from consensus.agreement.admission import Admission
+from consensus.agreement.validity import check_builder, check_place
+from consensus.certificate import header_hash, verify_ed25519
+from consensus.committee import Committee
+from consensus.draw import builder_alpha
+from consensus.errors import RefusedError
+from consensus.evidence import ROUND_KINDS, MessageSlot, prove_equivocation, slot_of
+from consensus.genesis import Genesis
+from consensus.openings import probe_alpha, slot_rule
+from consensus.params import Preset
+from consensus.types import (
+    Certificate,
+    ChainState,
+    Equivocation,
+    GeneratorReveal,
+    Hash,
+    Header,
+    JobId,
+    JobStatus,
+    JobTerms,
+    Kind,
+    NodeId,
+    ProbeFinding,
+    Proposal,
+    Rating,
+    RoundPlan,
+    Shortfall,
+    SlotOpening,
+    Vote,
+)
+from node.pipeline.effects import (
+    Decided,
+    Effect,
+    FetchMessages,
+    FetchRound,
+    FillSlots,
+    Halt,
+    Message,
+    Report,
+    SetAgreementTimer,
+)
+from node.pipeline.inputs import IncompleteError, InputReader
+from node.pipeline.mempool import Mempool
+from node.pipeline.transition import Builder, Transition, compute_transition, may_admit
+from node.values.job import JobCancel
+
+_AGREEMENT_KINDS = {Kind.PROPOSAL, Kind.PREVOTE, Kind.PRECOMMIT}
+_SLOT_KINDS = ROUND_KINDS | {Kind.ATTESTATION}
+_EARLY_PER_MEMBER_MAX = 32
+"""Votes and proposals kept of one member for an agreement that has not begun here: what it could send in ten views."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What only this member can compute, handed in as pure functions of their argument."""
+
+    prove: Callable[[bytes], bytes]
+    """Its ECVRF proof."""
+    round_salt: Callable[[int], bytes]
+    """Its 32-byte salt for a round's rating commitment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where the pipeline stands, for `status`: every wait has a name."""
+
+    height: int
+    """Of the round being decided."""
+    waits_for: str
+    rounds: tuple[tuple[int, rd.Waiting], ...]
+    view: int
+
+
+class Pipeline:
+    """One member's view of the swarm's rounds, from the state it starts with onward.
+
+    Args:
+        genesis: What the swarm started from.
+        preset: Its numbers.
+        state: After the last round that this member knows to be decided.
+        me: This member.
+        secrets: See `Secrets`.
+        stored: After a crash, all stored messages of heights beyond `state`, own and others', in any order.
+    """
+
+    def __init__(
+        self,
+        *,
+        genesis: Genesis,
+        preset: Preset,
+        state: ChainState,
+        me: NodeId,
+        secrets: Secrets,
+        stored: Iterable[Message] = (),
+    ) -> None:
+        self.state = state
+        self.halted: str | None = None
+        self._genesis, self._preset, self._me, self._secrets = genesis, preset, me, secrets
+        self._mempool = Mempool()
+        self._rounds: dict[int, rd.Round] = {}
+        self._messages: dict[int, dict[Hash, Message]] = {}
+        self._slots: dict[MessageSlot, list[Message]] = {}
+        self._absent: frozenset[NodeId] = frozenset()
+        self._hold = 0
+        self._closed: set[int] = set()
+        self._stored = tuple(stored)
+        self._agreement = self._new_agreement(self._checked_votes())
+        self._early: list[Message] = []
+        self._building: int | None = None
+        self._checking: dict[Hash, Proposal] = {}
+        self._proposals: dict[Hash, tuple[Hash, ...]] = {}
+        self._certificate: Certificate | None = None
+        self._transitions: dict[Hash, Transition] = {}
+        self._started_agreement = False
+        self._out: list[Effect] = []
+
+    # Inputs
+
+    def start(self) -> list[Effect]:
+        """Begin, or go on after a restart with what was stored."""
+        stored, self._stored = self._stored, ()
+        out: list[Effect] = []
+        for message in stored:
+            if message.kind in _SLOT_KINDS or _height_of(message) > self.state.height + 1:
+                out += self.on_message(message)
+        return out + self._flush()
+
+    def on_message(self, message: Message) -> list[Effect]:
+        """Take one message whose envelope has been verified.
+
+        What does not belong here any more, or not yet, is ignored: the driver's sync brings it again when it does.
+
+        Raises:
+            RefusedError: It breaks a rule; nothing changed. `fault` tells whether its sender is to blame.
+        """
+        if self.halted:
+            return []
+        match message.kind:
+            case Kind.JOB:
+                self._on_job(message)
+            case Kind.CANCEL:
+                assert isinstance(message.body, JobCancel)
+                self._mempool.add_cancel(message)  # type: ignore[arg-type]  # the assertion above narrows the body only
+            case Kind.EVIDENCE:
+                assert isinstance(message.body, Equivocation)
+                self._mempool.add_evidence(message.body, message.digest)
+            case Kind.CERTIFICATE:
+                assert isinstance(message.body, Certificate)
+                self._on_certificate(message.body)
+            case kind if kind in _AGREEMENT_KINDS:
+                self._on_agreement_message(message)
+            case _:
+                self._on_round_message(message)
+        return self._flush()
+
+    def on_candidates_ready(
+        self, height: int, slots: tuple[SlotOpening, ...], shortfalls: tuple[Shortfall, ...]
+    ) -> list[Effect]:
+        """The answer to `FillSlots`."""
+        current = self._rounds.get(height)
+        if current is not None:
+            proof = self._secrets.prove(probe_alpha(current.plan.seed, height))
+            self._emit(current.on_candidates_ready(slots, shortfalls, proof))
+        return self._flush()
+
+    def on_candidate_held(self, height: int, task: int, content: Hash) -> list[Effect]:
+        """A candidate's content, announced under a pseudonym, is on this machine."""
+        current = self._rounds.get(height)
+        if current is not None:
+            self._emit(current.on_candidate_held(task, content))
+        return self._flush()
+
+    def on_ratings_ready(self, height: int, ratings: tuple[Rating, ...]) -> list[Effect]:
+        """The answer to `RateCandidates`."""
+        current = self._rounds.get(height)
+        if current is not None:
+            self._emit(current.on_ratings_ready(ratings))
+        return self._flush()
+
+    def on_probes_executed(self, height: int, findings: tuple[ProbeFinding, ...]) -> list[Effect]:
+        """The answer to `ExecuteProbes`."""
+        current = self._rounds.get(height)
+        if current is not None:
+            self._emit(current.on_probes_executed(findings))
+        return self._flush()
+
+    def on_phase_timer(self, height: int, phase: rd.Phase) -> list[Effect]:
+        """The time of a `SetPhaseTimer` is up."""
+        current = self._rounds.get(height)
+        if current is not None:
+            self._emit(current.on_timer(phase))
+        return self._flush()
+
+    def on_agreement_timer(self, height: int, timer: ag.Timer) -> list[Effect]:
+        """The time of a `SetAgreementTimer` is up."""
+        if height == self._agreement.height and self._started_agreement:
+            self._agree(ag.TimerFired(timer))
+        return self._flush()
+
+    def on_absent(self, nodes: Collection[NodeId]) -> list[Effect]:
+        """These members have been unreachable for longer than `absent_ms` (R12)."""
+        self._absent = frozenset(nodes)
+        for current in list(self._rounds.values()):
+            self._emit(current.on_absent(self._absent))
+        return self._flush()
+
+    def on_deadline(self, job: JobId) -> list[Effect]:
+        """A job's deadline has passed by this member's clock."""
+        self._mempool.add_expiry(job)
+        return self._flush()
+
+    def on_hold(self, height: int) -> list[Effect]:
+        """Begin no work for rounds up to this height: they are said to be decided. 0 ends it."""
+        self._hold = height
+        return self._flush()
+
+    def on_attestations_known(self, height: int, digests: tuple[Hash, ...]) -> list[Effect]:
+        """The answer to `FetchRound`: a certified header's attestations, as a peer lists them (the root is checked)."""
+        if height == self.state.height + 1 and self._certificate is not None:
+            self._proposals.setdefault(self._certificate.header.attestation_root, digests)
+        return self._flush()
+
+    # Questions
+
+    @property
+    def progress(self) -> Progress:
+        """Where things stand."""
+        rounds = tuple((height, self._rounds[height].waiting) for height in sorted(self._rounds))
+        return Progress(self.state.height + 1, self._waits_for(), rounds, self._agreement.view)
+
+    def messages(self, height: int) -> dict[Hash, Message]:
+        """Everything kept of a height that is not decided yet: what a peer may lack."""
+        found = dict(self._messages.get(height, {}))
+        votes = list(self._early)
+        if height == self._agreement.height:
+            votes += self._agreement.messages()
+        found.update((item.digest, item) for item in votes if _height_of(item) == height)
+        return found
+
+    def news(self) -> tuple[Hash, ...]:
+        """Digests of jobs, cancellations and evidence that no decided round has taken up."""
+        return self._mempool.digests()
+
+    def plan(self, height: int) -> RoundPlan | None:
+        """The plan of a coming round, if it is issued."""
+        return next((plan for plan in self.state.plans if plan.height == height), None)
+
+    def round(self, height: int) -> rd.Round | None:
+        """A round in work."""
+        return self._rounds.get(height)
+
+    def _waits_for(self) -> str:
+        if self.halted:
+            return f"halted: {self.halted}"
+        if self._certificate is not None:
+            return f"the inputs of round {self.state.height + 1}, which is decided"
+        if self._started_agreement:
+            return f"agreement on round {self.state.height + 1}, view {self._agreement.view}"
+        current = self._rounds.get(self.state.height + 1)
+        if current is None:
+            return "jobs"
+        waiting = current.waiting
+        return f"round {current.height}, {waiting.phase.name.lower()}: {waiting.have} of {waiting.need}"
+
+    # Messages
+
+    def _on_job(self, message: Message) -> None:
+        assert isinstance(message.body, JobTerms)
+        if not may_admit(message.body, self._genesis, self._preset):
+            raise RefusedError("bad-job", "its signer may not submit here, or its terms are beyond the preset's bounds")
+        self._mempool.add_job(message)  # type: ignore[arg-type]  # the assertion above narrows the body only
+
+    def _on_round_message(self, message: Message) -> None:
+        height = getattr(message.body, "height", 0)
+        if not self._is_near(height) or message.kind not in _SLOT_KINDS or not self._is_member(message.sender):
+            return
+        kept = self._messages.setdefault(height, {})
+        if message.digest in kept or not self._fills_slot(message):
+            return
+        kept[message.digest] = message
+        current = self._rounds.get(height)
+        if current is not None:
+            self._emit(current.on_message(message))
+
+    def _is_near(self, height: int) -> bool:
+        return self.state.height < height <= self.state.height + self._preset.lookback
+
+    def _is_member(self, node: NodeId) -> bool:
+        return any(member.node == node for member in self.state.members)
+
+    def _fills_slot(self, message: Message) -> bool:
+        """Take the message's place in its slot, if there is one left; a second one is an equivocation (R2)."""
+        slot = self._slots.setdefault(slot_of(message), [])  # type: ignore[arg-type]  # kinds with slots only
+        if len(slot) >= self._preset.conflicts_kept:
+            return False
+        slot.append(message)
+        if len(slot) == 2:
+            self._report(slot[0], slot[1])
+        return True
+
+    def _report(self, first: Message, second: Message) -> None:
+        proof = prove_equivocation(first, second)  # type: ignore[arg-type]  # both fill a slot
+        if self._mempool.add_evidence(proof):
+            self._out.append(Report(proof, first.digest, second.digest))
+
+    def _on_agreement_message(self, message: Message) -> None:
+        height = _height_of(message)
+        if not self._is_near(height):
+            return
+        if height == self._agreement.height and self._started_agreement:
+            self._take_vote(message)
+            return
+        same = [item for item in self._early if item.sender == message.sender]
+        if len(same) < _EARLY_PER_MEMBER_MAX and self._is_member(message.sender) and message not in same:
+            self._early.append(message)
+
+    def _take_vote(self, message: Message) -> None:
+        if isinstance(message.body, Proposal):
+            self._proposals.setdefault(message.body.header.attestation_root, message.body.attestations)
+            self._agree(ag.ProposalReceived(message))  # type: ignore[arg-type]  # narrowed by the kind
+        else:
+            self._agree(ag.VoteReceived(message))  # type: ignore[arg-type]  # narrowed by the kind
+
+    def _on_certificate(self, certificate: Certificate) -> None:
+        if certificate.header.height == self._agreement.height:
+            self._agree(ag.CertificateReceived(certificate))
+
+    # Rounds
+
+    def _flush(self) -> list[Effect]:
+        """Do everything that has become possible, and hand out the effects."""
+        if not self.halted:
+            self._start_rounds()
+            self._start_agreement()
+            self._retry()
+            self._finish()
+        out, self._out = self._out, []
+        return out
+
+    def _start_rounds(self) -> None:
+        news = self._mempool.attested(self.state)
+        for current in self._rounds.values():
+            current.set_extras(news)
+        for plan in self.state.plans:
+            if plan.height in self._rounds or plan.height <= self._hold or not self._is_due(plan, has_news=bool(news)):
+                continue
+            current = rd.Round(plan, self._me, self._preset.times, self._secrets.round_salt(plan.height))
+            current.set_extras(news)
+            self._rounds[plan.height] = current
+            self._emit(current.start())
+            self._emit(current.on_absent(self._absent))
+            for message in list(self._messages.get(plan.height, {}).values()):
+                self._emit(current.on_message(message))
+
+    def _is_due(self, plan: RoundPlan, *, has_news: bool) -> bool:
+        """The next round runs if there is anything to do; a later one with tasks, once the one before is attested."""
+        if plan.height == self.state.height + 1:
+            kept = self._messages.get(plan.height, {}).values()
+            return (
+                has_news
+                or any(coming.tasks for coming in self.state.plans)
+                or any(message.kind is Kind.ATTESTATION for message in kept)
+            )
+        before = self._rounds.get(plan.height - 1)
+        return bool(plan.tasks) and before is not None and before.phase >= rd.Phase.ATTEST
+
+    def _emit(self, effects: Iterable[rd.Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, rd.RoundClosed):
+                self._closed.add(effect.height)
+            elif isinstance(effect, rd.Generate):
+                self._out.append(self._fill_slots(effect))
+            else:
+                self._out.append(effect)
+
+    def _fill_slots(self, order: rd.Generate) -> FillSlots:
+        plan = self._rounds[order.height].plan
+        output = vrf.proof_to_hash(self._secrets.prove(probe_alpha(plan.seed, plan.height)))
+        rules = tuple(
+            (task.index, slot, slot_rule(output, task.index, slot, self._preset))
+            for task in order.tasks
+            for slot in range(task.slots)
+        )
+        return FillSlots(plan, order.tasks, rules)
+
+    # Agreement
+
+    def _new_agreement(self, stored: Iterable[Message] = ()) -> ag.Agreement:
+        return ag.Agreement(
+            network=self.state.network,
+            plan=self.state.plans[0],
+            preset=self._preset,
+            me=self._me,
+            stored=stored,  # type: ignore[arg-type]  # votes and proposals only, see _checked_votes
+        )
+
+    def _checked_votes(self) -> list[Message]:
+        """Stored votes and proposals of the next height.
+
+        They are stored when their envelope holds, so what an agreement refuses may be among them.
+        """
+        plan = self.state.plans[0]
+        admission = Admission(self.state.network, plan.height, plan.seed, Committee(plan.committee), verify_ed25519)
+        kept = []
+        for message in self._stored:
+            try:
+                if isinstance(message.body, Proposal):
+                    admission.check_proposal(message, message.body.view)  # type: ignore[arg-type]  # narrowed by the body
+                elif isinstance(message.body, Vote):
+                    admission.check_vote(message)  # type: ignore[arg-type]  # narrowed by the body
+                    admission.check_signature(message)  # type: ignore[arg-type]  # likewise
+                else:
+                    continue
+            except RefusedError:
+                continue
+            kept.append(message)
+        return kept
+
+    def _start_agreement(self) -> None:
+        if self._started_agreement or self._agreement.height not in self._closed:
+            return
+        self._started_agreement = True
+        self._agree(ag.Started())
+        early, self._early = self._early, []
+        for message in early:
+            try:
+                self._take_vote(message)
+            except RefusedError:
+                continue  # It was stored when it came; that it breaks a rule shows only now that its height is here.
+
+    def _agree(self, event: ag.Event) -> None:
+        for effect in self._agreement.handle(event):
+            match effect:
+                case ag.SetTimer(timer, after_ms):
+                    self._out.append(SetAgreementTimer(self._agreement.height, timer, after_ms))
+                case ag.BuildHeader(view):
+                    self._building = view
+                case ag.CheckHeader(proposal):
+                    self._checking[header_hash(proposal.header)] = proposal
+                case ag.Decide(certificate):
+                    self._certificate = certificate
+                case ag.Accuse(first, second):
+                    self._report(first, second)
+                case ag.ReportFork(ours, other):
+                    self._halt("two headers of one height are certified", (ours, other))
+                case _:
+                    self._out.append(effect)
+
+    def _retry(self) -> None:
+        """Build and check what waited for messages."""
+        if self._certificate is not None:
+            return
+        if self._building is not None:
+            self._try_build(self._building)
+        for name, proposal in list(self._checking.items()):
+            self._try_check(name, proposal)
+
+    def _try_build(self, view: int) -> None:
+        current = self._rounds.get(self._agreement.height)
+        if current is None:
+            return
+        attestations = tuple(sorted(signed.digest for signed in current.messages(Kind.ATTESTATION).values()))
+        try:
+            inputs = self._reader().read(attestations)
+        except IncompleteError as missing:
+            self._ask(missing.digests)
+            return
+        except RefusedError:
+            return  # Too little weight yet: the next attestation tries again, the view's timer ends the wait.
+        proof = self._secrets.prove(builder_alpha(current.plan.seed, view))
+        builder = Builder(self._me, view, proof)
+        transition = compute_transition(self.state, inputs, builder, genesis=self._genesis, preset=self._preset)
+        self._building = None
+        self._remember(transition, attestations)
+        self._agree(ag.HeaderBuilt(view, transition.header, attestations))
+
+    def _try_check(self, name: Hash, proposal: Proposal) -> None:
+        try:
+            transition = self._recompute(proposal.header, proposal.attestations)
+        except IncompleteError as missing:
+            self._ask(missing.digests)
+            return
+        except RefusedError:
+            self._checking.pop(name, None)
+            self._agree(ag.HeaderChecked(name, valid=False))
+            return
+        self._checking.pop(name, None)
+        valid = transition.header == proposal.header
+        if valid:
+            self._remember(transition, proposal.attestations)
+        self._agree(ag.HeaderChecked(name, valid=valid))
+
+    def _recompute(self, header: Header, attestations: tuple[Hash, ...]) -> Transition:
+        plan = self.state.plans[0]
+        check_place(header, network=self.state.network, plan=plan, previous=self.state.previous, preset=self._preset)
+        check_builder(header, plan)
+        inputs = self._reader().read(attestations)
+        builder = Builder(header.builder, header.builder_view, header.vrf_proof)
+        return compute_transition(self.state, inputs, builder, genesis=self._genesis, preset=self._preset)
+
+    def _reader(self) -> InputReader:
+        height = self.state.height + 1
+        return InputReader(self.state.plans[0], self._messages.get(height, {}), self._mempool, self.state)
+
+    def _remember(self, transition: Transition, attestations: tuple[Hash, ...]) -> None:
+        self._transitions[header_hash(transition.header)] = transition
+        self._proposals[transition.header.attestation_root] = attestations
+
+    def _ask(self, digests: tuple[Hash, ...]) -> None:
+        order = FetchMessages(self.state.height + 1, digests)
+        if order not in self._out:
+            self._out.append(order)
+
+    # Decisions
+
+    def _finish(self) -> None:
+        """Apply a certified header as soon as its inputs are here."""
+        while self._certificate is not None and not self.halted:
+            certificate = self._certificate
+            header = certificate.header
+            attestations = self._proposals.get(header.attestation_root)
+            if attestations is None:
+                self._out.append(FetchRound(certificate))
+                return
+            transition = self._transitions.get(header_hash(header))
+            try:
+                transition = transition or self._recompute(header, attestations)
+            except IncompleteError as missing:
+                self._ask(missing.digests)
+                return
+            except RefusedError as refusal:
+                # The digests may be a peer's invention: their root tells. A certified header itself is believed.
+                if refusal.rule == "bad-attestations":
+                    del self._proposals[header.attestation_root]
+                    self._out.append(FetchRound(certificate))
+                else:
+                    self._halt(f"the certified header {header.height} breaks a rule here: {refusal}", (certificate,))
+                return
+            if transition.header != header:
+                self._halt(
+                    f"round {header.height} is certified with another result than is computed here", (certificate,)
+                )
+                return
+            self._apply(transition, certificate, attestations)
+
+    def _apply(self, transition: Transition, certificate: Certificate, attestations: tuple[Hash, ...]) -> None:
+        plan = self.state.plans[0]
+        used = self._reader().used(attestations)
+        offences = used.offences
+        self.state = transition.state
+        height = self.state.height
+        shortfalls = self._shortfalls(used.digests)
+        self._out.append(Decided(transition, certificate, attestations, used.digests, shortfalls, plan))
+        self._mempool.forget(self.state, offences)
+        self._rounds.pop(height, None)
+        self._messages.pop(height, None)
+        self._slots = {slot: kept for slot, kept in self._slots.items() if slot.height > height}
+        self._closed.discard(height)
+        self._building, self._certificate = None, None
+        self._checking.clear()
+        self._transitions.clear()
+        self._proposals.clear()
+        self._started_agreement = False
+        self._agreement = self._new_agreement()
+        self._early = [item for item in self._early if _height_of(item) > height]
+        self._start_rounds()
+        self._start_agreement()
+        self._retry()
+
+    def _shortfalls(self, used: tuple[Hash, ...]) -> tuple[tuple[int, str], ...]:
+        kept = self._messages.get(self._agreement.height, {})
+        reveals = [kept[digest].body for digest in used if digest in kept]
+        told = {
+            (item.task, item.reason)
+            for body in reveals
+            if isinstance(body, GeneratorReveal)
+            for item in body.shortfalls
+        }
+        return tuple(sorted(told))
+
+    def _halt(self, reason: str, certificates: tuple[Certificate, ...]) -> None:
+        self.halted = reason
+        self._out.append(Halt(reason, certificates))
+
+
+def _height_of(message: Message) -> int:
+    if isinstance(message.body, Proposal):
+        return message.body.header.height
+    return int(getattr(message.body, "height", 0))
+
+
+def open_jobs(state: ChainState) -> tuple[JobTerms, ...]:
+    """Jobs that are still worked on."""
+    return tuple(job.terms for job in state.jobs if job.status is JobStatus.OPEN)

@@ -1,0 +1,1 @@
+"""One file per schema change, in order. A released one is never edited."""

@@ -1,0 +1,158 @@
+"""What a decided round does to its members: the only way in which reputation moves (R38)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from consensus.encoding import hash_value
+from consensus.params import Preset
+from consensus.rater_tables import EMPTY_TABLE
+from consensus.types import Hash, Member, NodeId, RaterTable
+from reputation.conduct import (
+    break_commitment,
+    commit_offence,
+    grow_idle,
+    keep_commitment,
+    miss_seats,
+    state_false_fact,
+)
+from reputation.ledger import LedgerEvent, LedgerHead, Reason, ReasonKind
+from reputation.standing import standing_of
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What became of a generator's candidates in one round; probes and undecided ones are not among them."""
+
+    accepted: int
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class FalseFact:
+    """A rater stated a fact that more than two thirds contradict (R17)."""
+
+    rater: NodeId
+    claimed_good: bool
+    """It called good what the others found broken, or the other way round."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedRound:
+    """What a certified round established about its members. Nodes that are no members are ignored."""
+
+    height: int
+    outcome_root: Hash
+    tables: Mapping[NodeId, RaterTable] = field(default_factory=dict)
+    """As the aggregation returned them; members not named keep theirs."""
+    generated: Mapping[NodeId, Generated] = field(default_factory=dict)
+    seats: Mapping[NodeId, int] = field(default_factory=dict)
+    """Rater and observer seats (tasks) that each member was given."""
+    committed: frozenset[NodeId] = frozenset()
+    """Members whose rating commitment is among the round's inputs."""
+    revealed: frozenset[NodeId] = frozenset()
+    """Members whose ratings are."""
+    false_facts: Sequence[FalseFact] = ()
+    equivocators: frozenset[NodeId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedRound:
+    """The members after a round, and the record of what changed."""
+
+    members: tuple[Member, ...]
+    """Sorted by node."""
+    events: tuple[LedgerEvent, ...]
+    """One per changed member, in the same order."""
+    ledger: LedgerHead
+
+
+def new_member(node: NodeId, owner: str, height: int) -> Member:
+    """A member admitted by the round at `height` (0 for a founder), of whom nothing is known yet."""
+    return Member(
+        node=node,
+        owner=owner,
+        joined=height,
+        table=EMPTY_TABLE,
+        accepted=0,
+        generated=0,
+        unrevealed=0,
+        offences=0,
+        suspended_until=0,
+    )
+
+
+def apply_round(members: Iterable[Member], decided: DecidedRound, ledger: LedgerHead, preset: Preset) -> AppliedRound:
+    """Apply a decided round to the members and append what changed to the ledger (R33, R35, R38)."""
+    after = []
+    events = []
+    for member in sorted(members, key=lambda member: member.node):
+        changed, reasons = _apply(member, decided, preset)
+        after.append(changed)
+        if changed != member:
+            event = LedgerEvent(
+                index=ledger.length,
+                previous=ledger.hash,
+                height=decided.height,
+                outcome_root=decided.outcome_root,
+                node=member.node,
+                reasons=reasons,
+                before=standing_of(member.table, preset),
+                after=standing_of(changed.table, preset),
+                member=hash_value("member", changed),
+            )
+            ledger = LedgerHead(hash=event.hash(), length=ledger.length + 1)
+            events.append(event)
+    return AppliedRound(members=tuple(after), events=tuple(events), ledger=ledger)
+
+
+def _apply(member: Member, decided: DecidedRound, preset: Preset) -> tuple[Member, tuple[Reason, ...]]:
+    """Everything that a round does to one member: what was learnt, what it made, how it behaved; offences last."""
+    reasons: list[Reason] = []
+    table = decided.tables.get(member.node, member.table)
+    if table != member.table:
+        member = replace(member, table=table)
+        reasons.append(Reason(ReasonKind.RATED, 0))
+    if member.node in decided.generated:
+        member = _with_generated(member, decided.generated[member.node], reasons, preset)
+    member = _with_conduct(member, decided, reasons, preset)
+    for claimed_good in (fact.claimed_good for fact in decided.false_facts if fact.rater == member.node):
+        member = state_false_fact(member, preset, claimed_good=claimed_good)
+        reasons.append(Reason(ReasonKind.FALSE_FACT, 1))
+    if member.node in decided.equivocators:
+        member = commit_offence(member, decided.height, preset)
+        reasons.append(Reason(ReasonKind.EQUIVOCATED, member.suspended_until))
+    return member, tuple(reasons)
+
+
+def _with_generated(member: Member, made: Generated, reasons: list[Reason], preset: Preset) -> Member:
+    """R35: a decayed acceptance share, forgetting per candidate."""
+    if made.accepted:
+        reasons.append(Reason(ReasonKind.ACCEPTED, made.accepted))
+    if made.decided > made.accepted:
+        reasons.append(Reason(ReasonKind.NOT_ACCEPTED, made.decided - made.accepted))
+    accepted, generated = member.accepted, member.generated
+    for _ in range(made.decided):
+        accepted = accepted * preset.reputation.skill_forget >> 16
+        generated = generated * preset.reputation.skill_forget >> 16
+    return replace(member, accepted=accepted + (made.accepted << 16), generated=generated + (made.decided << 16))
+
+
+def _with_conduct(member: Member, decided: DecidedRound, reasons: list[Reason], preset: Preset) -> Member:
+    """R33: seats taken, promises kept."""
+    node = member.node
+    if node in decided.revealed:
+        return keep_commitment(member, preset)
+    if node in decided.committed:
+        broken = break_commitment(member, decided.height, preset)
+        suspended = broken.suspended_until if broken.suspended_until != member.suspended_until else 0
+        reasons.append(Reason(ReasonKind.UNREVEALED, suspended))
+        member = broken
+    elif decided.seats.get(node, 0) > 0:
+        member = miss_seats(member, decided.seats[node], preset)
+        reasons.append(Reason(ReasonKind.NO_SHOW, decided.seats[node]))
+    idle = grow_idle(member, preset)
+    if idle != member:
+        reasons.append(Reason(ReasonKind.IDLE, 0))
+    return idle

@@ -1,0 +1,209 @@
+"""Whole rounds through real drivers, stores and wire, over the network in memory."""
+
+import asyncio
+import random
+from dataclasses import replace
+
+import pytest
+
+from consensus.params import MINIMAL
+from consensus.types import CandidateState, JobStatus, Kind
+from node.network.memory import LinkConditions, MemoryHub
+from node.values.job import JobCancel
+from node.wire import seal_message
+from reputation import standing_of
+from tests.support.swarm import COORDINATOR, Swarm, make_job, member_of
+
+# Five real stores in one process: a tenth of MAINNET's times where MINIMAL has a hundredth, and seconds for the dead.
+PATIENT = replace(
+    MINIMAL, times=replace(MINIMAL.times.scaled(10, 1), generate_ms=8_000, rate_ms=8_000, absent_ms=1_000)
+)
+
+
+def done(swarm, job, node=0):
+    progress = swarm.job(job, node)
+    return progress is not None and progress.status is not JobStatus.OPEN
+
+
+def alive(swarm):
+    return [node.number for node in swarm.nodes if node.task is not None]
+
+
+async def accepted(swarm, job, node=0):
+    rows = await swarm.nodes[node].store.decisions.find(job=job, state=CandidateState.ACCEPTED)
+    return {row.decision.content for row in rows}
+
+
+def heads(swarm):
+    return {swarm.state(n).previous for n in alive(swarm)}
+
+
+def test_a_job_goes_all_the_way_and_every_node_decides_alike(tmp_path):
+    async def scenario():
+        async with Swarm(tmp_path, 5, preset=PATIENT) as swarm:
+            job = await swarm.submit(make_job(PATIENT))
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)))
+            assert swarm.job(job).status is JobStatus.DONE
+            assert len(heads(swarm)) == 1
+            contents = await accepted(swarm, job)
+            assert len(contents) == 8
+            assert all(swarm.truth.quality[content] > 5000 for content in contents)
+
+    asyncio.run(scenario())
+
+
+def test_the_states_of_all_candidates_add_up_to_the_commitments(tmp_path):
+    async def scenario():
+        async with Swarm(tmp_path, 5, preset=PATIENT) as swarm:
+            job = await swarm.submit(make_job(PATIENT, categories=3))
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)))
+            store = swarm.nodes[0].store
+            counts = await store.decisions.counts(job)
+            committed = 0
+            for height in range(1, swarm.state().height + 1):
+                record = await swarm.nodes[0].driver.archive.record(height)
+                for digest in record.messages:
+                    row = await store.envelopes.get(digest)
+                    if row.kind is Kind.CANDIDATE_COMMIT:
+                        message = swarm.open(row.envelope)
+                        committed += sum(item.count for item in message.body.counts)
+            assert committed > 0
+            assert sum(counts.values()) == committed
+            assert counts[CandidateState.IN_REVIEW] == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_rater_that_inverts_its_scores_loses_its_weight(tmp_path):
+    async def scenario():
+        async with Swarm(tmp_path, 5, preset=PATIENT, styles={2: "inverted"}) as swarm:
+            job = await swarm.submit(make_job(PATIENT, crates=2, categories=6))
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)))
+            contents = await accepted(swarm, job)
+            good = [content for content in contents if swarm.truth.quality[content] > 5000]
+            assert len(contents) >= 40
+            assert len(good) == len(contents)
+            liar = swarm.nodes[2].key.node
+            state = swarm.state()
+            assert standing_of(member_of(state, liar).table, PATIENT).reputation_bp < 500
+            honest = [standing_of(m.table, PATIENT).reputation_bp for m in state.members if m.node != liar]
+            assert min(honest) > 2000
+            assert all(seat.node != liar for seat in state.snapshots[-1].seats)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_loss_delay_duplication_and_reordering_change_no_result(tmp_path, seed):
+    conditions = LinkConditions(loss=0.15, delay_max_s=0.1, duplication=0.2, reordering=0.1, reordering_s=0.3)
+
+    async def scenario():
+        hub = MemoryHub(seed=seed, conditions=conditions)
+        async with Swarm(tmp_path, 5, hub=hub, preset=PATIENT) as swarm:
+            job = await swarm.submit(make_job(PATIENT))
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=100)
+            await swarm.until(lambda: len(heads(swarm)) == 1)
+            contents = await accepted(swarm, job)
+            assert contents
+            assert all(swarm.truth.quality[content] > 5000 for content in contents)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_node_killed_at_any_moment_rejoins_and_never_signs_twice(tmp_path, seed):
+    chance = random.Random(seed)
+
+    async def scenario():
+        async with Swarm(tmp_path, 5, preset=PATIENT) as swarm:
+            job = await swarm.submit(make_job(PATIENT, categories=3))
+            victim = swarm.nodes[chance.randrange(1, 5)]
+            for _ in range(3):
+                await asyncio.sleep(chance.uniform(0.05, 1.5))
+                await swarm.stop(victim)
+                await asyncio.sleep(chance.uniform(0.0, 1.0))
+                await swarm.start(victim)
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=100)
+            await swarm.until(lambda: len(heads(swarm)) == 1)
+            for node in swarm.nodes:
+                assert not await node.store.envelopes.at(0, Kind.EVIDENCE)
+            assert all(member.offences == 0 for member in swarm.state().members)
+
+    asyncio.run(scenario())
+
+
+def test_a_job_ends_without_a_node_that_stays_dead(tmp_path):
+    async def scenario():
+        async with Swarm(tmp_path, 5, preset=PATIENT) as swarm:
+            job = await swarm.submit(make_job(PATIENT))
+            await asyncio.sleep(0.3)
+            await swarm.stop(swarm.nodes[4])
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(4)), within_s=100)
+            assert len(heads(swarm)) == 1
+            assert await accepted(swarm, job)
+
+    asyncio.run(scenario())
+
+
+def test_a_node_that_was_away_follows_the_decided_rounds_by_their_certificates(tmp_path):
+    async def scenario():
+        async with Swarm(tmp_path, 5, preset=PATIENT) as swarm:
+            await swarm.stop(swarm.nodes[3])
+            job = await swarm.submit(make_job(PATIENT))
+            await swarm.until(lambda: done(swarm, job), within_s=100)
+            await swarm.start(swarm.nodes[3])
+            await swarm.until(lambda: swarm.state(3) == swarm.state(0), within_s=60)
+            assert await accepted(swarm, job, 3) == await accepted(swarm, job, 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_split_swarm_waits_and_goes_on_when_it_heals(tmp_path):
+    async def scenario():
+        async with Swarm(tmp_path, 5, preset=PATIENT) as swarm:
+            nodes = [node.key.node for node in swarm.nodes]
+            swarm.hub.partition(nodes[:3], nodes[3:])
+            job = await swarm.submit(make_job(PATIENT))
+            await asyncio.sleep(3)
+            assert all(swarm.state(n).height == 0 for n in range(5)), "neither side has more than two thirds"
+            swarm.hub.heal()
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=100)
+            assert len(heads(swarm)) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_cancelled_job_stops_and_only_its_coordinator_can_cancel_it(tmp_path):
+    async def scenario():
+        async with Swarm(tmp_path, 5, preset=PATIENT) as swarm:
+            job = await swarm.submit(make_job(PATIENT, crates=3, categories=15))
+            await swarm.until(lambda: swarm.job(job) is not None)
+            driver = swarm.nodes[1].driver
+            await driver.publish(seal_message(swarm.domain, JobCancel(job), swarm.nodes[1].key))
+            await asyncio.sleep(1)
+            assert swarm.job(job).status is JobStatus.OPEN
+            await driver.publish(seal_message(swarm.domain, JobCancel(job), COORDINATOR))
+            await swarm.until(lambda: swarm.job(job).status is JobStatus.CANCELLED)
+
+    asyncio.run(scenario())
+
+
+def test_a_job_past_its_deadline_expires_by_the_clocks_of_more_than_a_third(tmp_path):
+    async def scenario():
+        async with Swarm(tmp_path, 5, preset=PATIENT) as swarm:
+            job = await swarm.submit(make_job(PATIENT, crates=3, categories=15, deadline=1_000_003))
+            await swarm.until(lambda: swarm.job(job) is not None)
+            swarm.now_s += 10
+            await swarm.until(lambda: swarm.job(job).status is JobStatus.EXPIRED)
+
+    asyncio.run(scenario())
+
+
+def test_two_runs_of_one_job_over_the_same_nodes_accept_the_same_examples(tmp_path):
+    async def one_run(folder):
+        async with Swarm(folder, 5, preset=PATIENT) as swarm:
+            job = await swarm.submit(make_job(PATIENT, categories=4))
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=100)
+            return await accepted(swarm, job)
+
+    assert asyncio.run(one_run(tmp_path / "one")) == asyncio.run(one_run(tmp_path / "two"))
