@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,5 +61,6 @@ def may_change(node: Node, function: Node) -> bool:
 
 def one_line(node: Node | str, limit: int = 60) -> str:
     """Code as it is quoted in a sentence: on one line, shortened in the middle."""
-    text = " ".join((node if isinstance(node, str) else text_of(node)).split())
+    folded = " ".join((node if isinstance(node, str) else text_of(node)).split())
+    text = re.sub(r"\s+(?=\.\w)", "", folded)
     return text if len(text) <= limit else f"{text[: limit // 2 - 2]} … {text[-limit // 2 + 2 :]}"

@@ -63,6 +63,12 @@ def test_context_of(view: SourceView, tests: Sequence[Item]) -> str | None:
     return "\n\n".join(piece for piece in pieces if piece)[:CONTEXT_CHARS_MAX] or None
 
 
+def helpers_of(view: SourceView, test: Item) -> str | None:
+    """The helpers that a test leans on and that only tests see."""
+    used = free_identifiers(render(view, test))
+    return "\n\n".join(_definitions(view, test, used, for_tests=True)) or None
+
+
 def _definitions(view: SourceView, item: Item, used: frozenset[str], *, for_tests: bool = False) -> Iterator[str]:
     for kinds in _DEFINITIONS:
         limit = HELPERS_MAX if kinds == (ItemKind.FUNCTION,) else TYPES_MAX

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from node.tasks.doctests import DOC_FILE_PREFIX
+from node.tasks.doctests import DOC_FILE_PREFIX, DocCase
 from node.tasks.snippets import render
 from node.tasks.syntax import identifiers
 from node.tasks.view import SourceView
@@ -17,6 +17,10 @@ named tests only does not pass as a good one."""
 
 TEST_CHARS_MAX = 6_000
 """Bound of the `test` column and of declared tests' sources."""
+
+
+DOC_CASES_MAX = 3
+"""Doc tests of one item that are tried as evidence."""
 
 
 def project(view: SourceView, edits: Iterable[Edit] = (), tests: Iterable[TestName] = ()) -> Project:
@@ -69,6 +73,14 @@ def declared(
         if len(kept) < DECLARED_MAX and (size <= TEST_CHARS_MAX or not kept):
             kept.append(name)
     return tuple(sorted(kept))
+
+
+def related_cases(view: SourceView, item: Item) -> tuple[DocCase, ...]:
+    """The doc tests that may well run an item: its own, then those near it that name it; at most `DOC_CASES_MAX`."""
+    own = [case for case in view.doc_cases.values() if case.item == item]
+    near = [case for case in view.doc_cases.values() if case.item != item and item.name in case.file.text]
+    near.sort(key=lambda case: (case.item.span.path != item.span.path, case.item.parent != item.parent, case.name))
+    return tuple((own + near)[:DOC_CASES_MAX])
 
 
 def reach(view: SourceView) -> Mapping[str, int]:

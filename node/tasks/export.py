@@ -125,6 +125,7 @@ def command_lines(step: Step, folder: str) -> list[Command]:
 def _readme(form: Form, commands: Iterable[Command]) -> str:
     example = form.example
     place = f"`{example.source_path}`, bytes {example.source_span}" if example.source_span else "free-standing"
+    compiler = f"rustc {example.rustc_version}" if example.rustc_version else "nothing: its generator ran no compiler"
     shown = "\n".join(f"    {command.line}\n\n{command.shows}.\n" for command in commands)
     return f"""# {form.category.name}
 
@@ -132,7 +133,7 @@ One row, as the cargo projects that were checked.
 
 - Crate: {example.crate_name} {example.crate_version}, edition {example.edition}, licence {example.license or "unknown"}
 - Place: {place}
-- Checked with: {f"rustc {example.rustc_version}" if example.rustc_version else "nothing; its generator had no toolchain"}
+- Checked with: {compiler}
 
 {shown}
 Dependencies come from wherever your cargo is configured to find them.

@@ -222,9 +222,10 @@ _RULES: Mapping[str, Callable[[Anchored], Iterator[Measure]]] = {
 def scrutiny_measures(plan: CheckPlan, result: PlanResult) -> tuple[Measure, ...]:
     """What executing `scrutiny_for` says; nothing when it was not, or could not be, executed.
 
-    `semantic_validity/all_tests`: full when every test of the crate passes on the answer, else nothing: one failing
-    test is enough to call an answer wrong. `semantic_validity/mutants_killed`: share of the mutants that the tests
-    notice. `idiomatic_rust/clippy`: a quarter less per lint.
+    - `semantic_validity/all_tests`: full when every test of the crate passes on the answer, and every doc test that
+      passes on the published crate; else nothing: one failing test is enough to call an answer wrong.
+    - `semantic_validity/mutants_killed`: share of the mutants that the tests notice.
+    - `idiomatic_rust/clippy`: a quarter less per lint.
     """
     if not (plan.steps and result.checked):
         return ()
@@ -232,8 +233,12 @@ def scrutiny_measures(plan: CheckPlan, result: PlanResult) -> tuple[Measure, ...
     if mutants:
         killed = sum(step.outcome in {Outcome.HOLDS, Outcome.TIMED_OUT} for step in mutants)
         return (("semantic_validity/mutants_killed", share(killed, len(mutants))),)
-    answer = result.steps[0]
-    holds = answer.outcome is Outcome.HOLDS
+    answer, docs = result.steps[0], result.steps[1:]
+    broken = any(
+        published.outcome is Outcome.HOLDS and changed.outcome is not Outcome.HOLDS
+        for published, changed in zip(docs[::2], docs[1::2], strict=True)
+    )
+    holds = answer.outcome is Outcome.HOLDS and not broken
     measures = [("semantic_validity/all_tests", FULL if holds else 0)]
     if plan.steps[0].lint and answer.compiled:
         measures.append(("idiomatic_rust/clippy", max(0, FULL - 2_500 * len(answer.lints))))

@@ -37,6 +37,8 @@ _COMPARISONS = {
     "<=": ("<", "does not hold any more when both sides are equal"),
     ">": (">=", "also holds when both sides are equal"),
     ">=": (">", "does not hold any more when both sides are equal"),
+}
+_EQUALITIES = {
     "==": ("!=", "holds exactly when it should not"),
     "!=": ("==", "holds exactly when it should not"),
 }
@@ -154,6 +156,7 @@ def _operators(node: Node) -> Iterator[Mutant]:
     operator = node.child_by_field_name("operator")
     if node.type == "binary_expression" and operator is not None:
         yield from _swap(node, operator, "comparison", _COMPARISONS)
+        yield from _swap(node, operator, "equality", _EQUALITIES)
         yield from _swap(node, operator, "logic", _LOGIC)
         yield from _swap(node, operator, "arithmetic", _ARITHMETIC)
     elif node.type == "compound_assignment_expr" and operator is not None:

@@ -15,7 +15,7 @@ from node.tasks.anchors import Anchored, anchor
 from node.tasks.callplans import call_plan, call_scrutiny
 from node.tasks.categories import PLACEHOLDER
 from node.tasks.doctests import DOC_TEST, doc_test_file, docstring_of, undocumented, unhidden
-from node.tasks.evidence import project
+from node.tasks.evidence import project, related_cases
 from node.tasks.free_standing import free_standing_steps
 from node.tasks.mutation import mutants, mutated, spread
 from node.tasks.prose import read_markdown
@@ -30,6 +30,9 @@ MUTANTS_TRIED = 5
 """That a rater derives to see whether generated tests catch anything; one killed is enough for the claim."""
 
 MUTANTS_SCRUTINISED = 12
+
+PUBLISHED_DOC, ANSWER_DOC = "published-doc", "answer-doc"
+"""Names of scrutiny steps that come in pairs: a doc test on the published crate, and on the answer."""
 
 NOTHING = CheckPlan(())
 
@@ -229,7 +232,12 @@ def _answer_scrutiny(field: str) -> Claim:
         edits = _edits(about, item, text)
         if not edits:
             return NOTHING
-        return CheckPlan((Step("answer", project(about.view, edits), Expect.TESTS_PASS, (), lint=True),))
+        steps = [Step("answer", project(about.view, edits), Expect.TESTS_PASS, (), lint=True)]
+        for case in related_cases(about.view, item):
+            # A doc test counts only where it passes on the published crate, so each is run on both.
+            for name, changed in ((PUBLISHED_DOC, ()), (ANSWER_DOC, edits)):
+                steps.append(Step(name, project(about.view, changed, (case.name,)), Expect.TESTS_PASS, (case.name,)))
+        return CheckPlan(tuple(steps))
 
     return scrutinise
 

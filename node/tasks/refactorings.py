@@ -5,6 +5,7 @@ from __future__ import annotations
 from tree_sitter import Node
 
 from node.tasks.changes import Replacement
+from node.tasks.lexicon import ADAPTERS
 from node.tasks.rewriting import CLOSURES, STEP, Place, Rule, inside, method_call, shifted, spans_lines, text
 from node.tasks.syntax import COMMENTS, body_of, descend, text_of
 
@@ -27,6 +28,10 @@ _BLOCK_LIKE = frozenset(
 _SIMPLE = frozenset({"identifier", "field_expression", "integer_literal", "self", "scoped_identifier", "char_literal"})
 
 
+NESTED_LINES_MAX = 24
+"""Lines that a rewrite may move into a block: more would be one change and a page of white space."""
+
+
 def _single_let(node: Node) -> tuple[str, str] | None:
     """Pattern and value of a condition that is one `let`."""
     condition = node.child_by_field_name("condition")
@@ -47,6 +52,8 @@ def _early_return(place: Place) -> Changes:
     if statement.parent != body or not inner or not text_of(inner[-1]).startswith("return") or len(rest) < 2:
         return None
     if any(spans_lines(child) for child in rest) or not place.returns() or rest[-1].type.endswith("statement"):
+        return None
+    if rest[-1].end_point.row - rest[0].start_point.row > NESTED_LINES_MAX:
         return None
     indent = place.indent()
     moved = place.source[rest[0].start_byte : rest[-1].end_byte].decode(errors="replace")
@@ -162,9 +169,11 @@ def _for_loop(place: Place) -> Changes:
     if node.children[0].type == "label" or (node.parent and node.parent.type != "expression_statement"):
         return None
     name, indent = place.fresh("iter"), place.indent()
+    call = method_call(value)
     given = text_of(value) if value.type in _SIMPLE | {"call_expression"} else f"({text_of(value)})"
+    iterated = given if call is not None and call[1] in ADAPTERS else f"{given}.into_iter()"
     loop = f"while let Some({text_of(pattern)}) = {name}.next() {text_of(body)}"
-    return place.replace(f"let mut {name} = {given}.into_iter();\n{indent}{loop}")
+    return place.replace(f"let mut {name} = {iterated};\n{indent}{loop}")
 
 
 def _range_contains(place: Place) -> Changes:

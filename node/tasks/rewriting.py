@@ -6,6 +6,7 @@ does not compile, or under which a test fails, is no example.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -99,6 +100,11 @@ class Rewrite:
     """The published form of the first place, on one line."""
     bad: str
 
+    def is_quotable(self) -> bool:
+        """Whether the places that the rule's words quote are short enough to be quoted whole."""
+        words = str(_WORDS[self.rule.name]["why"])
+        return not (("{good}" in words and "…" in self.good) or ("{bad}" in words and "…" in self.bad))
+
 
 def rewrites(view: SourceView, item: Item, rules: Sequence[Rule]) -> Iterator[Rewrite]:
     """What `rules` find in a function, at most one rewrite per rule."""
@@ -163,8 +169,8 @@ def method_call(node: Node) -> tuple[Node, str, list[Node]] | None:
 
 
 def shifted(code: str, by: str = STEP) -> str:
-    """`code` with every line but the first moved right."""
-    return code.replace("\n", "\n" + by)
+    """`code` with every line but the first moved right; empty lines stay empty."""
+    return re.sub(r"\n(?=[^\n])", "\n" + by, code)
 
 
 def spans_lines(node: Node) -> bool:

@@ -15,8 +15,9 @@ answers to exactly one number. Nothing depends on how many numbers others were g
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from node.values.crate import Item, Span
 
@@ -33,6 +34,29 @@ class Site:
     """Orders the sites of a unit, tells them apart, and orders units of one tier and place by their first site."""
     detail: object = None
     """What the category's trial needs to know."""
+
+
+def balanced(sites: Iterable[Site], kind_of: Callable[[Site], str]) -> list[Site]:
+    """Reorder each unit's sites so that, going through the units, no kind comes first much more often than others.
+
+    Within a unit and among kinds used equally often, the given order stays. Sites get new `order`s, 0, 1, ...
+    """
+    units: dict[Item, list[Site]] = {}
+    for site in sites:
+        units.setdefault(site.item, []).append(site)
+    used: Counter[str] = Counter()
+    ordered: list[Site] = []
+    for members in units.values():
+        members.sort(key=lambda site: site.order)
+        kinds = Counter(used)
+        waiting = list(members)
+        for position in range(len(members)):
+            best = min(waiting, key=lambda site: (kinds[kind_of(site)], site.order))
+            waiting.remove(best)
+            kinds[kind_of(best)] += 1
+            ordered.append(replace(best, order=(position,)))
+        used[kind_of(ordered[-len(members)])] += 1
+    return ordered
 
 
 Group = tuple[Site, ...]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from node.tasks.categories import TABLE, FormError, Values, render
 from node.tasks.doctests import DocCase
-from node.tasks.evidence import column_of_tests, project
+from node.tasks.evidence import column_of_tests, project, related_cases
 from node.tasks.report import Report
 from node.tasks.sites import Site
 from node.tasks.snippets import stub_body
@@ -19,9 +19,6 @@ from node.values.verdict import CheckPlan, Edit, Expect, Outcome, PlanResult, Pr
 
 ENGINE = "source/1"
 """Name and version of the source engine; the version changes when its examples do."""
-
-DOC_CASES_MAX = 3
-"""Doc tests of one item that are tried as evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +108,12 @@ def touching(bench: Bench, item: Item) -> Trial[tuple[TestName, ...]]:
         return ()
     stub = Edit(item.body, stub_body(view, item))
     unit = CheckPlan((Step("stub", project(view, (stub,)), Expect.TESTS_FAIL),))
-    cases = _related_cases(view, item)
+    cases = related_cases(view, item)
     results = yield (unit, *(_case_plan(view, stub, case) for case in cases))
     failed = results[0].steps[0].failed if _holds(results[0]) else ()
     known = tuple(name for name in failed if name in view.test_items)
     documented = tuple(case.name for case, result in zip(cases, results[1:], strict=True) if _holds(result))
     return tuple(sorted(known + documented))
-
-
-def _related_cases(view: SourceView, item: Item) -> tuple[DocCase, ...]:
-    own = [case for case in view.doc_cases.values() if case.item == item]
-    near = [case for case in view.doc_cases.values() if case.item != item and item.name in case.file.text]
-    near.sort(key=lambda case: (case.item.span.path != item.span.path, case.item.parent != item.parent, case.name))
-    return tuple((own + near)[:DOC_CASES_MAX])
 
 
 def _case_plan(view: SourceView, stub: Edit, case: DocCase) -> CheckPlan:

@@ -103,8 +103,14 @@ def _shown(view: SourceView, item: Item) -> dict[str, str]:
 def _explanation_sites(view: SourceView) -> Iterable[Site]:
     for item, text, _ in documented(view):
         explanation = explanation_of(text)
-        if len(words(explanation)) in EXPLANATION_WORDS and not unknown_names(view, mentioned_names(explanation)):
+        if len(words(_without_links(explanation))) in EXPLANATION_WORDS and not unknown_names(
+            view, mentioned_names(explanation)
+        ):
             yield _site(item, text, explanation)
+
+
+def _without_links(text: str) -> str:
+    return re.sub(r"https?://\S+", "", text)
 
 
 def explanation_of(text: Markdown) -> str:
@@ -166,7 +172,8 @@ def search_phrase(item: Item, sentence: str) -> str:
         return f"{noun} to {verb} {rest}"
     if _base_form(verb) in VERBS:
         return f"{noun} that {verb} {rest}"
-    return f"{noun}: {text if head.isupper() or not head.isalpha() else verb + ' ' + rest}"
+    common = head.isalpha() and head[1:].islower()  # unlike `SemVer` or `URL`
+    return f"{noun}: {f'{verb} {rest}' if common else text}"
 
 
 def _base_form(verb: str) -> str:

@@ -6,17 +6,17 @@ published crate fails on it; a mutant that survives, or runs until it is stopped
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from node.tasks.changes import changed_body
-from node.tasks.context import context_of
+from node.tasks.context import context_of, helpers_of
 from node.tasks.derive.bench import Bench, Deriver, Draft, compose, touching, try_body
 from node.tasks.derive.functions import substantial
-from node.tasks.evidence import declared, project, reach, source_of_test
+from node.tasks.evidence import calls_by_name, declared, project, reach, source_of_test
 from node.tasks.mutation import Mutant, mutants
 from node.tasks.report import Report
-from node.tasks.sites import Site
+from node.tasks.sites import Site, balanced
 from node.tasks.snippets import MARK, render, render_marked
 from node.tasks.trials import Miss, Trial
 from node.tasks.view import SourceView
@@ -28,35 +28,39 @@ GROUP = 6
 SHOWN_TEST_CHARS_MAX = 2_400
 """A failing test longer than this is not shown in the context, and then not named either."""
 
-_KINDS = ("comparison", "range", "logic", "guard", "method", "arithmetic", "number", "assignment", "jump", "negation")
-"""Families in order of how much there is to see: a swapped boundary before a flipped literal."""
+_KINDS = (
+    "comparison",
+    "range",
+    "logic",
+    "guard",
+    "method",
+    "arithmetic",
+    "number",
+    "assignment",
+    "jump",
+    "equality",
+    "negation",
+    "boolean",
+)
+"""Families in order of how much there is to see: a moved boundary before a flipped literal."""
 
 
 def fault_sites(view: SourceView, parity: int) -> Iterable[Site]:
-    """The mutants worth telling: every second mutant, so that the two categories never show the same one."""
+    """The mutants worth telling: every second, so that the two categories never show the same one."""
     depths = reach(view)
+    sites: list[Site] = []
     for item in substantial(view):
-        depth = depths.get(item.name, 9)
-        for order, mutant in enumerate(_alternating(mutants(view, item))):
-            if order % 2 == parity and "…" not in mutant.was + mutant.now:
-                yield Site(item, depth, (order // 2,), mutant)
+        found = [mutant for mutant in mutants(view, item) if "…" not in mutant.was + mutant.now]
+        found.sort(key=lambda mutant: (_KINDS.index(mutant.kind), mutant.change))
+        for order, mutant in enumerate(found[parity::2]):
+            sites.append(Site(item, depths.get(item.name, 9), (order,), mutant))
+    return balanced(sites, fault_kind)
 
 
-def _alternating(found: Iterable[Mutant]) -> Iterator[Mutant]:
-    """One mutant of each family in turn, telling families first."""
-    families: dict[str, list[Mutant]] = {}
-    for mutant in found:
-        families.setdefault(mutant.kind, []).append(mutant)
-    ordered = [families[kind] for kind in sorted(families, key=_kind_rank)]
-    for depth in range(max(map(len, ordered), default=0)):
-        for family in ordered:
-            # Inside a family, from both ends in turn: neighbours are often the same mistake twice.
-            if depth < len(family):
-                yield family[depth // 2 if depth % 2 == 0 else -(depth + 1) // 2]
-
-
-def _kind_rank(kind: str) -> tuple[int, str]:
-    return (_KINDS.index(kind) if kind in _KINDS else len(_KINDS), kind)
+def fault_kind(site: Site) -> str:
+    """The family of a site's mutant."""
+    assert isinstance(site.detail, Mutant), "fault sites carry a mutant"
+    return site.detail.kind
 
 
 def fault_trial(
@@ -72,7 +76,7 @@ def fault_trial(
             return Miss("no test reaches it")
         body = changed_body(bench.view, item, (mutant.change,))
         observed, rustc = yield from try_body(bench, item, body, tests, Expect.TESTS_FAIL)
-        killers = _killers(bench.view, observed)
+        killers = _killers(bench.view, item, observed)
         if not killers:
             return Miss(_why_not(observed))
         draft = words(bench, item, mutant, killers[0])
@@ -90,12 +94,14 @@ def marked(view: SourceView, item: Item, mutant: Mutant) -> tuple[str, int]:
     return render_marked(view, item, changed_body(view, item, (change,)))
 
 
-def _killers(view: SourceView, observed: StepResult) -> tuple[TestName, ...]:
-    """Tests that fail and can be shown, the shortest first."""
+def _killers(view: SourceView, item: Item, observed: StepResult) -> tuple[TestName, ...]:
+    """Tests that fail and can be shown: those that call the function first, then the shortest."""
     if observed.outcome is not Outcome.HOLDS:
         return ()
     shown = (name for name in observed.failed if source_of_test(view, name))
-    return tuple(sorted(shown, key=lambda name: (len(source_of_test(view, name)), name)))
+    return tuple(
+        sorted(shown, key=lambda name: (not calls_by_name(view, name, item), len(source_of_test(view, name)), name))
+    )
 
 
 def _why_not(observed: StepResult) -> str:
@@ -126,7 +132,9 @@ def _bug(bench: Bench, item: Item, mutant: Mutant, killer: TestName) -> Draft | 
     if len(source) > SHOWN_TEST_CHARS_MAX:
         return None
     buggy, line = marked(view, item, mutant)
-    context = "\n\n".join(filter(None, (context_of(view, item, buggy), source.strip())))
+    test = view.test_items.get(killer)
+    helpers = helpers_of(view, test) if test else None
+    context = "\n\n".join(filter(None, (context_of(view, item, buggy), helpers, source.strip())))
     described = f"{_told(mutant, line)} {_failing(killer, source)}"
     inputs = {"buggy_code": buggy, "code_context": context}
     return Draft(
@@ -138,7 +146,7 @@ def _told(mutant: Mutant, line: int) -> str:
     """What is wrong, where, and what belongs there."""
     if mutant.kind == "guard":
         return (
-            f"An early exit is missing before line {line}: the code {mutant.consequence}. `{mutant.was}` belongs there."
+            f"An early exit is missing after line {line}: the code {mutant.consequence}. `{mutant.was}` belongs there."
         )
     return f"On line {line}, `{mutant.now}` {mutant.consequence}: it should be `{mutant.was}`."
 

@@ -5,17 +5,16 @@ Findings are of two kinds, both executed: a mutant that a test kills, and a rewr
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from node.tasks.derive.bench import Bench, Deriver, Draft
-from node.tasks.derive.faults import fault_sites, fault_trial, marked
+from node.tasks.derive.faults import fault_kind, fault_sites, fault_trial, marked
 from node.tasks.derive.rewrites import fired, first_change, rewrite_sites, rewrite_trial, shown_before
 from node.tasks.mutation import Mutant
 from node.tasks.refactorings import REFACTORINGS
 from node.tasks.rewriting import Rewrite
-from node.tasks.sites import Site
+from node.tasks.sites import Site, balanced
 from node.tasks.snippets import render
 from node.tasks.trials import Miss, Trial
 from node.tasks.view import SourceView
@@ -28,6 +27,7 @@ GROUP = 6
 _OPENINGS: Mapping[str, str] = {
     "comparison": "Please check the comparison",
     "range": "The bounds are wrong",
+    "equality": "This compares the wrong way round",
     "logic": "The condition is combined the wrong way",
     "method": "This calls the wrong method",
     "arithmetic": "The arithmetic is wrong",
@@ -40,16 +40,17 @@ _OPENINGS: Mapping[str, str] = {
 
 
 def _sites(view: SourceView) -> Iterable[Site]:
-    """Mutants and rewrites of each function in turn; which kind comes first alternates from function to function."""
+    """Mutants and rewrites of each function, so that over the functions no kind of finding prevails."""
     rewrites = [site for site in rewrite_sites(view, REFACTORINGS) if _may_fire(site)]
     mutants = list(fault_sites(view, 1))
-    units = dict.fromkeys(site.item for site in mutants + rewrites)
-    mutants_first = {item: number % 2 == 0 for number, item in enumerate(units)}
-    turns: Counter[tuple[Item, int]] = Counter()
-    for kind, site in [(0, site) for site in mutants] + [(1, site) for site in rewrites]:
-        turn = turns[site.item, kind]
-        turns[site.item, kind] += 1
-        yield replace(site, order=(turn, kind if mutants_first[site.item] else 1 - kind))
+    merged = [
+        replace(site, order=(*site.order, kind)) for kind, found in enumerate((mutants, rewrites)) for site in found
+    ]
+    return balanced(merged, _kind)
+
+
+def _kind(site: Site) -> str:
+    return site.detail.rule.name if isinstance(site.detail, Rewrite) else fault_kind(site)
 
 
 def _may_fire(site: Site) -> bool:
@@ -60,7 +61,7 @@ def _of_mutant(bench: Bench, item: Item, mutant: Mutant, killer: TestName) -> Dr
     del killer  # a review speaks of the code; which test shows it stands in the report
     before, line = marked(bench.view, item, mutant)
     if mutant.kind == "guard":
-        comment = f"`{item.name}` lacks an early exit before line {line}: it {mutant.consequence}. Add `{mutant.was}`."
+        comment = f"`{item.name}` lacks an early exit after line {line}: it {mutant.consequence}. Add `{mutant.was}`."
     else:
         opening = f"{_OPENINGS[mutant.kind]} on line {line}"
         comment = f"{opening}: `{mutant.now}` {mutant.consequence}. Use `{mutant.was}` instead."

@@ -19,7 +19,7 @@ from node.tasks.pessimisations import PESSIMISATIONS
 from node.tasks.refactorings import REFACTORINGS
 from node.tasks.report import Report
 from node.tasks.rewriting import Rewrite, Rule, rewrites
-from node.tasks.sites import Site
+from node.tasks.sites import Site, balanced
 from node.tasks.snippets import MARK, render, render_marked
 from node.tasks.trials import Miss, Trial
 from node.tasks.view import SourceView
@@ -31,13 +31,21 @@ GROUP = 3
 
 
 def rewrite_sites(view: SourceView, rules: Sequence[Rule]) -> Iterable[Site]:
-    """One site per function and rule that finds something in it."""
+    """One site per function and rule that finds something in it; over the functions no rule prevails."""
     depths = reach(view)
     names = [rule.name for rule in rules]
-    for item in substantial(view):
-        depth = depths.get(item.name, 9)
-        for rewrite in rewrites(view, item, rules):
-            yield Site(item, depth, (names.index(rewrite.rule.name),), rewrite)
+    sites = (
+        Site(item, depths.get(item.name, 9), (names.index(rewrite.rule.name),), rewrite)
+        for item in substantial(view)
+        for rewrite in rewrites(view, item, rules)
+        if rewrite.is_quotable()
+    )
+    return balanced(sites, _rule_name)
+
+
+def _rule_name(site: Site) -> str:
+    assert isinstance(site.detail, Rewrite), "rewrite sites carry a rewrite"
+    return site.detail.rule.name
 
 
 def rewrite_trial(
