@@ -18,29 +18,30 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from consensus.genesis import Genesis
 from consensus.params import Preset
-from consensus.types import JobId, NodeId
+from consensus.types import Hash, JobId, NodeId
 from node.checks import CheckEngine, CheckSettings, Level, open_engine
 from node.config import NodeConfig, load_config
 from node.crates.store import CrateStore
 from node.desks import open_desks
 from node.driver.driver import Driver, open_driver
-from node.errors import NodeError, OperatorError, TransientError
+from node.errors import OperatorError, TransientError
 from node.home import NodeHome, load_genesis
 from node.identity import DataDirLock, IdentityStore, NodeKey, parse_node_id, peer_id
 from node.network.fallback import FallbackNetwork
-from node.network.interface import RefusedError, UnreachableError
+from node.network.interface import UnreachableError
 from node.network.libp2p_network import Libp2pConfig, Libp2pNetwork
-from node.rating import open_scorer
-from node.rpc import PeerLinks, RpcServer, RpcSettings
+from node.rating.checks import ChecksScorer
+from node.rating.interface import Scorer
+from node.rating.misbehaviour import misbehaving
+from node.rpc.peers import PeerLinks
+from node.rpc.server import RpcServer, RpcSettings
 from node.store import Store, open_store
 from node.values.job import JobSpec
-from node.values.verdict import Baseline, CheckPlan, PlanResult
-from node.values.crate import PreparedCrate
 from node.wire import Domain, decode_message
 from node.workshop import Library, Shop
 
@@ -148,5 +149,116 @@ async def open_node(home: NodeHome) -> AsyncIterator[Node]:
         )
 
 
-def _operators(config: NodeConfig) -> frozenset[NodeId]:
-    return frozenset(parse_node_id(text) for text in config.rpc.operators)
+# The parts
+
+
+async def _open_checks(home: NodeHome, config: NodeConfig) -> tuple[CheckEngine | None, str]:
+    """The engine that executes, or why this node has none: it still takes part in what needs no toolchain.
+
+    Raises:
+        OperatorError: A sandbox level was asked for and does not hold here. Nothing weaker is taken in its place.
+    """
+    level = None if config.work.sandbox == "auto" else Level(config.work.sandbox)
+    settings = CheckSettings(folder=home.bench, cores=config.work.cores, level=level)
+    try:
+        return await open_engine(settings), ""
+    except OperatorError as error:
+        if level is not None:
+            raise
+        log.warning("nothing will be executed here: %s (%s)", error, error.hint)
+        return None, str(error)
+
+
+def _libp2p(key: NodeKey, config: NodeConfig, genesis: Genesis, preset: Preset, store: Store) -> Libp2pNetwork:
+    settings = Libp2pConfig(
+        seed=key.seed,
+        network_id=genesis.network.hex(),
+        preset_hash=preset.hash(),
+        listen_host=config.network.host,
+        listen_port=config.network.port,
+        bootstrap=config.network.bootstrap,
+        grpc_port=config.rpc.port,
+        mdns=config.network.mdns,
+    )
+    return Libp2pNetwork(settings, cache=store.peers)
+
+
+async def _open_driver(
+    home: NodeHome,
+    config: NodeConfig,
+    key: NodeKey,
+    genesis: Genesis,
+    preset: Preset,
+    store: Store,
+    network: FallbackNetwork,
+    checks: CheckEngine | None,
+) -> Driver:
+    library = Library(CrateStore(home.crates), network, checks)
+    library.attach()
+    domain = Domain(genesis.network)
+
+    async def spec_of(job: JobId) -> JobSpec | None:
+        row = await store.jobs.get(job)
+        body = decode_message(domain, row.envelope).body if row is not None else None
+        return body if isinstance(body, JobSpec) else None
+
+    async def obtain(name: Hash) -> bytes | None:
+        return await driver.contents.obtain(name)
+
+    shop = Shop(
+        key=key,
+        store=store,
+        library=library,
+        checker=checks,
+        scorer=_scorer(config, key),
+        specs=spec_of,
+        obtain=obtain,
+        example_bytes_max=preset.example_bytes_max,
+    )
+    driver = await open_driver(key=key, genesis=genesis, preset=preset, store=store, network=network, workshop=shop)
+    return driver
+
+
+def _scorer(config: NodeConfig, key: NodeKey) -> Scorer:
+    honest = ChecksScorer()
+    if not config.work.misbehave:
+        return honest
+    log.warning("this node MISBEHAVES on purpose: %s", config.work.misbehave)
+    return misbehaving(config.work.misbehave, honest, seed=key.derive_secret("dice"))
+
+
+def _operators(config: NodeConfig) -> Callable[[NodeId], bool]:
+    keys = frozenset(parse_node_id(text) for text in config.rpc.operators)
+    return keys.__contains__
+
+
+class _Carrier:
+    """The network's second way: known peers over gRPC (`node.network.fallback.DirectCarrier`)."""
+
+    def __init__(self, links: PeerLinks) -> None:
+        self._links = links
+        self._addresses: dict[NodeId, str] = {}
+
+    def learn(self, peer: NodeId, host: str, port: int) -> None:
+        """Where the peer's server listens."""
+        self._addresses[peer] = f"{host}:{port}"
+
+    def knows(self, peer: NodeId) -> bool:
+        """Whether it could try."""
+        return peer in self._addresses
+
+    async def request(self, peer: NodeId, protocol: str, data: bytes, *, timeout_s: float) -> bytes:
+        """Ask a peer directly."""
+        address = self._addresses[peer]
+        try:
+            return await self._links.request(peer, address, protocol, data, timeout_s=timeout_s)
+        except TransientError as error:
+            raise UnreachableError(str(error)) from error
+
+    async def deliver(self, peer: NodeId, topic: str, data: bytes, *, timeout_s: float) -> None:
+        """Hand a gossip message to a peer directly."""
+        await self._links.deliver(peer, self._addresses[peer], topic, data, timeout_s=timeout_s)
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self._links.close()

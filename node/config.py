@@ -49,6 +49,8 @@ class RpcSection:
 
     host: str = "127.0.0.1"
     port: int = 7000
+    operators: tuple[str, ...] = ()
+    """Peer ids of other keys that may stop this node and ask it everything; its own always may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,8 @@ class WorkSection:
     """Compilers and tests run at once."""
     sandbox: str = "auto"
     """`auto`: the strongest level that the self-test finds; or `strict`, `standard`, `container`, `none`."""
-    scorer: str = "checks"
-    """`checks`, or a misbehaving one by an explicit name for tests and the demo (`node.rating`)."""
-    roles: tuple[str, ...] = ("generate", "rate")
+    misbehave: str = ""
+    """For tests and the demo only: rate dishonestly in one of the ways of `node.rating.misbehaviour`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,6 @@ def _check_ranges(config: NodeConfig, source: str) -> None:
     levels = ("auto", "strict", "standard", "container", "none")
     if config.work.sandbox not in levels:
         raise OperatorError(f"{source}: `work.sandbox` is {config.work.sandbox!r}", hint=f"one of {', '.join(levels)}")
-    unknown = set(config.work.roles) - {"generate", "rate"}
-    if unknown:
-        raise OperatorError(f"{source}: `work.roles` names {sorted(unknown)}", hint='known: "generate", "rate"')
 
 
 def render_config(config: NodeConfig) -> str:

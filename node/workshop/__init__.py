@@ -1,6 +1,7 @@
 """The work that takes long: examples generated, checked and rated, crates brought here first.
 
-Composes the rooms `crates`, `tasks`, `checks` and `rating` into what the driver asks for (`node.driver.member.Workshop`).
+Composes the rooms `crates`, `tasks`, `checks` and `rating` into what the driver asks for
+(`node.driver.member.Workshop`).
 """
 
 from node.workshop.library import Library, OpenCrate

@@ -1,4 +1,4 @@
-"""Crates at hand: brought through cargo, or by hash from peers; read once; ready to be built where there is a toolchain."""
+"""Crates at hand: brought through cargo, or by hash from peers; read once; built where there is a toolchain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from consensus.types import Hash, NodeId
-from node.crates.sources import read_sources
+from node.crates.sources import MANIFEST, read_sources
 from node.crates.store import CrateSource, CrateStore
 from node.errors import NodeError, OperatorError, PeerFaultError, TransientError
 from node.network.interface import REQUEST_BYTES_MAX, Network
@@ -77,7 +77,9 @@ class Library:
         except (OperatorError, TransientError) as error:
             source = await self._from_peers(pin, error)
         knowledge = await asyncio.to_thread(self._store.knowledge, source)
-        view = SourceView(knowledge.base, await asyncio.to_thread(read_sources, source.root))
+        sources = await asyncio.to_thread(read_sources, source.root)
+        files = {file.path: file.data for file in sources.files} | {MANIFEST: sources.manifest}
+        view = SourceView(knowledge.base, files)
         prepared, why_not = await self._prepare(source)
         engine = SourceEngine(view, prepared, self._checker if prepared else None)
         return OpenCrate(pin, view, prepared, engine, why_not)

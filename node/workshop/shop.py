@@ -31,10 +31,11 @@ from node.driver.member import FilledSlot
 from node.errors import NodeError
 from node.identity import NodeKey
 from node.pipeline.effects import FillSlots
-from node.rating import Judgement, Scorer
+from node.rating.interface import Evidence, Scorer, rate
 from node.store import EXAMPLE, Store
 from node.tasks.inspection import inspect
 from node.tasks.interface import Checker, Request
+from node.tasks.measures import scrutiny_measures
 from node.tasks.plans import plan_for, scrutiny_for
 from node.tasks.probes import probe_plan
 from node.values.crate import CratePin
@@ -119,13 +120,13 @@ class Shop:
                 await self._store.blobs.put(content, tag=EXAMPLE, expires=height)
                 log.debug("slot %d/%d holds %s", opening.task, opening.slot, opening.content.hex()[:12])
             stored = await self._store.work.keep(height, "slots", encode(kept))
-        kept = decode(_Kept, stored)
+        work = decode(_Kept, stored)
         filled = []
-        for opening in kept.openings:
-            content = await self._store.blobs.get(opening.content)
-            if content is not None:
-                filled.append(FilledSlot(opening, self._pseudonym(height, opening.task, opening.slot), content))
-        return tuple(filled), kept.shortfalls
+        for opening in work.openings:
+            data = await self._store.blobs.get(opening.content)
+            if data is not None:
+                filled.append(FilledSlot(opening, self._pseudonym(height, opening.task, opening.slot), data))
+        return tuple(filled), work.shortfalls
 
     async def _fill(self, order: FillSlots) -> tuple[list[tuple[SlotOpening, bytes]], tuple[Shortfall, ...]]:
         filled: list[tuple[SlotOpening, bytes]] = []
@@ -255,9 +256,13 @@ class Shop:
         ratings = []
         for place, (item, inspection) in enumerate(zip(candidates, inspections, strict=True)):
             claim, scrutiny = results[2 * place], results[2 * place + 1]
-            fact, scores = self._scorer.score(
-                Judgement(item.example, inspection, plans[2 * place], claim, plans[2 * place + 1], scrutiny)
+            evidence = Evidence(
+                example=item.example,
+                inspection=inspection,
+                result=claim if plans[2 * place].steps else None,
+                beyond=scrutiny_measures(plans[2 * place + 1], scrutiny),
             )
+            fact, scores = rate(evidence, self._scorer)
             ratings.append(Rating(item.task.index, item.content, fact, scores))
         return ratings
 
