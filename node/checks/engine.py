@@ -37,6 +37,7 @@ from node.checks.toolchain import Toolchain, find_toolchain
 from node.checks.verdicts import (
     ENGINE_VERSION,
     Claim,
+    MalformedObservationError,
     Observation,
     claim_key,
     claim_of,
@@ -274,8 +275,10 @@ class CheckEngine:
         found = {}
         for claim, key in keys.items():
             raw = self._cache.get(key)
-            if raw is not None:
-                found[claim] = load_observation(raw)
+            # A cache that gives back something else has lost the entry: execute again.
+            with contextlib.suppress(MalformedObservationError):
+                if raw is not None:
+                    found[claim] = load_observation(raw)
         return found
 
     def _remember(self, fresh: dict[bytes, Observation]) -> None:
