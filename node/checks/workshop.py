@@ -168,9 +168,9 @@ def _unseen(run: TestRun, name: str) -> dict[str, TestEnd]:
 
 
 def wanted_by_binary(tests: Sequence[TestName]) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Names of tests by target and file, both in order."""
+    """Names of tests by target and file: the library's first, then integration tests by name."""
     groups: dict[tuple[str, str], list[str]] = {}
-    for test in sorted(tests):
+    for test in sorted(tests, key=lambda test: (test.file, test.target, test.name)):
         groups.setdefault((test.target, test.file), []).append(test.name)
     return {place: tuple(names) for place, names in groups.items()}
 
