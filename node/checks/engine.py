@@ -31,6 +31,7 @@ from node.checks.cargo import UncheckedError
 from node.checks.isolated import observe_with_cargo
 from node.checks.sandbox.choice import Choice, choose
 from node.checks.sandbox.errors import SandboxError
+from node.checks.sandbox.launcher import Meter
 from node.checks.sandbox.limits import Level
 from node.checks.selector import build_selector
 from node.checks.toolchain import Toolchain, find_toolchain
@@ -95,6 +96,7 @@ class CheckEngine:
         self._cache = cache
         self._cores = core_queue(settings.cores)
         self._benches: dict[str, asyncio.Task[Bench]] = {}
+        self._meter = Meter()
 
     @property
     def toolchain(self) -> Toolchain:
@@ -110,6 +112,11 @@ class CheckEngine:
     def level(self) -> Level:
         """Sandbox level of every verdict."""
         return self._choice.confinement.level
+
+    @property
+    def usage(self) -> tuple[int, float]:
+        """Sandboxed commands run so far, and their CPU milliseconds, for metrics and benchmarks."""
+        return self._meter.commands, self._meter.cpu_ms
 
     async def baseline(self, crate: PreparedCrate, watch: Watcher | None = None) -> Baseline:
         """Build the unchanged crate, run its tests twice, and say which can serve as evidence.
@@ -245,7 +252,14 @@ class CheckEngine:
             readable = (self._toolchain.sysroot, *((crate.vendor,) if crate.vendor else ()))
             async with (
                 self._folder() as folder,
-                Workers(self._choice.confinement, self._cores, folder, readable=readable, writable=(root,)) as workers,
+                Workers(
+                    self._choice.confinement,
+                    self._cores,
+                    folder,
+                    readable=readable,
+                    writable=(root,),
+                    meter=self._meter,
+                ) as workers,
                 workers.session() as session,
             ):
                 bench = await build_bench(crate, root, session, self._toolchain, self._settings.cores)
@@ -258,7 +272,9 @@ class CheckEngine:
         readable = (self._toolchain.sysroot, bench.root, self._selector.parent, *vendor)
         async with (
             self._folder() as folder,
-            Workers(self._choice.confinement, self._cores, folder, readable=readable, writable=(folder,)) as workers,
+            Workers(
+                self._choice.confinement, self._cores, folder, readable=readable, writable=(folder,), meter=self._meter
+            ) as workers,
         ):
             yield Workshop(bench, self._toolchain, workers, folder, self._selector)
 
