@@ -75,8 +75,7 @@ async def _build_tests(
             targets.append(("test", "--no-run", "--lib"))
         elif (target, file) in known or file in added:
             targets.append(("test", "--no-run", "--test", file))
-    if any("--test" in words for words in targets):
-        targets.insert(0, ("build", "--lib"))
+    targets.insert(0, ("build" if any("--test" in words for words in targets) else "check", "--lib"))
     executables: dict[_Place, Path] = {}
     # One target after the other, because cargo given several stops at whichever happens to fail first.
     for words in targets:

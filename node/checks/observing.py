@@ -13,7 +13,7 @@ from node.values.verdict import TestName
 
 
 def not_compiled(built: Built) -> Observation:
-    """What a failed build shows."""
+    """What a failed build shows: the first that fails of the library, its tests, and integration tests by name."""
     message = first_error(built.diagnostics) or ("the compiler crashed" if built.crashed else "")
     return Observation(
         compiled=False,

@@ -50,17 +50,12 @@ class _Linked:
 async def observe_alone(workshop: Workshop, claim: Claim) -> Observation:
     """What an isolated build of the claim's project shows."""
     bench = workshop.bench
-    library = bench.library
-    if library is None:
-        raise AssertionError("can_replay was not asked")
     contents = edited_files(bench.crate.root, claim.project)
     folder = workshop.new_folder("solo")
     overlay = folder / "project"
     make_overlay(bench.project, overlay, contents)
     if not claim.runs_tests:
-        built = await workshop.compile(
-            library, library.rebuilt(out_dir=folder / "out", emit="metadata"), overlay=overlay, out_dir=folder / "out"
-        )
+        built = await _compile_library(workshop, overlay, folder / "out", "metadata")
         return Observation(compiled=True, lints=await _lints(workshop, claim)) if built.ok else not_compiled(built)
     wanted = claim.tests or bench.baseline.tests
     failed, programs = await _link(workshop, overlay, folder / "out", wanted, contents)
@@ -83,7 +78,7 @@ async def _lints(workshop: Workshop, claim: Claim) -> tuple[str, ...]:
 async def _link(
     workshop: Workshop, overlay: Path, out: Path, wanted: tuple[TestName, ...], contents: dict[str, bytes]
 ) -> tuple[Built | None, dict[tuple[str, str], _Linked]]:
-    """Build the targets that hold the wanted tests, and the library where they need a changed one.
+    """Build the library where it is changed, then the targets that hold the wanted tests.
 
     Returns:
         The first build that failed, in the order library, its tests, integration tests by name; and what was built.
@@ -92,23 +87,30 @@ async def _link(
     programs: dict[tuple[str, str], _Linked] = {}
     places = wanted_by_binary(wanted)
     library_file = bench.library_file
-    if bench.library is not None and any(path in bench.sources for path in contents) and _any_integration(places):
-        arguments = bench.library.rebuilt(out_dir=out, emit="metadata,link")
-        built = await workshop.compile(bench.library, arguments, overlay=overlay, out_dir=out)
-        library_file = out / library_file.name
+    if any(path in bench.sources for path in contents):
+        linked = _any_integration(places)
+        built = await _compile_library(workshop, overlay, out, "metadata,link" if linked else "metadata")
         if not built.ok:
             return built, {}
+        library_file = out / library_file.name if linked else library_file
     added = {integration_stem(path) for path in contents}
     for target, file in places:
         binary = bench.binary(TestName(target, file, ""))
         if binary is None and file not in added:
             continue  # No such target: its tests are missing.
-        linked = await _link_target(workshop, overlay, out, file, binary, library_file)
-        if linked is not None:
-            if not linked.built.ok:
-                return linked.built, {}
-            programs[target, file] = linked
+        target_built = await _link_target(workshop, overlay, out, file, binary, library_file)
+        if target_built is not None:
+            if not target_built.built.ok:
+                return target_built.built, {}
+            programs[target, file] = target_built
     return None, programs
+
+
+async def _compile_library(workshop: Workshop, overlay: Path, out: Path, emit: str) -> Built:
+    library = workshop.bench.library
+    if library is None:
+        raise AssertionError("can_replay was not asked")
+    return await workshop.compile(library, library.rebuilt(out_dir=out, emit=emit), overlay=overlay, out_dir=out)
 
 
 def _any_integration(places: dict[tuple[str, str], tuple[str, ...]]) -> bool:
