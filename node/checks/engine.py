@@ -20,7 +20,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from node.checks.batch import Batch
@@ -207,14 +207,33 @@ class CheckEngine:
                 settle(claim, Observation(compiled=False, message=message, unchecked=True))
             return
         async with self._workshop(bench) as workshop:
-            if self._settings.use_cargo:
+            await self._settle_with(workshop, able, settle)
 
-                async def alone(claim: Claim) -> None:
-                    settle(claim, await observe_with_cargo(workshop, claim))
+    async def _settle_with(
+        self, workshop: Workshop, claims: Sequence[Claim], settle: Callable[[Claim, Observation], None]
+    ) -> None:
+        if self._settings.use_cargo:
 
-                await together(alone(claim) for claim in able)
-            else:
-                await Batch(workshop, able, settle).observe()
+            async def alone(claim: Claim) -> None:
+                settle(claim, await observe_with_cargo(workshop, claim))
+
+            await together(alone(claim) for claim in claims)
+            return
+        settled: set[Claim] = set()
+
+        def note(claim: Claim, observation: Observation) -> None:
+            settled.add(claim)
+            settle(claim, observation)
+
+        try:
+            await Batch(workshop, claims, note).observe()
+        except SandboxError:
+            # Something ended the launcher. If a claim's code did, it shall be the only one to go without a verdict.
+            for claim in claims:
+                if claim not in settled:
+                    with contextlib.suppress(SandboxError):
+                        await Batch(workshop, [claim], settle).observe()
+            raise
 
     async def _bench(self, crate: PreparedCrate, watch: Watcher | None) -> Bench:
         key = self._bench_key(crate)
@@ -308,6 +327,7 @@ async def open_engine(settings: CheckSettings, cache: VerdictCache | None = None
     Raises:
         OperatorError: No usable toolchain, or no sandbox holds here; the hint says what to install.
     """
+    settings = replace(settings, folder=settings.folder.absolute())
     toolchain = await asyncio.to_thread(find_toolchain)
     tools = settings.folder / "tools"
     await asyncio.to_thread(_make, tools)

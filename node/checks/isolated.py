@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from node.checks.builds import Built
-from node.checks.cargo import cargo_command, lay_out_cargo, parse_artifacts, refuse_unavailable
+from node.checks.cargo import cargo_command, cargo_folders, lay_out_cargo, parse_artifacts, refuse_unavailable
 from node.checks.diagnostics import parse_diagnostics
 from node.checks.lints import names_inside
 from node.checks.observing import after_tests, not_compiled
@@ -31,7 +31,7 @@ async def observe_with_cargo(workshop: Workshop, claim: Claim) -> Observation:
     folder = workshop.new_folder("cargo")
     async with workshop.workers.session() as session:
         await asyncio.to_thread(_lay_out, workshop, claim, folder)
-        for directory in (folder, folder / "cargo-home", folder / "target"):
+        for directory in cargo_folders(folder):
             session.give(directory)
         if not claim.runs_tests:
             built, _ = await _cargo(workshop, session, folder, "check", "--lib")

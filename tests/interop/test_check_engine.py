@@ -422,8 +422,9 @@ def test_a_cancelled_call_leaves_nothing_running(bench, crate):
     async def start_and_stop():
         started = asyncio.Event()
         engine = await open_engine(CheckSettings(bench.settings.folder, cores=1))
-        task = asyncio.create_task(engine.run(crate, [CheckPlan((endless,))], watch=lambda _: started.set()))
-        await asyncio.sleep(0)
+        plans = [CheckPlan((endless,)), CheckPlan((step(crate, Expect.TESTS_PASS),))]
+        task = asyncio.create_task(engine.run(crate, plans, watch=lambda seen: seen.done and started.set()))
+        await started.wait()  # The unchanged crate is settled; the endless loop is next.
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -467,3 +468,20 @@ def test_a_plan_about_another_crate_is_unchecked(bench, crate):
     other = replace(crate.pin, name="other")
     result = bench.steps(crate, Step("s", Project(other), Expect.COMPILES))[0]
     assert (result.outcome, result.reason) == (Outcome.UNCHECKED, "the project is over another crate")
+
+
+def test_nodes_of_one_machine_may_share_a_folder_and_build_a_crate_once(bench, tmp_path):
+    crate = make_crate(tmp_path / "c", {"src/lib.rs": "#[test]\nfn t() {}\n"}, name="common")
+
+    async def both():
+        engines = [await open_engine(bench.settings) for _ in range(2)]
+        found = await asyncio.gather(*(engine.baseline(crate) for engine in engines))
+        used = [engine.usage[0] for engine in engines]
+        for engine in engines:
+            await engine.close()
+        return found, used
+
+    found, used = bench.runner.run(both())
+    assert found[0] == found[1]
+    assert [test.name for test in found[0].tests] == ["t"]
+    assert 0 in used
