@@ -7,6 +7,7 @@ writes what was verified as an ordinary cargo project; `examine` says what this 
 from node.checks.cache import MemoryCache, VerdictCache
 from node.checks.cargo import UncheckedError
 from node.checks.diagnostics import ErrorClass, classify
+from node.checks.doctor import Examination, examine
 from node.checks.engine import CheckEngine, CheckSettings, Progress, open_engine
 from node.checks.project import MalformedProjectError, write_project
 from node.checks.sandbox.limits import Level
@@ -15,6 +16,7 @@ __all__ = [
     "CheckEngine",
     "CheckSettings",
     "ErrorClass",
+    "Examination",
     "Level",
     "MalformedProjectError",
     "MemoryCache",
@@ -22,6 +24,7 @@ __all__ = [
     "UncheckedError",
     "VerdictCache",
     "classify",
+    "examine",
     "open_engine",
     "write_project",
 ]

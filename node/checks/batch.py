@@ -37,7 +37,7 @@ Place = tuple[str, str]
 
 _LIBRARY: Place = (TestTarget.LIBRARY.value, "")
 _NOTHING = Instrumented(frozenset(), Path())
-_ROOMY_STACK_BYTES = 256 << 20
+_ROOMY_STACK_BYTES = 64 << 20
 """Beside the 2 MiB that a test's thread gets."""
 _SLOW_MS = 250
 """Targets that take longer as a whole have their tests timed one by one."""
@@ -136,20 +136,17 @@ class Batch:
         return {place: files[place] for place in self._wanted(claim) if place in files}
 
     async def _build_shared(self, plan: Plan, sharing: Sequence[Claim]) -> None:
-        """Make the instrumented library, and link to it what its tests are in."""
+        """Make the instrumented library, and whatever wanted tests are in.
+
+        The library comes first: what does not compile there need not be tried in the larger build with its tests.
+        """
         changed = [claim for claim in sharing if plan.numbers[claim.project]]
-        unit = {plan.numbers[claim.project] for claim in changed if self._needs_unit(claim)}
+        numbers = {plan.numbers[claim.project] for claim in changed}
         linked = {plan.numbers[claim.project] for claim in changed if self._needs_linking(claim)}
-        checked = {plan.numbers[claim.project] for claim in changed if not claim.runs_tests}
+        emit = "metadata,link" if linked else "metadata"
+        self._library = await self._instrument(plan, numbers, self._bench.library, emit)
+        unit = {plan.numbers[claim.project] for claim in changed if self._needs_unit(claim)} & self._library.numbers
         unit_binary = self._bench.binary(TestName(*_LIBRARY, ""))
-        self._unit, self._library = await together(
-            (
-                self._instrument(plan, unit, unit_binary.invocation if unit_binary else None, "link"),
-                self._instrument(
-                    plan, linked | checked, self._bench.library, "metadata,link" if linked else "metadata"
-                ),
-            )
-        )
         host = self._bench.library_file
         published: list[TestBinary] = []
         if linked & self._library.numbers:
@@ -157,10 +154,17 @@ class Batch:
             places = {place for claim in changed for place in self._wanted(claim)} - {_LIBRARY}
             published = [item for item in self._bench.binaries if (item.target, item.file) in places]
         files = {file for claim in sharing for file in self._added(claim).values()}
-        async with asyncio.TaskGroup() as group:
-            linking = group.create_task(shared.build_published(self._workshop, published, host))
-            building = group.create_task(shared.build_files(self._workshop, files, host))
-        self._published, self._files = linking.result(), building.result()
+
+        async def build_unit() -> None:
+            self._unit = await self._instrument(plan, unit, unit_binary.invocation if unit_binary else None, "link")
+
+        async def build_published() -> None:
+            self._published = await shared.build_published(self._workshop, published, host)
+
+        async def build_files() -> None:
+            self._files = await shared.build_files(self._workshop, files, host)
+
+        await together((build_unit(), build_published(), build_files()))
 
     async def _instrument(
         self, plan: Plan, numbers: set[int], invocation: Invocation | None, emit: str
@@ -217,9 +221,7 @@ class Batch:
         number = plan.numbers[claim.project]
         if number == 0:
             return True
-        if self._needs_unit(claim) and number not in self._unit.numbers:
-            return False
-        if (self._needs_linking(claim) or not claim.runs_tests) and number not in self._library.numbers:
+        if number not in self._library.numbers or (self._needs_unit(claim) and number not in self._unit.numbers):
             return False
         published = [place for place in self._wanted(claim) if place != _LIBRARY and place not in added]
         return all(
@@ -252,7 +254,7 @@ class Batch:
         baseline = self._bench.baseline
         ends = {test.name: TestEnd.PASSED for test in baseline.tests if (test.target, test.file) == place}
         ends |= {test.name: TestEnd.FAILED for test in baseline.failing if (test.target, test.file) == place}
-        return TestEnds(ends, out_of_time=False, crashed=False, cpu_ms=0.0)
+        return TestEnds(ends, out_of_time=False, overflowed=False, cpu_ms=0.0)
 
     async def _run_added(self, file: AddedFile, names: Sequence[str], number: int) -> TestEnds | None:
         build = self._files[file]
@@ -277,15 +279,16 @@ class Batch:
         return None if await self._needs_more_stack(program, seen) else seen
 
     async def _needs_more_stack(self, program: Program, seen: TestEnds) -> bool:
-        """Whether a crash may be the fault of sharing.
+        """Whether a stack overflow may be the fault of sharing.
 
         An unoptimised function has room for the locals of all its arms, so deep recursion may overflow here and not
-        alone. With plenty of stack a test of that kind passes; endless recursion and aborts do not.
+        alone. With plenty of stack a test of that kind passes; endless recursion does not.
         """
-        if not seen.crashed:
+        if not seen.overflowed:
             return False
         roomy = replace(program, environment={**program.environment, "RUST_MIN_STACK": str(_ROOMY_STACK_BYTES)})
-        again = await self._workshop.run_each(roomy, sorted(set(seen.ends) - seen.passed))
+        unsettled = sorted(name for name, end in seen.ends.items() if end is TestEnd.NO_RESULT)
+        again = await self._workshop.run_all(roomy, unsettled)
         return bool(again.passed)
 
     async def _cpu_ms(self, place: Place, names: Sequence[str]) -> float | None:

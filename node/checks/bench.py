@@ -15,7 +15,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from node.checks.cargo import Artifact, cargo_command, last_error, lay_out_cargo, parse_artifacts, refuse_unavailable
+from node.checks.cargo import (
+    Artifact,
+    cargo_command,
+    cargo_folders,
+    last_error,
+    lay_out_cargo,
+    parse_artifacts,
+    refuse_unavailable,
+)
 from node.checks.diagnostics import first_error, parse_diagnostics
 from node.checks.harness import TestEnd
 from node.checks.invocation import RECORDER, Invocation, RecordError, parse_record
@@ -105,7 +113,8 @@ async def build_bench(
             baseline says so.
     """
     await asyncio.to_thread(_lay_out, crate, root)
-    for directory in (root, *_folders(root)):
+    records = root / "records"
+    for directory in (*cargo_folders(root), records):
         session.give(directory)
     command = cargo_command(
         crate,
@@ -114,12 +123,13 @@ async def build_bench(
         ("build", "--tests", "--keep-going"),
         limits=BUILD_LIMITS,
         jobs=jobs,
-        environment={"RUSTC_WORKSPACE_WRAPPER": str(root / "record.sh"), "SWARM_RECORDS": str(root / "records")},
+        environment={"RUSTC_WORKSPACE_WRAPPER": str(root / "record.sh"), "SWARM_RECORDS": str(records)},
+        writable=(records,),
     )
     ran = await session.run(command)
     refuse_unavailable(crate, ran)
     made = parse_artifacts(ran.stdout)
-    calls = await asyncio.to_thread(_read_calls, root / "records")
+    calls = await asyncio.to_thread(_read_calls, records)
     library = next(
         (call for item in made if item.is_library and not item.for_tests for call in _calls_of(item, calls)), None
     )
@@ -144,11 +154,6 @@ def _lay_out(crate: PreparedCrate, root: Path) -> None:
     recorder = root / "record.sh"
     recorder.write_text(RECORDER)
     recorder.chmod(0o755)
-
-
-def _folders(root: Path) -> list[Path]:
-    """The folders that cargo writes in."""
-    return [root / "cargo-home", root / "target", root / "records"]
 
 
 def _read_calls(records: Path) -> tuple[Invocation, ...]:

@@ -77,18 +77,20 @@ def cargo_command(
     jobs: int = 1,
     after: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    writable: Sequence[Path] = (),
 ) -> Command:
     """A cargo call on the project that stands in `folder/project`.
 
     Args:
         crate: For its vendored dependencies.
         toolchain: With what.
-        folder: Holds `project`, and cargo's home and output beside it (`lay_out_cargo`); writable.
+        folder: Holds `project`, and cargo's home and output beside it (`lay_out_cargo`).
         words: Subcommand and its options.
         limits: Bounds.
         jobs: Compilers at once.
         after: Arguments behind all options.
         environment: Variables to add.
+        writable: Folders that may be written besides cargo's own.
     """
     return Command(
         argv=(
@@ -100,7 +102,8 @@ def cargo_command(
         directory=Path("/"),
         environment={**_environment(toolchain, folder, jobs), **(environment or {})},
         readable=(toolchain.sysroot, folder, *((crate.vendor,) if crate.vendor else ())),
-        writable=(folder,),
+        # Not the project: a build script that could change it would change what is checked.
+        writable=(*cargo_folders(folder), *writable),
     )
 
 
@@ -123,11 +126,16 @@ def _environment(toolchain: Toolchain, folder: Path, jobs: int) -> dict[str, str
     }
 
 
+def cargo_folders(folder: Path) -> tuple[Path, ...]:
+    """What cargo writes in."""
+    return folder / "cargo-home", folder / "target"
+
+
 def lay_out_cargo(folder: Path, vendor: Path | None) -> None:
     """Make cargo's home (no registry, no network, packages from the vendored directory) and its output folder."""
-    home = folder / "cargo-home"
+    home, target = cargo_folders(folder)
     home.mkdir()
-    (folder / "target").mkdir()
+    target.mkdir()
     lines = ["[net]", "offline = true"]
     if vendor is not None:
         directory = json.dumps(str(vendor.absolute()))

@@ -20,7 +20,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from node.checks.batch import Batch
@@ -31,12 +31,14 @@ from node.checks.cargo import UncheckedError
 from node.checks.isolated import observe_with_cargo
 from node.checks.sandbox.choice import Choice, choose
 from node.checks.sandbox.errors import SandboxError
+from node.checks.sandbox.launcher import Meter
 from node.checks.sandbox.limits import Level
 from node.checks.selector import build_selector
 from node.checks.toolchain import Toolchain, find_toolchain
 from node.checks.verdicts import (
     ENGINE_VERSION,
     Claim,
+    MalformedObservationError,
     Observation,
     claim_key,
     claim_of,
@@ -94,6 +96,7 @@ class CheckEngine:
         self._cache = cache
         self._cores = core_queue(settings.cores)
         self._benches: dict[str, asyncio.Task[Bench]] = {}
+        self._meter = Meter()
 
     @property
     def toolchain(self) -> Toolchain:
@@ -109,6 +112,11 @@ class CheckEngine:
     def level(self) -> Level:
         """Sandbox level of every verdict."""
         return self._choice.confinement.level
+
+    @property
+    def usage(self) -> tuple[int, float]:
+        """Sandboxed commands run so far, and their CPU milliseconds, for metrics and benchmarks."""
+        return self._meter.commands, self._meter.cpu_ms
 
     async def baseline(self, crate: PreparedCrate, watch: Watcher | None = None) -> Baseline:
         """Build the unchanged crate, run its tests twice, and say which can serve as evidence.
@@ -199,14 +207,33 @@ class CheckEngine:
                 settle(claim, Observation(compiled=False, message=message, unchecked=True))
             return
         async with self._workshop(bench) as workshop:
-            if self._settings.use_cargo:
+            await self._settle_with(workshop, able, settle)
 
-                async def alone(claim: Claim) -> None:
-                    settle(claim, await observe_with_cargo(workshop, claim))
+    async def _settle_with(
+        self, workshop: Workshop, claims: Sequence[Claim], settle: Callable[[Claim, Observation], None]
+    ) -> None:
+        if self._settings.use_cargo:
 
-                await together(alone(claim) for claim in able)
-            else:
-                await Batch(workshop, able, settle).observe()
+            async def alone(claim: Claim) -> None:
+                settle(claim, await observe_with_cargo(workshop, claim))
+
+            await together(alone(claim) for claim in claims)
+            return
+        settled: set[Claim] = set()
+
+        def note(claim: Claim, observation: Observation) -> None:
+            settled.add(claim)
+            settle(claim, observation)
+
+        try:
+            await Batch(workshop, claims, note).observe()
+        except SandboxError:
+            # Something ended the launcher. If a claim's code did, it shall be the only one to go without a verdict.
+            for claim in claims:
+                if claim not in settled:
+                    with contextlib.suppress(SandboxError):
+                        await Batch(workshop, [claim], settle).observe()
+            raise
 
     async def _bench(self, crate: PreparedCrate, watch: Watcher | None) -> Bench:
         key = self._bench_key(crate)
@@ -244,7 +271,14 @@ class CheckEngine:
             readable = (self._toolchain.sysroot, *((crate.vendor,) if crate.vendor else ()))
             async with (
                 self._folder() as folder,
-                Workers(self._choice.confinement, self._cores, folder, readable=readable, writable=(root,)) as workers,
+                Workers(
+                    self._choice.confinement,
+                    self._cores,
+                    folder,
+                    readable=readable,
+                    writable=(root,),
+                    meter=self._meter,
+                ) as workers,
                 workers.session() as session,
             ):
                 bench = await build_bench(crate, root, session, self._toolchain, self._settings.cores)
@@ -257,7 +291,9 @@ class CheckEngine:
         readable = (self._toolchain.sysroot, bench.root, self._selector.parent, *vendor)
         async with (
             self._folder() as folder,
-            Workers(self._choice.confinement, self._cores, folder, readable=readable, writable=(folder,)) as workers,
+            Workers(
+                self._choice.confinement, self._cores, folder, readable=readable, writable=(folder,), meter=self._meter
+            ) as workers,
         ):
             yield Workshop(bench, self._toolchain, workers, folder, self._selector)
 
@@ -274,8 +310,10 @@ class CheckEngine:
         found = {}
         for claim, key in keys.items():
             raw = self._cache.get(key)
-            if raw is not None:
-                found[claim] = load_observation(raw)
+            # A cache that gives back something else has lost the entry: execute again.
+            with contextlib.suppress(MalformedObservationError):
+                if raw is not None:
+                    found[claim] = load_observation(raw)
         return found
 
     def _remember(self, fresh: dict[bytes, Observation]) -> None:
@@ -289,6 +327,7 @@ async def open_engine(settings: CheckSettings, cache: VerdictCache | None = None
     Raises:
         OperatorError: No usable toolchain, or no sandbox holds here; the hint says what to install.
     """
+    settings = replace(settings, folder=settings.folder.absolute())
     toolchain = await asyncio.to_thread(find_toolchain)
     tools = settings.folder / "tools"
     await asyncio.to_thread(_make, tools)

@@ -21,6 +21,8 @@ _SUMMARY = re.compile(
     r"^test result: (ok|FAILED)\. (\d+) passed; (\d+) failed; (\d+) ignored; \d+ measured; \d+ filtered out"
 )
 _FAILURE_STATUS = 101
+_OVERFLOW = b"has overflowed its stack"
+"""What the standard library says before it aborts."""
 
 
 class TestEnd(Enum):
@@ -48,6 +50,8 @@ class TestRun:
     out_of_time: bool
     crashed: bool
     """A signal ended it, as a stack overflow or an abort does."""
+    overflowed: bool
+    """It crashed because a stack was too small."""
     cpu_ms: float
 
 
@@ -60,11 +64,13 @@ def read_run(ran: Ran) -> TestRun:
         # What stands there may be forged or half written: nothing is taken as passed from a run that did not finish
         # unless the test after it had begun, and the last one named never is.
         ends = _trusted_part(ends, ran)
+    crashed = ran.ending is Ending.SIGNALLED and not ran.out_of_time
     return TestRun(
         ends=ends,
         finished=finished,
         out_of_time=ran.out_of_time,
-        crashed=ran.ending is Ending.SIGNALLED and not ran.out_of_time,
+        crashed=crashed,
+        overflowed=crashed and _OVERFLOW in ran.stderr,
         cpu_ms=ran.cpu_ms,
     )
 

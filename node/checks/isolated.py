@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from node.checks.builds import Built
-from node.checks.cargo import cargo_command, lay_out_cargo, parse_artifacts, refuse_unavailable
+from node.checks.cargo import cargo_command, cargo_folders, lay_out_cargo, parse_artifacts, refuse_unavailable
 from node.checks.diagnostics import parse_diagnostics
 from node.checks.lints import names_inside
 from node.checks.observing import after_tests, not_compiled
@@ -31,11 +31,11 @@ async def observe_with_cargo(workshop: Workshop, claim: Claim) -> Observation:
     folder = workshop.new_folder("cargo")
     async with workshop.workers.session() as session:
         await asyncio.to_thread(_lay_out, workshop, claim, folder)
-        for directory in (folder, folder / "cargo-home", folder / "target"):
+        for directory in cargo_folders(folder):
             session.give(directory)
         if not claim.runs_tests:
             built, _ = await _cargo(workshop, session, folder, "check", "--lib")
-            seen = Observation(compiled=True) if built.ok else not_compiled([built])
+            seen = Observation(compiled=True) if built.ok else not_compiled(built)
             executables: dict[_Place, Path] = {}
         else:
             seen, executables = await _build_tests(workshop, session, claim, folder)
@@ -69,21 +69,21 @@ async def _build_tests(
 ) -> tuple[Observation, dict[_Place, Path]]:
     added = {integration_stem(file.path) for file in claim.project.files}
     known = {(item.target, item.file) for item in workshop.bench.binaries}
-    words: list[str] = []
+    targets: list[tuple[str, ...]] = []
     for target, file in wanted_by_binary(claim.tests or workshop.bench.baseline.tests):
         if target == TestTarget.LIBRARY.value:
-            words.append("--lib")
+            targets.append(("test", "--no-run", "--lib"))
         elif (target, file) in known or file in added:
-            words += ["--test", file]
-    if not words:
-        return Observation(compiled=True), {}
-    built, ran = await _cargo(workshop, session, folder, "test", "--no-run", *words)
-    if not built.ok:
-        return not_compiled([built]), {}
+            targets.append(("test", "--no-run", "--test", file))
+    targets.insert(0, ("build" if any("--test" in words for words in targets) else "check", "--lib"))
     executables: dict[_Place, Path] = {}
-    for artifact in parse_artifacts(ran.stdout):
-        if artifact.place is not None:
-            executables[artifact.place] = Path(artifact.executable)
+    # One target after the other, because cargo given several stops at whichever happens to fail first.
+    for words in targets:
+        built, ran = await _cargo(workshop, session, folder, *words)
+        if not built.ok:
+            return not_compiled(built), {}
+        made = parse_artifacts(ran.stdout)
+        executables |= {item.place: Path(item.executable) for item in made if item.place is not None}
     return Observation(compiled=True), executables
 
 

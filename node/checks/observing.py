@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from node.checks.builds import Built
 from node.checks.diagnostics import error_codes, first_error
@@ -12,16 +12,14 @@ from node.checks.workshop import TestEnds
 from node.values.verdict import TestName
 
 
-def not_compiled(builds: Iterable[Built]) -> Observation:
-    """What failed builds show."""
-    failed = [built for built in builds if not built.ok]
-    diagnostics = [item for built in failed for item in built.diagnostics]
-    message = first_error(diagnostics) or ("the compiler crashed" if any(built.crashed for built in failed) else "")
+def not_compiled(built: Built) -> Observation:
+    """What a failed build shows: the first that fails of the library, its tests, and integration tests by name."""
+    message = first_error(built.diagnostics) or ("the compiler crashed" if built.crashed else "")
     return Observation(
         compiled=False,
-        error_codes=error_codes(diagnostics),
+        error_codes=error_codes(built.diagnostics),
         message=message,
-        timed_out=any(built.out_of_time for built in failed),
+        timed_out=built.out_of_time,
     )
 
 

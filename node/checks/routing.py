@@ -191,7 +191,8 @@ def _reaches_out(node: Node, depth: int) -> str:
         return "reaches beyond a module"
     if node.type == "mod_item" and node.child_by_field_name("body") is None:
         return "refers to another file"
-    if node.type in {"crate", "super"}:
+    declares = node.parent is not None and node.parent.type == "extern_crate_declaration"
+    if node.type in {"crate", "super"} and not declares:
         return f"names {node.type}"
     if depth > _DEPTH_MAX:
         return "is nested deeply"

@@ -69,6 +69,7 @@ def _joined(first: TestRun, second: TestRun) -> TestRun:
         finished=False,
         out_of_time=first.out_of_time or second.out_of_time,
         crashed=first.crashed or second.crashed,
+        overflowed=first.overflowed or second.overflowed,
         cpu_ms=first.cpu_ms + second.cpu_ms,
     )
 

@@ -50,24 +50,17 @@ class _Linked:
 async def observe_alone(workshop: Workshop, claim: Claim) -> Observation:
     """What an isolated build of the claim's project shows."""
     bench = workshop.bench
-    library = bench.library
-    if library is None:
-        raise AssertionError("can_replay was not asked")
     contents = edited_files(bench.crate.root, claim.project)
     folder = workshop.new_folder("solo")
     overlay = folder / "project"
     make_overlay(bench.project, overlay, contents)
     if not claim.runs_tests:
-        built = await workshop.compile(
-            library, library.rebuilt(out_dir=folder / "out", emit="metadata"), overlay=overlay, out_dir=folder / "out"
-        )
-        if not built.ok:
-            return not_compiled([built])
-        return Observation(compiled=True, lints=await _lints(workshop, claim))
+        built = await _compile_library(workshop, overlay, folder / "out", "metadata")
+        return Observation(compiled=True, lints=await _lints(workshop, claim)) if built.ok else not_compiled(built)
     wanted = claim.tests or bench.baseline.tests
-    builds, programs = await _link(workshop, overlay, folder / "out", wanted, contents)
-    if not all(built.ok for built in builds):
-        return not_compiled(builds)
+    failed, programs = await _link(workshop, overlay, folder / "out", wanted, contents)
+    if failed is not None:
+        return not_compiled(failed)
     ends: dict[tuple[str, str], TestEnds] = {}
     for place, names in wanted_by_binary(wanted).items():
         linked = programs.get(place)
@@ -84,27 +77,40 @@ async def _lints(workshop: Workshop, claim: Claim) -> tuple[str, ...]:
 
 async def _link(
     workshop: Workshop, overlay: Path, out: Path, wanted: tuple[TestName, ...], contents: dict[str, bytes]
-) -> tuple[list[Built], dict[tuple[str, str], _Linked]]:
-    """Build the targets that hold the wanted tests, and the library where they need a changed one."""
+) -> tuple[Built | None, dict[tuple[str, str], _Linked]]:
+    """Build the library where it is changed, then the targets that hold the wanted tests.
+
+    Returns:
+        The first build that failed, in the order library, its tests, integration tests by name; and what was built.
+    """
     bench = workshop.bench
-    builds: list[Built] = []
     programs: dict[tuple[str, str], _Linked] = {}
     places = wanted_by_binary(wanted)
     library_file = bench.library_file
-    if bench.library is not None and any(path in bench.sources for path in contents) and _any_integration(places):
-        arguments = bench.library.rebuilt(out_dir=out, emit="metadata,link")
-        builds.append(await workshop.compile(bench.library, arguments, overlay=overlay, out_dir=out))
-        library_file = out / library_file.name
-        if not builds[-1].ok:
-            places = {place: names for place, names in places.items() if place[0] == TestTarget.LIBRARY.value}
+    if any(path in bench.sources for path in contents):
+        linked = _any_integration(places)
+        built = await _compile_library(workshop, overlay, out, "metadata,link" if linked else "metadata")
+        if not built.ok:
+            return built, {}
+        library_file = out / library_file.name if linked else library_file
+    added = {integration_stem(path) for path in contents}
     for target, file in places:
-        binary = next((item for item in bench.binaries if (item.target, item.file) == (target, file)), None)
-        added = file in {integration_stem(path) for path in contents}
-        linked = await _link_target(workshop, overlay, out, file, binary, library_file) if binary or added else None
-        if linked is not None:
-            builds.append(linked.built)
-            programs[target, file] = linked
-    return builds, programs
+        binary = bench.binary(TestName(target, file, ""))
+        if binary is None and file not in added:
+            continue  # No such target: its tests are missing.
+        target_built = await _link_target(workshop, overlay, out, file, binary, library_file)
+        if target_built is not None:
+            if not target_built.built.ok:
+                return target_built.built, {}
+            programs[target, file] = target_built
+    return None, programs
+
+
+async def _compile_library(workshop: Workshop, overlay: Path, out: Path, emit: str) -> Built:
+    library = workshop.bench.library
+    if library is None:
+        raise AssertionError("can_replay was not asked")
+    return await workshop.compile(library, library.rebuilt(out_dir=out, emit=emit), overlay=overlay, out_dir=out)
 
 
 def _any_integration(places: dict[tuple[str, str], tuple[str, ...]]) -> bool:

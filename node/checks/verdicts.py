@@ -191,14 +191,18 @@ def dump_observation(seen: Observation) -> bytes:
     return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode()
 
 
+class MalformedObservationError(ValueError):
+    """Bytes that `dump_observation` did not make."""
+
+
 def load_observation(raw: bytes) -> Observation:
     """Back from `dump_observation`.
 
     Raises:
-        ValueError: Not such bytes.
+        MalformedObservationError: Not such bytes.
     """
-    value = json.loads(raw)
     try:
+        value = json.loads(raw)
         return Observation(
             compiled=bool(value["compiled"]),
             error_codes=tuple(map(str, value["error_codes"])),
@@ -210,8 +214,8 @@ def load_observation(raw: bytes) -> Observation:
             timed_out=bool(value["timed_out"]),
             lints=tuple(map(str, value["lints"])),
         )
-    except (KeyError, TypeError) as error:
-        raise ValueError("not a stored observation") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise MalformedObservationError("not a stored observation") from error
 
 
 def _tests(rows: Sequence[Sequence[str]]) -> tuple[TestName, ...]:

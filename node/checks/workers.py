@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from node.checks.sandbox.launcher import Confinement, LauncherSession, open_session
+from node.checks.sandbox.launcher import Confinement, LauncherSession, Meter, open_session
 
 Result = TypeVar("Result")
 
@@ -27,7 +27,9 @@ class Workers:
         *,
         readable: tuple[Path, ...],
         writable: tuple[Path, ...],
+        meter: Meter | None = None,
     ) -> None:
+        self._meter = meter
         self._confinement = confinement
         self._cores = cores
         self._root = root
@@ -55,6 +57,7 @@ class Workers:
                     root=self._root,
                     readable=self._readable,
                     writable=self._writable,
+                    meter=self._meter,
                 )
                 session = self._sessions[core] = await self._stack.enter_async_context(opening)
             yield session

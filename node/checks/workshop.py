@@ -47,7 +47,8 @@ class TestEnds:
 
     ends: Mapping[str, TestEnd]
     out_of_time: bool
-    crashed: bool
+    overflowed: bool
+    """A stack was too small."""
     cpu_ms: float
     """Of the longest process."""
 
@@ -123,7 +124,7 @@ class Workshop:
         """Run each test in a process of its own."""
         ends: dict[str, TestEnd] = {}
         timeouts = 0
-        crashed = False
+        overflowed = False
         cpu_ms = 0.0
         async with self.workers.session() as session:
             for name in names:
@@ -133,16 +134,16 @@ class Workshop:
                 run = await self._run(session, program, (name,))
                 ends.update({name: run.ends[name]} if name in run.ends else _unseen(run, name))
                 timeouts += run.out_of_time
-                crashed |= run.crashed
+                overflowed |= run.overflowed
                 cpu_ms = max(cpu_ms, run.cpu_ms)
-        return TestEnds(ends, timeouts > 0, crashed, cpu_ms)
+        return TestEnds(ends, timeouts > 0, overflowed, cpu_ms)
 
     async def run_all(self, program: Program, names: Sequence[str]) -> TestEnds:
         """Run tests of one binary together, in as few processes as their deaths allow."""
         async with self.workers.session() as session:
             run = await self._run(session, program, names)
         ends = {name: run.ends.get(name, TestEnd.NO_RESULT) for name in names}
-        return TestEnds(ends, run.out_of_time, run.crashed, run.cpu_ms)
+        return TestEnds(ends, run.out_of_time, run.overflowed, run.cpu_ms)
 
     async def _run(self, session: LauncherSession, program: Program, names: Sequence[str]) -> TestRun:
         limits = program.limits
@@ -168,9 +169,9 @@ def _unseen(run: TestRun, name: str) -> dict[str, TestEnd]:
 
 
 def wanted_by_binary(tests: Sequence[TestName]) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Names of tests by target and file, both in order."""
+    """Names of tests by target and file: the library's first, then integration tests by name."""
     groups: dict[tuple[str, str], list[str]] = {}
-    for test in sorted(tests):
+    for test in sorted(tests, key=lambda test: (test.file, test.target, test.name)):
         groups.setdefault((test.target, test.file), []).append(test.name)
     return {place: tuple(names) for place, names in groups.items()}
 

@@ -86,6 +86,19 @@ class Confinement:
         return self.level is not Level.NONE
 
 
+@dataclass(slots=True)
+class Meter:
+    """What sandboxed commands have used so far."""
+
+    commands: int = 0
+    cpu_ms: float = 0.0
+
+    def count(self, ran: Ran) -> None:
+        """Add one command."""
+        self.commands += 1
+        self.cpu_ms += ran.cpu_ms
+
+
 class LauncherSession:
     """One launcher process and its scratch directory. One command at a time; others wait their turn."""
 
@@ -96,8 +109,10 @@ class LauncherSession:
         scratch: Path,
         readable: tuple[Path, ...],
         writable: tuple[Path, ...],
+        meter: Meter,
     ) -> None:
         self._confinement = confinement
+        self._meter = meter
         self._readable = readable
         self._writable = writable
         self._own_scratch = scratch
@@ -130,7 +145,9 @@ class LauncherSession:
                 raise
             if self._confinement.per_command:
                 await self.close()
-        return _decode(response, command)
+        ran = _decode(response, command)
+        self._meter.count(ran)
+        return ran
 
     async def close(self) -> None:
         """Kill what runs and the launcher. The next command starts another one."""
@@ -232,6 +249,7 @@ async def open_session(
     root: Path,
     readable: tuple[Path, ...],
     writable: tuple[Path, ...],
+    meter: Meter | None = None,
 ) -> AsyncIterator[LauncherSession]:
     """A session that may at most read `readable` and write `writable`; each command names its part of them.
 
@@ -241,10 +259,11 @@ async def open_session(
         root: Directory of ours for the session's temporary files.
         readable: What any of its commands may read.
         writable: What any of its commands may write.
+        meter: Counts what its commands use.
     """
     scratch = root / f"tmp-{slot}"
     await asyncio.to_thread(scratch.mkdir, parents=True, exist_ok=True)
-    session = LauncherSession(confinement, slot, scratch, readable, (*writable, scratch))
+    session = LauncherSession(confinement, slot, scratch, readable, (*writable, scratch), meter or Meter())
     try:
         yield session
     finally:

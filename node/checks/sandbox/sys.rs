@@ -180,11 +180,15 @@ pub fn end_tree(pid: c_int) -> (Status, Usage) {
 /// Collect what the command left behind; bounded, because an unfiltered command may have escaped its group.
 pub fn reap_orphans() -> Usage {
     let mut total = Usage::default();
-    for _ in 0..200 {
+    let mut patience = 200;
+    while patience > 0 {
         let mut status = 0;
         let mut raw = RawUsage::default();
         match unsafe { wait4(-1, &mut status, WNOHANG, &mut raw) } {
-            0 => std::thread::sleep(Duration::from_millis(5)),
+            0 => {
+                patience -= 1;
+                std::thread::sleep(Duration::from_millis(5));
+            }
             pid if pid > 0 => total.add(&Usage::of(&raw)),
             _ => break,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 _TOOLS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
@@ -21,26 +22,31 @@ def _existing(*names: str) -> tuple[Path, ...]:
     return tuple(path for path in map(Path, names) if path.exists())
 
 
+@functools.cache
 def build_readable() -> tuple[Path, ...]:
     """What a build may read of the system."""
     return _existing(*_TOOLS, *_LOADER, *_READ_DEVICES)
 
 
+@functools.cache
 def test_readable() -> tuple[Path, ...]:
     """What a test may read of the system: enough to be loaded, and the time zones."""
     return _existing(*_LIBRARIES, "/etc/ld.so.cache", _ZONES, *_READ_DEVICES)
 
 
+@functools.cache
 def devices_writable() -> tuple[Path, ...]:
     """Devices that swallow what is written."""
     return _existing("/dev/null")
 
 
+@functools.cache
 def tool_directories() -> tuple[Path, ...]:
     """Top directories of the system's tools, as they stand (possibly symbolic links)."""
     return _existing(*_TOOLS)
 
 
+@functools.cache
 def loader_files() -> tuple[Path, ...]:
     """The dynamic loader's files outside the tool directories."""
     return _existing(*_LOADER)

@@ -1,0 +1,386 @@
+"""Real attacks on the sandbox, at every level this machine has: each is contained, and says so in its name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from node.checks.sandbox.limits import Ending, Level, Profile
+from node.errors import OperatorError
+from tests.support.arena import BUILD, SMALL, Arena, own_ids, processes_called
+
+pytestmark = pytest.mark.cargo
+
+ATTACKS = Path(__file__).parents[1] / "support" / "attacks.rs"
+
+
+@pytest.fixture(scope="module", params=[Level.STRICT, Level.STANDARD], ids=lambda level: level.value)
+def arena(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("arena")
+    for parent in (folder, *folder.parents):  # The sandbox's users are others than ours.
+        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o055)
+    with contextlib.ExitStack() as stack:
+        try:
+            opened = stack.enter_context(Arena(request.param, folder))
+        except OperatorError as error:
+            pytest.skip(f"not on this machine: {error}")
+        compiled = opened.compile(
+            _source(opened), "-C", "opt-level=1", "--crate-name", opened.program, limits=replace(BUILD, cpu_ms=60_000)
+        )
+        assert compiled.succeeded, compiled.stderr.decode()
+        yield opened
+
+
+def _source(arena: Arena) -> Path:
+    return Path(shutil.copy(ATTACKS, arena.sources / "attacks.rs"))
+
+
+def said(ran) -> str:
+    return ran.stdout.decode(errors="replace").strip()
+
+
+def test_an_honest_program_works(arena):
+    ran = arena.attack("honest", str(arena.session.scratch))
+    assert (said(ran), ran.succeeded) == ("honest", True)
+
+
+def test_an_honest_failure_is_a_failure(arena):
+    ran = arena.attack("honest-failure")
+    assert (ran.ending, ran.code, ran.out_of_time) == (Ending.EXITED, 101, False)
+
+
+@pytest.mark.parametrize("attack", ["busy-loop", "ignore-signals", "many-threads-spin"])
+def test_code_that_runs_forever_is_ended_by_its_cpu_time(arena, attack):
+    ran = arena.attack(attack)
+    assert ran.out_of_time
+    assert ran.cpu_ms < 5_000
+
+
+@pytest.mark.parametrize("attack", ["sleep", "close-output-and-sleep"])
+def test_code_that_waits_forever_is_ended_by_the_wall_clock(arena, attack):
+    ran = arena.attack(attack, limits=replace(SMALL, wall_ms=200))
+    assert (ran.ending, ran.out_of_time) == (Ending.WALL_TIME, True)
+
+
+def test_output_is_bounded_and_a_flood_ends_with_its_time(arena):
+    ran = arena.attack("flood")
+    assert len(ran.stdout) == SMALL.output_bytes
+    assert (ran.truncated, ran.out_of_time) == (True, True)
+
+
+@pytest.mark.parametrize("attack", ["allocate", "map-memory", "thread-bomb"])
+def test_memory_and_threads_are_bounded(arena, attack):
+    ran = arena.attack(attack)
+    assert said(ran) != "open"
+    assert ran.memory_kb < 600 << 10
+
+
+@pytest.mark.parametrize("attack", ["abort", "null", "overflow-stack"])
+def test_a_crash_is_a_signal_and_no_time_out(arena, attack):
+    ran = arena.attack(attack)
+    assert (ran.ending, ran.out_of_time) == (Ending.SIGNALLED, False)
+
+
+WITHOUT_ARGUMENTS = [
+    "fork",
+    "vfork",
+    "clone",
+    "clone3",
+    "start-program",
+    "new-session",
+    "raise-limits",
+    "reset-cpu-timer",
+    "write-own-program",
+    "daemon",
+    "kill-parent",
+    "kill-everybody",
+    "ptrace-parent",
+    "read-memory-of-parent",
+    "read-environment-of-parent",
+    "open-parent",
+    "list-processes",
+    "tcp-listen",
+    "udp",
+    "unix-abstract",
+    "raw-socket",
+    "netlink",
+    "vsock",
+    "socket-pair",
+    "shared-memory",
+    "message-queue",
+    "posix-message-queue",
+    "unshare-user",
+    "clone-user",
+    "mount",
+    "new-mount",
+    "chroot",
+    "io-uring",
+    "bpf",
+    "perf",
+    "user-faults",
+    "keys",
+    "open-by-handle",
+    "handle-of-name",
+    "set-clock",
+    "reboot",
+    "module",
+    "unknown-call",
+    "x32-call",
+    "other-architecture",
+    "type-into-terminal",
+    "regain-privileges",
+    "become-root",
+    "inherited-descriptors",
+    "read-standard-input",
+    "environment",
+    "exec-memory-file",
+]
+
+
+@pytest.mark.parametrize("attack", WITHOUT_ARGUMENTS)
+def test_it_cannot(arena, attack):
+    ran = arena.attack(attack, limits=replace(SMALL, wall_ms=3_000))
+    assert said(ran) in {"closed", ""}
+
+
+INSIDE = ("exec-own-file", "unix-socket", "make-device", "big-file")
+
+
+@pytest.mark.parametrize("attack", INSIDE)
+def test_even_in_its_own_directory_it_cannot(arena, attack):
+    ran = arena.attack(attack, str(arena.session.scratch), limits=replace(SMALL, cpu_ms=3_000))
+    assert said(ran) == "closed"
+
+
+def test_it_cannot_fill_the_disk_where_it_has_a_private_one(arena):
+    ran = arena.attack("fill-disk", str(arena.session.scratch), limits=replace(SMALL, cpu_ms=2_000))
+    assert said(ran) == ("closed" if arena.choice.confinement.level is Level.STRICT else "")
+    assert not any(arena.session.scratch.glob("*"))
+
+
+ON_A_SECRET = [
+    "read",
+    "write",
+    "truncate",
+    "remove",
+    "rename",
+    "hard-link",
+    "symlink",
+    "open-by-name-in-proc",
+    "chmod",
+    "set-permissions",
+    "chown",
+    "utime",
+    "setxattr",
+]
+
+
+@pytest.mark.parametrize("attack", ON_A_SECRET)
+def test_a_file_outside_stays_as_it_was_after_trying_to(arena, attack):
+    before = arena.secret.stat()
+    ran = arena.attack(attack, str(arena.secret), str(arena.session.scratch))
+    after = arena.secret.stat()
+    assert said(ran) == "closed"
+    assert arena.secret.read_text() == "canary\n"
+    assert (before.st_mode, before.st_mtime_ns, before.st_uid) == (after.st_mode, after.st_mtime_ns, after.st_uid)
+
+
+@pytest.mark.parametrize("attack", ["chmod", "set-permissions", "write", "truncate", "setxattr"])
+def test_its_own_program_stays_as_it_was_after_trying_to(arena, attack):
+    program = arena.output / arena.program
+    before = program.read_bytes()
+    assert said(arena.attack(attack, str(program))) == "closed"
+    assert program.read_bytes() == before
+
+
+PLACES = ["/etc/passwd", "/etc/hostname", "/root", "/home", "/proc/self/maps", "/proc/1/environ", "/dev/shm", "/sys"]
+
+
+@pytest.mark.parametrize("path", [*PLACES, str(Path.home()), str(Path(__file__))])
+def test_it_cannot_read(arena, path):
+    assert said(arena.attack("read", path)) == "closed"
+
+
+@pytest.mark.parametrize("path", ["/tmp/swarm-attack", "/dev/shm/swarm-attack", "/swarm-attack", "/usr/swarm-attack"])
+def test_it_cannot_write(arena, path):
+    assert said(arena.attack("write", path)) == "closed"
+    assert not Path(path).exists()
+
+
+def test_what_exists_outside_cannot_be_learnt_at_the_strict_level(arena):
+    if arena.choice.confinement.level is not Level.STRICT:
+        assert "Tested code can learn whether a path exists." in arena.choice.weaker
+        return
+    for path in (arena.secret, Path(__file__), Path("/etc/passwd"), Path("/var"), Path("/boot")):
+        assert said(arena.attack("exists", str(path))) == "closed"
+
+
+@pytest.mark.parametrize(
+    "attack",
+    ["kill-pid", "tgkill-pid", "queue-signal", "limit-pid", "own-signals-of-pid", "nice-pid", "affinity-of-pid"],
+)
+def test_it_cannot_reach_the_node_by_its_number(arena, attack):
+    for number in own_ids():
+        assert said(arena.attack(attack, str(number))) == "closed"
+
+
+def test_it_cannot_connect_to_a_listener_of_this_machine(arena):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        assert said(arena.attack("tcp-connect", address)) == "closed"
+
+
+def test_each_run_finds_its_directory_empty(arena):
+    assert arena.attack("honest", str(arena.session.scratch)).succeeded
+    assert said(arena.attack("exists", f"{arena.session.scratch}/mine")) == "closed"
+
+
+def test_nothing_is_left_running(arena):
+    for attack in ("daemon", "many-threads-spin", "sleep"):
+        arena.attack(attack, limits=replace(SMALL, wall_ms=200))
+    assert processes_called(arena.program) == []
+
+
+IN_A_BUILD = [
+    "kill-everybody",
+    "ptrace-parent",
+    "read-memory-of-parent",
+    "open-parent",
+    "tcp-listen",
+    "udp",
+    "unix-abstract",
+    "raw-socket",
+    "netlink",
+    "vsock",
+    "shared-memory",
+    "message-queue",
+    "posix-message-queue",
+    "unshare-user",
+    "clone-user",
+    "mount",
+    "new-mount",
+    "chroot",
+    "io-uring",
+    "bpf",
+    "perf",
+    "user-faults",
+    "keys",
+    "open-by-handle",
+    "set-clock",
+    "reboot",
+    "module",
+    "unknown-call",
+    "x32-call",
+    "new-session",
+    "raise-limits",
+    "environment",
+    "type-into-terminal",
+    "regain-privileges",
+]
+
+
+@pytest.mark.parametrize("attack", IN_A_BUILD)
+def test_a_build_cannot_either(arena, attack):
+    ran = arena.attack(attack, limits=replace(SMALL, wall_ms=3_000), profile=Profile.BUILD)
+    assert said(ran) in {"closed", ""}
+
+
+@pytest.mark.parametrize("attack", ["read", "write", "truncate", "remove", "chmod", "set-permissions", "utime"])
+def test_a_build_leaves_a_file_outside_as_it_was_after_trying_to(arena, attack):
+    ran = arena.attack(attack, str(arena.secret), profile=Profile.BUILD)
+    assert (said(ran), arena.secret.read_text()) == ("closed", "canary\n")
+
+
+@pytest.mark.parametrize("attack", ["kill-pid", "tgkill-pid", "queue-signal", "limit-pid"])
+def test_a_build_cannot_reach_the_node_by_its_number(arena, attack):
+    for number in own_ids():
+        assert said(arena.attack(attack, str(number), profile=Profile.BUILD)) == "closed"
+
+
+BOMB = 'fn main() { unsafe { loop { fork(); } } } extern "C" { fn fork() -> i32; }'
+
+
+def test_a_fork_bomb_in_a_build_is_ended_and_nothing_of_it_survives(arena):
+    name = f"bomb{os.getpid()}"
+    assert arena.compile(BOMB, name=name).succeeded
+    bomb = arena.run(
+        replace(
+            _command(arena, name),
+            profile=Profile.BUILD,
+            limits=replace(SMALL, processes=40, wall_ms=500, cpu_ms=200),
+        )
+    )
+    assert bomb.out_of_time
+    assert processes_called(name) == []
+
+
+def _command(arena: Arena, name: str):
+    from node.checks.sandbox.limits import Command
+
+    program = arena.output / name
+    return Command((str(program),), Profile.TEST, SMALL, Path("/"), {}, (program,))
+
+
+SOURCES = {
+    "a-file-as-text": 'fn main() { print!("{}", include_str!("SECRET")); }',
+    "a-file-as-bytes": 'fn main() { print!("{:?}", include_bytes!("SECRET")); }',
+    "a-file-upwards": 'fn main() { print!("{}", include_str!("../outside/secret")); }',
+    "accounts": 'fn main() { print!("{}", include_str!("/etc/passwd")); }',
+    "a-module-elsewhere": '#[path = "SECRET"] mod stolen; fn main() {}',
+    "an-included-file": 'fn main() { include!("SECRET"); }',
+    "the-environment": 'fn main() { print!("{}", env!("HOME")); }',
+    "nightly-features": "#![feature(core_intrinsics)] fn main() {}",
+    "a-missing-library": '#[link(name = "swarm_nothing")] extern "C" { fn f(); } fn main() { unsafe { f() } }',
+    "a-large-static": 'static BIG: [u8; 1 << 40] = [0; 1 << 40]; fn main() { print!("{}", BIG[7]); }',
+    "const-evaluation": "#![allow(long_running_const_eval)] "
+    "const N: u64 = { let mut n = 0; while n >> 60 == 0 { n += 1 } n };"
+    ' fn main() { print!("{N}"); }',
+    "growing-macros": "macro_rules! m { ($($t:tt)*) => { m!{$($t)* $($t)*} } } m!{a} fn main() {}",
+    "deep-parentheses": "fn main() { let _ = " + "(" * 100_000 + "1" + ")" * 100_000 + "; }",
+    "long-sums": "fn main() { let _ = 1" + "+1" * 50_000 + "; }",
+    "growing-types": "".join(f"type T{n} = (T{n - 1}, T{n - 1}); " for n in range(1, 40))
+    + "type T0 = u8; fn main() { let _: Option<T39> = None; }",
+    "growing-functions": "fn f<T>(n: u32, t: T) { if n > 0 { f(n - 1, (t, 1u8)) } } fn main() { f(9, 0u8) }",
+    "thousands-of-errors": "fn main() { " + "".join(f"unknown{n}(); " for n in range(3_000)) + "}",
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_compiler_cannot_be_made_to_give(arena, name):
+    source = SOURCES[name].replace("SECRET", str(arena.secret))
+    ran = arena.compile(source, "--crate-name", "evil", limits=replace(BUILD, cpu_ms=800))
+    assert not ran.succeeded
+    assert b"canary" not in ran.stdout + ran.stderr
+    assert len(ran.stderr) <= BUILD.output_bytes
+
+
+def test_assembly_gets_a_test_no_further(arena):
+    source = (
+        'fn main() { let r: i64; unsafe { std::arch::asm!("syscall", inlateout("rax") 57i64 => r, out("rcx") _, '
+        'out("r11") _) }; println!("{}", if r >= 0 { "open" } else { "closed" }); }'
+    )
+    assert arena.compile(source, name="asm").succeeded
+    assert said(arena.run(_command(arena, "asm"))) == "closed"
+
+
+@pytest.mark.slow
+def test_the_same_attacks_are_contained_for_an_unprivileged_user():
+    if os.geteuid() != 0:
+        pytest.skip("this run is unprivileged already")
+    if shutil.which("unshare") is None or shutil.which("setpriv") is None:
+        pytest.skip("becoming another user needs unshare and setpriv")
+    from tests.support.unprivileged import run_as_nobody
+
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", str(Path(__file__))]
+    done: subprocess.CompletedProcess[str] = run_as_nobody(words, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert " passed" in done.stdout
