@@ -151,8 +151,8 @@ def masked_name(about: Anchored) -> str | None:
 
 
 def _call(about: Anchored, item: Item) -> Iterator[Problem]:
-    if about.doctest is None and not item.is_test:
-        yield _false("what stands at source_span is neither a doc test nor a test")
+    if about.doctest is None and item.body is None:
+        yield _false("what stands at source_span is neither a doc test nor a function")
     elif published_call(about) is None:
         yield _false("the shown code is not the beginning of the published code at source_span")
 

@@ -13,10 +13,11 @@ from node.tasks.anchors import Anchored
 from node.tasks.callplans import published_call
 from node.tasks.categories import PLACEHOLDER, FieldKind
 from node.tasks.costs import cost_of
+from node.tasks.evidence import means
 from node.tasks.names import unknown_names, word_set
 from node.tasks.prose import first_sentence, mentioned_names, read_markdown, words
 from node.tasks.snippets import is_doc
-from node.tasks.syntax import comments, identifiers, is_snake_case, parse, tokens
+from node.tasks.syntax import comments, is_snake_case, parse, tokens
 from node.tasks.view import SourceView
 from node.values.crate import Item
 from node.values.verdict import CheckPlan, Outcome, PlanResult
@@ -173,7 +174,7 @@ def _mentions(text: str, changed: frozenset[str]) -> bool:
 def _tests(about: Anchored) -> Iterator[Measure]:
     cases = about.form.texts("test_cases")
     if about.item is not None:
-        calling = sum(about.item.name in identifiers(case) for case in cases)
+        calling = sum(means(about.view, case, about.item) for case in cases)
         yield "semantic_validity/calls_target", share(calling, len(cases))
     yield (
         "semantic_validity/asserts",

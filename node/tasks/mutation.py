@@ -175,7 +175,11 @@ def _booleans(node: Node) -> Iterator[Mutant]:
         text = "false" if text_of(node) == "true" else "true"
         shown = _telling(node)
         yield Mutant(
-            _replace(node, text), "boolean", one_line(shown), _with(shown, node, text), "has the wrong truth value"
+            _replace(node, text),
+            "boolean",
+            one_line(shown),
+            _with(shown, node, text),
+            "says the opposite of what it has to",
         )
 
 

@@ -150,7 +150,7 @@ def _formatted_write(place: Place) -> Changes:
     target, comma, rest = text_of(node.children[-1])[1:-1].partition(",")
     if not comma or "{" not in rest:
         return None
-    return place.replace(f"{target.strip()}.write_str(&format!({rest.strip()}))")
+    return place.replace(f"{target.strip()}.write_str(&format!({rest.strip().rstrip(',')}))")
 
 
 def _pushed_string(place: Place) -> Changes:

@@ -88,6 +88,11 @@ def container_header(view: SourceView, item: Item) -> str:
     return _strip_comments(view.text(Span(span.path, block.start_byte, body.start_byte))).strip()
 
 
+def is_from_trait_impl(view: SourceView, item: Item) -> bool:
+    """Whether a method's name and signature were fixed by a trait rather than by its author."""
+    return " for " in container_header(view, item)
+
+
 def without_docs(code: str) -> str:
     """`code` without doc comments, anywhere in it."""
     data = code.encode()

@@ -136,6 +136,13 @@ class SourceView:
         return frozenset(text_of(leaf) for root in roots for leaf in leaves(root) if is_name_node(leaf))
 
     @functools.cached_property
+    def helper_names(self) -> frozenset[str]:
+        """Functions and macros that only tests see: a name of these in a test is not the library's."""
+        kinds = {ItemKind.FUNCTION, ItemKind.MACRO}
+        found = (item for item in self.kb.items if item.kind in kinds and item.test_only and not item.is_test)
+        return frozenset(item.name for item in found)
+
+    @functools.cached_property
     def types(self) -> Mapping[str, Item]:
         """The library's type definitions by name; the first of a name wins."""
         kinds = {ItemKind.STRUCT, ItemKind.ENUM, ItemKind.UNION, ItemKind.TRAIT, ItemKind.TYPE_ALIAS}

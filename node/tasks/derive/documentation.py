@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 from node.tasks.context import context_of
 from node.tasks.derive.bench import Bench, Deriver, Draft, compose, published
+from node.tasks.derive.functions import BODY_TOKENS_MIN
 from node.tasks.doctests import docstring_of
 from node.tasks.evidence import project
 from node.tasks.lexicon import VERBS
 from node.tasks.names import unknown_names
-from node.tasks.prose import Markdown, first_sentence, mentioned_names, read_markdown, words
+from node.tasks.prose import Markdown, first_sentence, mentioned_names, read_markdown, running_text, words
 from node.tasks.report import Report
 from node.tasks.sites import Site
 from node.tasks.snippets import render
@@ -103,6 +104,8 @@ def _shown(view: SourceView, item: Item) -> dict[str, str]:
 def _explanation_sites(view: SourceView) -> Iterable[Site]:
     for item, text, _ in documented(view):
         explanation = explanation_of(text)
+        if item.body and view.weight(item) < BODY_TOKENS_MIN:
+            continue  # what the text explains happens elsewhere
         if len(words(_without_links(explanation))) in EXPLANATION_WORDS and not unknown_names(
             view, mentioned_names(explanation)
         ):
@@ -114,15 +117,16 @@ def _without_links(text: str) -> str:
 
 
 def explanation_of(text: Markdown) -> str:
-    """The prose of a documentation: its paragraphs, then what its contract sections say.
+    """The prose of a documentation: its body, then what its contract sections say.
 
-    Paragraphs that lead to a list or a code block are left out, since what they lead to is not prose.
+    Lists become sentences; what only leads to code is left out.
     """
-    parts = [paragraph for paragraph in text.paragraphs if not paragraph.endswith(":")]
-    for title, paragraphs in text.sections:
-        if title.lower() in _CONTRACT_SECTIONS:
-            parts += [f"{title}: {prose}" for prose in paragraphs if not prose.endswith(":")]
-    return "\n\n".join(parts)
+    parts = [running_text(text.body)]
+    for title, blocks in text.sections:
+        prose = running_text(blocks)
+        if title.lower() in _CONTRACT_SECTIONS and prose:
+            parts.append(f"{title}: {prose}")
+    return "\n\n".join(part for part in parts if part)
 
 
 # Docstrings
@@ -130,7 +134,7 @@ def explanation_of(text: Markdown) -> str:
 
 def _docstring_sites(view: SourceView) -> Iterable[Site]:
     for item, text, _ in documented(view):
-        if not unknown_names(view, mentioned_names(" ".join((*text.paragraphs, *text.lists)))):
+        if not unknown_names(view, mentioned_names(running_text(text.body))):
             yield _site(item, text, docstring_of(item))
 
 

@@ -13,7 +13,7 @@ from node.tasks.changes import changed_body
 from node.tasks.context import context_of, helpers_of
 from node.tasks.derive.bench import Bench, Deriver, Draft, compose, touching, try_body
 from node.tasks.derive.functions import substantial
-from node.tasks.evidence import calls_by_name, declared, project, reach, source_of_test
+from node.tasks.evidence import addresses, declared, project, reach, source_of_test
 from node.tasks.mutation import Mutant, mutants
 from node.tasks.report import Report
 from node.tasks.sites import Site, balanced
@@ -100,7 +100,7 @@ def _killers(view: SourceView, item: Item, observed: StepResult) -> tuple[TestNa
         return ()
     shown = (name for name in observed.failed if source_of_test(view, name))
     return tuple(
-        sorted(shown, key=lambda name: (not calls_by_name(view, name, item), len(source_of_test(view, name)), name))
+        sorted(shown, key=lambda name: (not addresses(view, name, item), len(source_of_test(view, name)), name))
     )
 
 
@@ -142,13 +142,20 @@ def _bug(bench: Bench, item: Item, mutant: Mutant, killer: TestName) -> Draft | 
     )
 
 
+_FORMS = (
+    "On line {line}, `{now}` {consequence}: it should be `{was}`.",
+    "The bug is `{now}` on line {line}, which {consequence}. With `{was}` in its place the function is right again.",
+    "The mistake is on line {line}: `{now}` {consequence}. The correct code is `{was}`.",
+)
+
+
 def _told(mutant: Mutant, line: int) -> str:
     """What is wrong, where, and what belongs there."""
     if mutant.kind == "guard":
         return (
             f"An early exit is missing after line {line}: the code {mutant.consequence}. `{mutant.was}` belongs there."
         )
-    return f"On line {line}, `{mutant.now}` {mutant.consequence}: it should be `{mutant.was}`."
+    return _FORMS[line % len(_FORMS)].format(line=line, now=mutant.now, was=mutant.was, consequence=mutant.consequence)
 
 
 def _failing(killer: TestName, source: str) -> str:

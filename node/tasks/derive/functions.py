@@ -1,10 +1,9 @@
-"""Which functions are worth an example, and what place of the crate they stand in."""
+"""Which functions are worth an example."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from node.tasks.snippets import container_header
 from node.tasks.view import SourceView
 from node.values.crate import Item
 
@@ -22,8 +21,3 @@ def substantial(view: SourceView) -> Iterator[Item]:
         sized = BODY_TOKENS_MIN <= view.weight(item) <= BODY_TOKENS_MAX and lines <= LINES_MAX
         if sized and "\r" not in view.text(item.span) and not item.unsafe:
             yield item
-
-
-def is_from_trait_impl(view: SourceView, item: Item) -> bool:
-    """Whether a method's name and signature were fixed by a trait rather than by its author."""
-    return " for " in container_header(view, item)
