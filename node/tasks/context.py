@@ -22,6 +22,7 @@ LINES_MAX = {ItemKind.CONST: 6, ItemKind.STATIC: 6, ItemKind.MACRO: 16, ItemKind
 TYPE_LINES_MAX = 28
 TYPES_MAX = 4
 HELPERS_MAX = 2
+SIGNATURES_MAX = 6
 
 _DEFINITIONS = (
     (ItemKind.CONST, ItemKind.STATIC),
@@ -52,6 +53,20 @@ def context_of(view: SourceView, item: Item, snippet: str, *, hide: str = "") ->
         if piece and fits and not (hide and hide in identifiers(piece)):
             kept.append(piece)
     return "\n\n".join(kept) or None
+
+
+def signatures_of(view: SourceView, item: Item, snippet: str, shown: str) -> str:
+    """The crate's own functions that `snippet` calls and `shown` does not contain, as comment lines.
+
+    What somebody who writes the function anew may use, and could not guess.
+    """
+    called = free_identifiers(snippet) - free_identifiers(shown) - {item.name}
+    lines: list[str] = []
+    for name in sorted(called):
+        found = [other for other in view.named(name) if other.container is None]
+        if len(found) == 1 and len(lines) < SIGNATURES_MAX:
+            lines.append(f"// {found[0].signature};")
+    return "\n".join(["// Elsewhere in the crate:", *lines]) if lines else ""
 
 
 def test_context_of(view: SourceView, tests: Sequence[Item]) -> str | None:

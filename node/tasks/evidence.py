@@ -33,11 +33,12 @@ def project(view: SourceView, edits: Iterable[Edit] = (), tests: Iterable[TestNa
 
 
 def source_of_test(view: SourceView, name: TestName) -> str:
-    """The Rust source of a test; empty when the crate has none of that name (a macro made it)."""
+    """The Rust source of a test, or the macro call that makes it; empty when neither can be told."""
     if name in view.doc_cases:
         return view.doc_cases[name].file.text.split("\n\n", 1)[-1].strip("\n") + "\n"
-    item = view.test_items.get(name)
-    return render(view, item) + "\n" if item else ""
+    if name in view.test_items:
+        return render(view, view.test_items[name]) + "\n"
+    return view.text(view.macro_tests[name]) + "\n" if name in view.macro_tests else ""
 
 
 def column_of_tests(view: SourceView, names: Iterable[TestName]) -> str:
@@ -49,8 +50,8 @@ def column_of_tests(view: SourceView, names: Iterable[TestName]) -> str:
 def _place(view: SourceView, name: TestName) -> str:
     if name in view.doc_cases:
         return f"doc test of {view.doc_cases[name].item.path}"
-    item = view.test_items[name]
-    return f"{item.span.path}, {name.name}"
+    path = view.test_items[name].span.path if name in view.test_items else view.macro_tests[name].path
+    return f"{path}, {name.name}"
 
 
 def addresses(view: SourceView, name: TestName, item: Item) -> bool:

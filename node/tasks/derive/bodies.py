@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from tree_sitter import Node
 
-from node.tasks.context import context_of
+from node.tasks.context import context_of, signatures_of
 from node.tasks.derive.bench import Bench, Deriver, Draft, compose, published, touching
 from node.tasks.derive.functions import substantial
 from node.tasks.evidence import addresses, column_of_tests, declared, project, reach
@@ -57,10 +57,11 @@ def _generation_trial(bench: Bench, site: Site) -> Trial[Example | Miss]:
     named = declared(view, item, tests)
     description = describe(view, item) if site.detail else _described_by_tests(view, item, named)
     answer = render(view, item)
-    context = context_of(view, item, answer)
+    context = context_of(view, item, answer) or ""
+    context = "\n\n".join(filter(None, (context, signatures_of(view, item, answer, context))))
     if not description:
         return Miss("nothing says what it does")
-    if item.body and shares_run(view.text(item.body)[1:-1], f"{description}\n{context or ''}"):
+    if item.body and shares_run(view.text(item.body)[1:-1], f"{description}\n{context}"):
         return Miss("the description holds the answer")
     found = yield from published(bench)
     inputs = {"title": _title(view, item), "description": description}

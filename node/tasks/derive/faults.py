@@ -64,7 +64,7 @@ def fault_kind(site: Site) -> str:
 
 
 def fault_trial(
-    words: Callable[[Bench, Item, Mutant, TestName], Draft | None],
+    words: Callable[[Bench, Item, Mutant, TestName], Draft],
 ) -> Callable[[Bench, Site], Trial[Example | Miss]]:
     """A trial that runs a mutant and lets `words` tell what is wrong with it, given the test that shows it."""
 
@@ -80,8 +80,6 @@ def fault_trial(
         if not killers:
             return Miss(_why_not(observed))
         draft = words(bench, item, mutant, killers[0])
-        if draft is None:
-            return Miss("the failing test is too long to show")
         named = declared(bench.view, item, tests, first=killers[:1])
         return compose(bench.view, draft, _report(bench.view, item, body, named), rustc)
 
@@ -126,17 +124,19 @@ def _report(view: SourceView, item: Item, body: str, named: tuple[TestName, ...]
 # In words
 
 
-def _bug(bench: Bench, item: Item, mutant: Mutant, killer: TestName) -> Draft | None:
+def _bug(bench: Bench, item: Item, mutant: Mutant, killer: TestName) -> Draft:
     view = bench.view
-    source = source_of_test(view, killer)
-    if len(source) > SHOWN_TEST_CHARS_MAX:
-        return None
     buggy, line = marked(view, item, mutant)
-    test = view.test_items.get(killer)
-    helpers = helpers_of(view, test) if test else None
-    context = "\n\n".join(filter(None, (context_of(view, item, buggy), helpers, source.strip())))
-    described = f"{_told(mutant, line)} {_failing(killer, source)}"
-    inputs = {"buggy_code": buggy, "code_context": context}
+    described = _told(mutant, line)
+    pieces = [context_of(view, item, buggy)]
+    source = source_of_test(view, killer)
+    if len(source) <= SHOWN_TEST_CHARS_MAX:
+        # A description may name the failing test only where the reader can see it.
+        test = view.test_items.get(killer)
+        pieces += [helpers_of(view, test) if test else None, source.strip()]
+        described = f"{described} {_failing(view, killer)}"
+    context = "\n\n".join(piece for piece in pieces if piece)
+    inputs = {"buggy_code": buggy} | ({"code_context": context} if context else {})
     return Draft(
         "bug_detection", item.code_span, inputs, {"fixed_code": render(view, item), "bug_description": described}
     )
@@ -158,13 +158,10 @@ def _told(mutant: Mutant, line: int) -> str:
     return _FORMS[line % len(_FORMS)].format(line=line, now=mutant.now, was=mutant.was, consequence=mutant.consequence)
 
 
-def _failing(killer: TestName, source: str) -> str:
-    name = source.partition("fn ")[2].partition("(")[0]
-    return (
-        "The example from the documentation fails because of it."
-        if killer.file.startswith("swarm_")
-        else (f"The test `{name}` fails because of it.")
-    )
+def _failing(view: SourceView, killer: TestName) -> str:
+    if killer in view.doc_cases:
+        return "The example from the documentation fails because of it."
+    return f"The test `{killer.name.rpartition('::')[2]}` fails because of it."
 
 
 DERIVERS = (Deriver("bug_detection", GROUP, lambda view: fault_sites(view, 0), fault_trial(_bug)),)

@@ -49,7 +49,7 @@ def _may_fire(site: Site) -> bool:
     return isinstance(site.detail, Rewrite) and bool(site.detail.rule.lints)
 
 
-def _of_mutant(bench: Bench, item: Item, mutant: Mutant, killer: TestName) -> Draft | None:
+def _of_mutant(bench: Bench, item: Item, mutant: Mutant, killer: TestName) -> Draft:
     del killer  # a review speaks of the code; which test shows it stands in the report
     before, line = marked(bench.view, item, mutant)
     if mutant.kind == "guard":
