@@ -113,8 +113,9 @@ def _cut_line(data: bytes, start: int, end: int) -> bytes:
     line_start = data.rfind(b"\n", 0, start) + 1
     if end > start and data[end - 1 : end] == b"\n":  # tree-sitter gives doc comments their line break
         end -= 1
-    if not data[line_start:start].strip() and data[end : end + 1] in {b"\n", b""}:
-        return data[:line_start] + data[end + 1 :]
+    if not data[line_start:start].strip():
+        leads_line = data[end : end + 1] not in {b"\n", b""}
+        return data[:start] + data[end:].lstrip(b" ") if leads_line else data[:line_start] + data[end + 1 :]
     return data[:start].rstrip(b" \t") + data[end:]
 
 

@@ -9,6 +9,8 @@ from node.tasks.view import SourceView
 from node.values.crate import Item, PreparedCrate
 from tests.support.knowledge import knowledge_of, read_sources
 
+LOCK = b'version = 4\n\n[[package]]\nname = "wordwise"\nversion = "0.3.1"\n'
+
 ROOT = Path(__file__).parent / "crates" / "wordwise"
 
 
@@ -24,7 +26,7 @@ def wordwise() -> SourceView:
 
 def wordwise_crate() -> PreparedCrate:
     sources = wordwise_sources()
-    return PreparedCrate(wordwise().kb.pin, ROOT, sources["Cargo.toml"], b"", None, True, ())
+    return PreparedCrate(wordwise().kb.pin, ROOT, sources["Cargo.toml"], LOCK, None, True, ())
 
 
 def item_named(name: str) -> Item:
