@@ -37,9 +37,8 @@ from node.tasks.evidence import means, project
 from node.tasks.inspection import inspect, masked_name
 from node.tasks.interface import ProbeCheck, StaticFinding
 from node.tasks.measures import overlap
-from node.tasks.names import word_set
 from node.tasks.plans import NOTHING, plan_for
-from node.tasks.prose import first_sentence, read_markdown
+from node.tasks.prose import first_sentence, read_markdown, word_set
 from node.tasks.report import ReportError
 from node.tasks.snippets import edits_for, is_from_trait_impl, read_function, render, same_code
 from node.tasks.syntax import comments, free_identifiers, identifiers

@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from node.tasks.lexicon import STOP_WORDS
+
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})(.*)$")
 _LINK = re.compile(r"\[([^\]\[]+)\](?:\([^)\s]*(?:\s+\"[^\"]*\")?\)|\[[^\]]*\])?")
 _LINK_DEFINITION = re.compile(r"^\s{0,3}\[[^\]]+\]:\s*\S+.*$")
@@ -160,3 +162,8 @@ def mentioned_names(text: str) -> tuple[str, ...]:
     spans = (span[2].strip() for span in _CODE.finditer(text))
     names = (re.sub(r"(\(\)|!)+$", "", re.sub(r"::<[^>]*>", "", span)) for span in spans if _NAME.match(span))
     return tuple(dict.fromkeys(names))
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The content words of a text or a piece of code, cut to their stems' first six letters."""
+    return frozenset(word[:6] for word in words(text) if len(word) > 2 and word not in STOP_WORDS)

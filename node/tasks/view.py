@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tree_sitter import Node
 
 from node.tasks.doctests import DocCase, doc_case
+from node.tasks.prose import word_set
 from node.tasks.syntax import FUNCTIONS, ancestors, is_name_node, leaves, name_of, node_at, parse, text_of, tokens
 from node.values.crate import DocTest, FileRole, Item, ItemKind, KnowledgeBase, Span
 from node.values.verdict import TestName, TestTarget
@@ -148,6 +149,12 @@ class SourceView:
         """Every identifier in the crate's Rust files: what a text about the crate may name."""
         roots = (self.tree(file.path) for file in self.kb.files)
         return frozenset(text_of(leaf) for root in roots for leaf in leaves(root) if is_name_node(leaf))
+
+    @functools.cached_property
+    def vocabularies(self) -> Mapping[Item, frozenset[str]]:
+        """The content words of each documented library item: its documentation, name and signature."""
+        documented = (item for item in self.kb.items if item.doc and self.is_library_code(item))
+        return {item: word_set(f"{item.doc} {item.name} {item.signature}") for item in documented}
 
     @functools.cached_property
     def helper_names(self) -> frozenset[str]:

@@ -23,9 +23,9 @@ from node.tasks.evidence import column_of_tests, declared, project, source_of_te
 from node.tasks.inspection import inspect, masked_name
 from node.tasks.measures import overlap
 from node.tasks.mutation import Mutant, mutants, spread
-from node.tasks.names import word_set
 from node.tasks.plans import MUTANTS_TRIED, killing_plan, plan_for
 from node.tasks.probes import MUTANT_FIELDS, Evidence, comments_in, is_foreign, shares_no_word, text_about
+from node.tasks.prose import word_set
 from node.tasks.report import Report
 from node.tasks.snippets import is_from_trait_impl, render
 from node.tasks.syntax import COMMENTS, body_of, comments, identifiers, leaves, parse, text_of
