@@ -6,7 +6,8 @@ Everything here follows from the knowledge base and the published bytes, so ever
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar, cast
 
 from tree_sitter import Node
 
@@ -15,6 +16,8 @@ from node.tasks.prose import word_set
 from node.tasks.syntax import FUNCTIONS, ancestors, is_name_node, leaves, name_of, node_at, parse, text_of, tokens
 from node.values.crate import DocTest, FileRole, Item, ItemKind, KnowledgeBase, Span
 from node.values.verdict import TestName, TestTarget
+
+T = TypeVar("T")
 
 ITEM_NODES = FUNCTIONS | {
     "struct_item",
@@ -43,9 +46,16 @@ class SourceView:
         self._files = {file.path: file for file in kb.files}
         self._trees: dict[str, Node] = {}
         self._weights: dict[Item, int] = {}
+        self._lists: dict[str, tuple[object, ...]] = {}
         self._by_code_span = {item.code_span: item for item in kb.items}
         self.functions = tuple(item for item in kb.items if item.body and self.is_library_code(item))
         self.tests = tuple(item for item in kb.items if item.is_test and item.body)
+
+    def remembered(self, name: str, compute: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
+        """What `compute` gives, computed once per view: lists that many categories start from."""
+        if name not in self._lists:
+            self._lists[name] = compute()
+        return cast("tuple[T, ...]", self._lists[name])
 
     def role(self, path: str) -> FileRole:
         """Which target a file belongs to."""

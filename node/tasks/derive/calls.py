@@ -15,7 +15,7 @@ from node.tasks.doctests import unhidden
 from node.tasks.evidence import project
 from node.tasks.lexicon import COMMON_METHODS
 from node.tasks.report import Report
-from node.tasks.sites import Site
+from node.tasks.sites import Site, balanced
 from node.tasks.snippets import render
 from node.tasks.syntax import ancestors, descend, parse, text_of, tokens
 from node.tasks.trials import Miss, Trial
@@ -103,7 +103,20 @@ def _called(view: SourceView, node: Node, names: frozenset[str]) -> tuple[int, i
 
 
 def _sites(view: SourceView) -> Iterable[Site]:
-    return (Site(item, tier, (use.span.start, use.start), use) for item, tier, use in uses(view))
+    """Uses of different functions in turn; the same call after the same text is offered once."""
+    seen: set[str] = set()
+    sites: list[Site] = []
+    for item, tier, use in uses(view):
+        text = use.text[: use.end]
+        if text not in seen:
+            seen.add(text)
+            sites.append(Site(item, tier, (use.start,), use))
+    return balanced(sites, _callee)
+
+
+def _callee(site: Site) -> str:
+    assert isinstance(site.detail, Use), "call sites carry a use"
+    return site.detail.text[site.detail.start : site.detail.end].partition("(")[0]
 
 
 def _trial(bench: Bench, site: Site) -> Trial[Example | Miss]:

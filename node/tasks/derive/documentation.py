@@ -42,15 +42,24 @@ _EMPTY_PHRASES = re.compile(
 _CONTRACT_SECTIONS = frozenset({"errors", "panics", "safety", "syntax", "performance", "complexity", "note", "notes"})
 
 
-def documented(view: SourceView) -> Iterator[tuple[Item, Markdown, str]]:
-    """Items worth describing, with their documentation read and the snippet that shows them without it."""
+Described = tuple[Item, Markdown, str]
+
+
+def documented(view: SourceView) -> tuple[Described, ...]:
+    """Items worth describing, no two of the same text, with their documentation and the snippet without it."""
+    return view.remembered("documented", lambda: tuple(_documented(view)))
+
+
+def _documented(view: SourceView) -> Iterator[Described]:
+    seen: set[str] = set()
     for item in view.kb.items:
         if not (item.kind in KINDS and item.doc and view.is_library_code(item)):
             continue
         if any("doc(hidden)" in attribute for attribute in item.attributes) or "\r" in view.text(item.span):
             continue
         snippet = render(view, item)
-        if TOKENS_MIN <= len(tokens(snippet)) <= TOKENS_MAX:
+        if TOKENS_MIN <= len(tokens(snippet)) <= TOKENS_MAX and snippet not in seen:
+            seen.add(snippet)
             text = read_markdown(item.doc)
             if text.paragraphs and _says_something(view, item, first_sentence(text.paragraphs[0])):
                 yield item, text, snippet
@@ -125,7 +134,8 @@ def explanation_of(text: Markdown) -> str:
     for title, blocks in text.sections:
         prose = running_text(blocks)
         if title.lower() in _CONTRACT_SECTIONS and prose:
-            parts.append(f"{title}: {prose}")
+            told = prose.lower().startswith(title.lower()[:5])  # "Panics if ..." needs no heading
+            parts.append(prose if told else f"{title}: {prose}")
     return "\n\n".join(part for part in parts if part)
 
 
