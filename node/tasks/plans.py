@@ -45,7 +45,8 @@ def plan_for(example: Example, view: SourceView) -> CheckPlan:
     """
     about = anchor(example, view)
     if about.item is None:
-        return CheckPlan(free_standing_steps(about))
+        steps = free_standing_steps(about)
+        return CheckPlan(steps, required=1 if any(step.name.startswith("mutant-") for step in steps) else -1)
     return _CLAIMS[example.task_category](about, about.item)
 
 
