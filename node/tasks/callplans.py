@@ -7,7 +7,7 @@ import re
 from node.tasks.anchors import Anchored
 from node.tasks.doctests import DOC_TEST, doc_test_file
 from node.tasks.evidence import project
-from node.tasks.snippets import read_function
+from node.tasks.snippets import edits_for, read_function
 from node.tasks.syntax import tokens
 from node.tasks.view import SourceView
 from node.values.crate import Item
@@ -58,6 +58,8 @@ def call_plan(about: Anchored, item: Item) -> CheckPlan:
     code = with_call(about)
     if code is None:
         return CheckPlan(())
+    if about.doctest is None and not item.is_test:
+        return CheckPlan((Step("answer", project(about.view, _in_place(about, item, code)), Expect.COMPILES),))
     step = _run(about, item, code, COMPILES)
     if tokens(code) == tokens(about.published()):
         names = _published_tests(about, item)
@@ -65,11 +67,18 @@ def call_plan(about: Anchored, item: Item) -> CheckPlan:
     return CheckPlan((step,) if step else ())
 
 
+def _in_place(about: Anchored, item: Item, code: str) -> tuple[Edit, ...]:
+    answer = read_function(code, item.name)
+    return edits_for(about.view, item, answer) if answer else (Edit(item.code_span, code),)
+
+
 def call_scrutiny(about: Anchored, item: Item) -> CheckPlan:
-    """The test around another call than the published one still passes."""
+    """The test around another call than the published one still passes; all tests, for a call inside the library."""
     code = with_call(about)
     if code is None or tokens(code) == tokens(about.published()):
         return CheckPlan(())
+    if about.doctest is None and not item.is_test:
+        return CheckPlan((Step("answer", project(about.view, _in_place(about, item, code)), Expect.TESTS_PASS),))
     step = _run(about, item, code, DOC_TEST if about.doctest else item.name)
     return CheckPlan((step,) if step else ())
 

@@ -59,6 +59,18 @@ def may_change(node: Node, function: Node) -> bool:
     return False
 
 
+def removal(node: Node) -> Replacement:
+    """Takes a statement out, and with it its line when nothing else stands on it."""
+    root = node
+    for parent in ancestors(node):
+        root = parent
+    data = root.text or b""
+    start, end = node.start_byte - root.start_byte, node.end_byte - root.start_byte
+    line = data.rfind(b"\n", 0, start)
+    alone = line >= 0 and not data[line:start].strip() and data[end : end + 1] in {b"\n", b""}
+    return Replacement(line + root.start_byte if alone else node.start_byte, node.end_byte, "")
+
+
 def one_line(node: Node | str, limit: int = 60) -> str:
     """Code as it is quoted in a sentence: on one line, shortened in the middle."""
     folded = " ".join((node if isinstance(node, str) else text_of(node)).split())

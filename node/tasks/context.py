@@ -22,6 +22,7 @@ LINES_MAX = {ItemKind.CONST: 6, ItemKind.STATIC: 6, ItemKind.MACRO: 16, ItemKind
 TYPE_LINES_MAX = 28
 TYPES_MAX = 4
 HELPERS_MAX = 2
+SIGNATURES_MAX = 6
 
 _DEFINITIONS = (
     (ItemKind.CONST, ItemKind.STATIC),
@@ -52,6 +53,20 @@ def context_of(view: SourceView, item: Item, snippet: str, *, hide: str = "") ->
         if piece and fits and not (hide and hide in identifiers(piece)):
             kept.append(piece)
     return "\n\n".join(kept) or None
+
+
+def signatures_of(view: SourceView, item: Item, snippet: str, shown: str) -> str:
+    """The crate's own functions that `snippet` calls and `shown` does not contain, as comment lines.
+
+    What somebody who writes the function anew may use, and could not guess.
+    """
+    called = free_identifiers(snippet) - free_identifiers(shown) - {item.name}
+    lines: list[str] = []
+    for name in sorted(called):
+        found = [other for other in view.named(name) if other.container is None]
+        if len(found) == 1 and len(lines) < SIGNATURES_MAX:
+            lines.append(f"// {found[0].signature};")
+    return "\n".join(["// Elsewhere in the crate:", *lines]) if lines else ""
 
 
 def test_context_of(view: SourceView, tests: Sequence[Item]) -> str | None:
@@ -121,21 +136,19 @@ def _cut(tree: Node, used: frozenset[str], globs: bool) -> str:
     """
     if tree.type == "use_list":
         kept = [text for child in tree.named_children if (text := _cut(child, used, globs))]
-        return kept[0] if len(kept) == 1 and kept[0] != "self" else f"{{{', '.join(kept)}}}" if kept else ""
+        return kept[0] if len(kept) == 1 else f"{{{', '.join(kept)}}}" if kept else ""
     if tree.type == "scoped_use_list":
         path, names = tree.child_by_field_name("path"), tree.child_by_field_name("list")
-        inner = _cut(names, used, globs) if names else ""
-        keeps_self = path is not None and _last_name(path) in used
-        if not keeps_self:
-            inner = "" if inner == "{self}" else inner.replace("{self, ", "{")
-        return f"{text_of(path)}::{inner}" if path and inner else inner
+        inner = _cut(names, used | {"self"} if path and _last_name(path) in used else used, globs) if names else ""
+        if path is None or not inner:
+            return inner
+        return text_of(path) if inner == "self" else f"{text_of(path)}::{inner}"
     if tree.type == "use_as_clause":
         alias = tree.child_by_field_name("alias")
         return text_of(tree) if alias and text_of(alias) in used else ""
     if tree.type == "use_wildcard":
         return text_of(tree) if globs else ""
-    name = _last_name(tree)
-    return text_of(tree) if name in used or name == "self" else ""
+    return text_of(tree) if _last_name(tree) in used else ""
 
 
 def _last_name(path: Node) -> str:

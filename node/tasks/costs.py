@@ -8,6 +8,7 @@ place, nothing about absolute speed.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 
 from tree_sitter import Node
@@ -80,8 +81,8 @@ def _kinds(node: Node) -> list[str]:
     if function is None:
         return []
     if function.type == "scoped_identifier":
-        path = text_of(function).rsplit("::", 2)[-2:]
-        created = path[0].split("<")[0] in {"String", "Vec", "HashMap", "BTreeMap", "VecDeque", "HashSet"}
+        path = re.sub(r"(::)?<.*>(?=::)", "", text_of(function)).rsplit("::", 2)[-2:]
+        created = path[0] in {"String", "Vec", "HashMap", "BTreeMap", "VecDeque", "HashSet"}
         kinds = ["growth"] if created and path[-1] == "new" else []
         return [*kinds, *(["allocations"] if path in (["Cow", "Owned"], ["String", "from"], ["Box", "new"]) else [])]
     name = function.child_by_field_name("field") if function.type == "field_expression" else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from node.tasks.syntax import leaves, parse, text_of
 from node.values.crate import DocTest, Item
 from node.values.verdict import AddedFile, TestName, TestTarget
 
@@ -59,7 +60,15 @@ def doc_test_file(code: str, crate_name: str, edition: str, *, should_panic: boo
     # Rustdoc links the documented crate by itself; edition 2015 needs the line for paths to resolve.
     root = f"extern crate {crate_name};\n\n" if edition == "2015" else ""
     mark = "#[should_panic]\n" if should_panic else ""
-    return f"#![allow(unused)]\n{root}\n#[test]\n{mark}fn {DOC_TEST}() {{\n{_wrapped(code)}\n}}\n"
+    return f"#![allow(unused)]\n{root}\n#[test]\n{mark}fn {DOC_TEST}() {{\n{_indented(_wrapped(code))}\n}}\n"
+
+
+def _indented(code: str) -> str:
+    """`code` one level in, unless a literal in it spans lines."""
+    literals = (text_of(leaf) for leaf in leaves(parse(code.encode())) if leaf.type.endswith("literal"))
+    if any("\n" in literal for literal in literals):
+        return code
+    return "\n".join(f"    {line}" if line else line for line in code.split("\n"))
 
 
 def _wrapped(code: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from node.tasks.doctests import DOC_FILE_PREFIX, DocCase
-from node.tasks.snippets import render
+from node.tasks.lexicon import COMMON_METHODS
+from node.tasks.snippets import is_from_trait_impl, render
 from node.tasks.syntax import identifiers
 from node.tasks.view import SourceView
 from node.values.crate import Item
-from node.values.verdict import Edit, Project, TestName
+from node.values.verdict import Edit, Project, TestName, TestTarget
 
 DECLARED_MAX = 4
 """Tests an example names. Not all that reach the function: raters run the rest, so that an answer made to fit the
@@ -32,11 +33,12 @@ def project(view: SourceView, edits: Iterable[Edit] = (), tests: Iterable[TestNa
 
 
 def source_of_test(view: SourceView, name: TestName) -> str:
-    """The Rust source of a test; empty when the crate has none of that name (a macro made it)."""
+    """The Rust source of a test, or the macro call that makes it; empty when neither can be told."""
     if name in view.doc_cases:
         return view.doc_cases[name].file.text.split("\n\n", 1)[-1].strip("\n") + "\n"
-    item = view.test_items.get(name)
-    return render(view, item) + "\n" if item else ""
+    if name in view.test_items:
+        return render(view, view.test_items[name]) + "\n"
+    return view.text(view.macro_tests[name]) + "\n" if name in view.macro_tests else ""
 
 
 def column_of_tests(view: SourceView, names: Iterable[TestName]) -> str:
@@ -48,13 +50,32 @@ def column_of_tests(view: SourceView, names: Iterable[TestName]) -> str:
 def _place(view: SourceView, name: TestName) -> str:
     if name in view.doc_cases:
         return f"doc test of {view.doc_cases[name].item.path}"
-    item = view.test_items[name]
-    return f"{item.span.path}, {name.name}"
+    path = view.test_items[name].span.path if name in view.test_items else view.macro_tests[name].path
+    return f"{path}, {name.name}"
 
 
-def calls_by_name(view: SourceView, name: TestName, item: Item) -> bool:
-    """Whether a test's text names a function."""
-    return item.name in identifiers(source_of_test(view, name))
+def addresses(view: SourceView, name: TestName, item: Item) -> bool:
+    """Whether a test means a function when it uses its name; see `means`."""
+    outside = name.target == TestTarget.INTEGRATION.value
+    return not (outside and not item.public) and means(view, source_of_test(view, name), item)
+
+
+def means(view: SourceView, code: str, item: Item) -> bool:
+    """Whether code that uses a function's name can only mean that function.
+
+    Names are shared between types, and between the crate and the helpers of its tests: a method of a common name counts
+    only where its type is named too, and a name that a test helper has counts for nothing. The method of a trait is
+    mostly called without its name, by an operator or by formatting: any code may mean it.
+    """
+    used = identifiers(code)
+    if is_from_trait_impl(view, item):
+        return True
+    if item.name not in used or item.name in view.helper_names:
+        return False
+    unique = len(view.named(item.name)) == 1
+    if item.container is None:
+        return unique or not any(other.container is None and other != item for other in view.named(item.name))
+    return (unique and item.name not in COMMON_METHODS) or item.parent.rpartition("::")[2] in used
 
 
 def declared(
@@ -64,7 +85,7 @@ def declared(
     leading = tuple(first)
     order = sorted(
         (name for name in tests if source_of_test(view, name) and name not in leading),
-        key=lambda name: (not calls_by_name(view, name, item), len(source_of_test(view, name)), name),
+        key=lambda name: (not addresses(view, name, item), len(source_of_test(view, name)), name),
     )
     kept: list[TestName] = []
     size = 0

@@ -120,7 +120,8 @@ def _called(about: Anchored) -> str:
             waiting.append({"(": ")", "[": "]", "{": ";}"}[character])
         elif character in ")]}" and waiting:
             waiting.pop()
-    return code + "".join(reversed(waiting)) + ";"
+    closed = code + "".join(reversed(waiting))
+    return closed if closed.endswith(";}") else closed + ";"
 
 
 _RULES: Mapping[str, Callable[[Anchored], tuple[Step, ...]]] = {

@@ -30,6 +30,9 @@ LEAK_TOKENS = 12
 """A run of this many tokens of the answer standing in the prompt is a leak; twelve is the length used for n-gram
 decontamination elsewhere (facts/feasibility-rust.md section 7)."""
 
+REPEATED_TOKENS = 8
+"""Shorter completions may well occur twice in a function."""
+
 LEAK_CHARS = 24
 """Texts are compared as a whole from this length on; shorter ones repeat by chance."""
 
@@ -151,8 +154,8 @@ def masked_name(about: Anchored) -> str | None:
 
 
 def _call(about: Anchored, item: Item) -> Iterator[Problem]:
-    if about.doctest is None and not item.is_test:
-        yield _false("what stands at source_span is neither a doc test nor a test")
+    if about.doctest is None and item.body is None:
+        yield _false("what stands at source_span is neither a doc test nor a function")
     elif published_call(about) is None:
         yield _false("the shown code is not the beginning of the published code at source_span")
 
@@ -238,15 +241,23 @@ def _text_told(field: str) -> Callable[[Anchored], bool]:
 
 
 def _name_told(field: str) -> Callable[[Anchored], bool]:
+    """Whether the name that was masked shows elsewhere; of a free-standing example, the name that is the answer."""
+
     def told(about: Anchored) -> bool:
+        meant = about.text(field)
+        if about.item is not None:
+            meant = about.item.name if field == "function_name" else masked_name(about) or meant
         given = f"{about.text('code')}\n{about.text('code_context')}"
-        return re.search(rf"\b{re.escape(about.text(field))}\b", given) is not None
+        return re.search(rf"\b{re.escape(meant)}\b", given) is not None
 
     return told
 
 
 def _completion_told(about: Anchored) -> bool:
-    return about.text("completion").strip() in about.text("prefix") + "\n" + about.text("suffix")
+    completion = about.text("completion").strip()
+    return len(tokens(completion)) >= REPEATED_TOKENS and completion in about.text("prefix") + "\n" + about.text(
+        "suffix"
+    )
 
 
 _LEAKS: Mapping[str, Callable[[Anchored], bool]] = {

@@ -13,10 +13,11 @@ from node.tasks.anchors import Anchored
 from node.tasks.callplans import published_call
 from node.tasks.categories import PLACEHOLDER, FieldKind
 from node.tasks.costs import cost_of
-from node.tasks.names import unknown_names, word_set
-from node.tasks.prose import first_sentence, mentioned_names, read_markdown, words
+from node.tasks.evidence import means
+from node.tasks.names import unknown_names
+from node.tasks.prose import first_sentence, mentioned_names, read_markdown, word_set, words
 from node.tasks.snippets import is_doc
-from node.tasks.syntax import comments, identifiers, is_snake_case, parse, tokens
+from node.tasks.syntax import comments, is_snake_case, parse, tokens
 from node.tasks.view import SourceView
 from node.values.crate import Item
 from node.values.verdict import CheckPlan, Outcome, PlanResult
@@ -83,14 +84,14 @@ def _about_text(field: str, author: Callable[[Item], str]) -> Callable[[Anchored
 
 def _rank(view: SourceView, item: Item, told: frozenset[str]) -> int:
     """Full when no other documented item of the crate fits the words better; a fifth less for each that does."""
-    mine = _fit(item, told)
-    better = sum(_fit(other, told) > mine for other in view.kb.items if other.doc and view.is_library_code(other))
+    vocabularies = view.vocabularies
+    mine = _fit(told, vocabularies.get(item, frozenset()))
+    better = sum(_fit(told, own) > mine for own in vocabularies.values())
     return max(0, FULL - 2_000 * better)
 
 
-def _fit(item: Item, told: frozenset[str]) -> int:
-    """How well words fit an item: its documentation and its own name, against the words that are only its own."""
-    own = word_set(f"{item.doc} {item.name} {item.signature}")
+def _fit(told: frozenset[str], own: frozenset[str]) -> int:
+    """How many of the words told belong to an item."""
     return share(len(told & own), len(told)) if told else 0
 
 
@@ -173,7 +174,7 @@ def _mentions(text: str, changed: frozenset[str]) -> bool:
 def _tests(about: Anchored) -> Iterator[Measure]:
     cases = about.form.texts("test_cases")
     if about.item is not None:
-        calling = sum(about.item.name in identifiers(case) for case in cases)
+        calling = sum(means(about.view, case, about.item) for case in cases)
         yield "semantic_validity/calls_target", share(calling, len(cases))
     yield (
         "semantic_validity/asserts",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from node.tasks.changes import Replacement, changed_body, may_change, one_line
+from node.tasks.changes import Replacement, changed_body, may_change, one_line, removal
 from node.tasks.syntax import COMMENTS, ancestors, body_of, descend, text_of
 from node.tasks.view import SourceView
 from node.values.crate import Item
@@ -175,7 +175,11 @@ def _booleans(node: Node) -> Iterator[Mutant]:
         text = "false" if text_of(node) == "true" else "true"
         shown = _telling(node)
         yield Mutant(
-            _replace(node, text), "boolean", one_line(shown), _with(shown, node, text), "has the wrong truth value"
+            _replace(node, text),
+            "boolean",
+            one_line(shown),
+            _with(shown, node, text),
+            "says the opposite of what it has to",
         )
 
 
@@ -252,8 +256,7 @@ def _guards(node: Node) -> Iterator[Mutant]:
     if len(inside) == 1 and text_of(inside[0]).startswith(("return", "break", "continue")):
         leaving = one_line(text_of(inside[0]).rstrip(";"))
         consequence = f"goes on where `{one_line(condition)}` has to end in `{leaving}`"
-        line_break = node.start_byte - node.start_point.column - 1  # what stood before it on its line goes too
-        yield Mutant(Replacement(line_break, node.end_byte, ""), "guard", one_line(test, 80), "", consequence)
+        yield Mutant(removal(node), "guard", one_line(test, 80), "", consequence)
 
 
 def _jumps(node: Node) -> Iterator[Mutant]:

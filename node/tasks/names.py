@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from node.tasks.lexicon import KEYWORDS, STANDARD_NAMES, STOP_WORDS
-from node.tasks.prose import words
+from node.tasks.lexicon import KEYWORDS, STANDARD_NAMES
 from node.tasks.view import SourceView
 
 
@@ -21,8 +20,3 @@ def feature_names(view: SourceView) -> frozenset[str]:
     named = {view.kb.pin.name, view.crate_name}
     named |= {name for name, _ in view.kb.features} | {dependency.name for dependency in view.kb.dependencies}
     return frozenset(named | {name.replace("-", "_") for name in named})
-
-
-def word_set(text: str) -> frozenset[str]:
-    """The content words of a text or a piece of code, cut to their stems' first six letters."""
-    return frozenset(word[:6] for word in words(text) if len(word) > 2 and word not in STOP_WORDS)

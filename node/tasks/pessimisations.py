@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tree_sitter import Node
 
-from node.tasks.changes import Replacement
+from node.tasks.changes import Replacement, removal
 from node.tasks.lexicon import ADAPTERS
 from node.tasks.rewriting import Place, Rule, inside, method_call, text
 from node.tasks.syntax import body_of, descend, leaves, text_of
@@ -150,7 +150,7 @@ def _formatted_write(place: Place) -> Changes:
     target, comma, rest = text_of(node.children[-1])[1:-1].partition(",")
     if not comma or "{" not in rest:
         return None
-    return place.replace(f"{target.strip()}.write_str(&format!({rest.strip()}))")
+    return place.replace(f"{target.strip()}.write_str(&format!({rest.strip().rstrip(',')}))")
 
 
 def _pushed_string(place: Place) -> Changes:
@@ -205,26 +205,23 @@ def _repeated(place: Place) -> Changes:
     plain = all(leaf.type == "identifier" and not inside(leaf, _OPAQUE, place.function) for leaf in uses)
     if not (stable and plain and any(inside(leaf, _LOOPS, place.function) for leaf in uses)):
         return None
-    line = node.start_byte - node.start_point.column - 1
     inlined = [Replacement(leaf.start_byte, leaf.end_byte, text_of(value)) for leaf in uses]
-    return (Replacement(line, node.end_byte, ""), *inlined)
+    return (removal(node), *inlined)
 
 
 _OPAQUE = frozenset({"token_tree", "shorthand_field_initializer", "let_condition"})
 
 
 def _unchanged(function: Node) -> frozenset[str]:
-    """Names that no `mut` in the function makes changeable: parameters and bindings that stay what they are."""
-    data = text_of(function).replace("&mut ", "mut ")
-    changing = {data[at + 4 :].split(":")[0].split(" ")[0].strip("(),;=") for at in _positions(data, "mut ")}
+    """Names that nothing in the function can change: no `mut` stands before them, nor in their parameter's type."""
+    changing: set[str] = set()
+    for node in descend(function):
+        if node.type in {"mutable_specifier", "mut"}:
+            after = node.next_sibling
+            changing |= {text_of(after)} if after is not None else set()
+        elif node.type == "parameter" and text(node.child_by_field_name("type")).startswith("&mut"):
+            changing.add(text(node.child_by_field_name("pattern")))
     return frozenset(text_of(leaf) for leaf in leaves(function) if leaf.type == "identifier") - changing
-
-
-def _positions(data: str, word: str) -> Iterator[int]:
-    at = data.find(word)
-    while at >= 0:
-        yield at
-        at = data.find(word, at + 1)
 
 
 PESSIMISATIONS = (

@@ -45,7 +45,8 @@ def plan_for(example: Example, view: SourceView) -> CheckPlan:
     """
     about = anchor(example, view)
     if about.item is None:
-        return CheckPlan(free_standing_steps(about))
+        steps = free_standing_steps(about)
+        return CheckPlan(steps, required=1 if any(step.name.startswith("mutant-") for step in steps) else -1)
     return _CLAIMS[example.task_category](about, about.item)
 
 
@@ -115,7 +116,7 @@ def doc_tests_of(view: SourceView, item: Item, docstring: str) -> tuple[tuple[Te
     """The doc tests that a docstring holds, as integration tests; the published ones under their own names."""
     if docstring == docstring_of(item):
         return tuple((case.name, case.file) for case in view.doc_cases.values() if case.item == item)
-    blocks = [block for block in read_markdown(undocumented(docstring)).blocks if block.is_doctest]
+    blocks = [block for block in read_markdown(undocumented(docstring)).code if block.is_doctest]
     found: list[tuple[TestName, AddedFile]] = []
     for number, block in enumerate(blocks):
         stem = f"{ROW_FILE}_{number}"

@@ -31,17 +31,17 @@ from node.tasks.categories import FormError
 from node.tasks.changes import Replacement, changed_body
 from node.tasks.derive.commenting import comment_text
 from node.tasks.derive.documentation import explanation_of, search_phrase
+from node.tasks.derive.testing import as_test
 from node.tasks.doctests import docstring_of
-from node.tasks.evidence import project
+from node.tasks.evidence import means, project
 from node.tasks.inspection import inspect, masked_name
 from node.tasks.interface import ProbeCheck, StaticFinding
 from node.tasks.measures import overlap
-from node.tasks.names import word_set
 from node.tasks.plans import NOTHING, plan_for
-from node.tasks.prose import first_sentence, read_markdown
+from node.tasks.prose import first_sentence, read_markdown, word_set
 from node.tasks.report import ReportError
-from node.tasks.snippets import edits_for, read_function, render, same_code
-from node.tasks.syntax import comments, free_identifiers
+from node.tasks.snippets import edits_for, is_from_trait_impl, read_function, render, same_code
+from node.tasks.syntax import comments, free_identifiers, identifiers
 from node.tasks.testcases import place_tests
 from node.tasks.view import SourceView
 from node.values.crate import Item, Span
@@ -162,7 +162,11 @@ def query_for(view: SourceView, item: Item) -> str:
 
 def _tests_are_published(about: Anchored, item: Item) -> bool:
     placed = place_tests(about.view, item, about.text("test_context"), about.form.texts("test_cases"))
-    calling = all(item.name in free_identifiers(case) for case in about.form.texts("test_cases"))
+    cases = about.form.texts("test_cases")
+    documented = {as_test(item, case) for case in about.view.doc_cases.values() if case.item == item}
+    if set(cases) <= documented:
+        return True
+    calling = all(means(about.view, case, item) for case in cases)
     return calling and all(name in about.view.test_items for name in placed.names)
 
 
@@ -289,7 +293,7 @@ def _tests_of(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
     cases = about.form.texts("test_cases")
     placed = place_tests(about.view, item, about.text("test_context"), cases)
     published = all(name in about.view.test_items for name in placed.names)
-    named = any(item.name in free_identifiers(case) for case in cases)
+    named = is_from_trait_impl(about.view, item) or any(item.name in identifiers(case) for case in cases)
     return _static(published and not named, f"published tests that never call `{item.name}`")
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from node.tasks.lexicon import STOP_WORDS
 
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})(.*)$")
 _LINK = re.compile(r"\[([^\]\[]+)\](?:\([^)\s]*(?:\s+\"[^\"]*\")?\)|\[[^\]]*\])?")
@@ -36,16 +40,28 @@ class CodeBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, or a list; links and HTML reduced to their text, code spans kept."""
+
+    text: str
+    """The paragraph on one line; empty for a list."""
+    items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Markdown:
     """Documentation split into what is read and what is run."""
 
-    paragraphs: tuple[str, ...]
-    """Prose, one line each, up to the first heading; links and HTML reduced to their text, code spans kept."""
-    lists: tuple[str, ...]
-    """List items of the same part."""
-    sections: tuple[tuple[str, tuple[str, ...]], ...]
-    """What stands below headings: (title, its paragraphs)."""
-    blocks: tuple[CodeBlock, ...]
+    body: tuple[Block, ...]
+    """What stands before the first heading."""
+    sections: tuple[tuple[str, tuple[Block, ...]], ...]
+    """What stands below headings: (title, its blocks)."""
+    code: tuple[CodeBlock, ...]
+
+    @property
+    def paragraphs(self) -> tuple[str, ...]:
+        """The body's paragraphs."""
+        return tuple(block.text for block in self.body if block.text)
 
 
 def read_markdown(doc: str) -> Markdown:
@@ -71,28 +87,44 @@ def read_markdown(doc: str) -> Markdown:
             parts.append((plain(heading[1]), []))
         elif not _LINK_DEFINITION.match(line):
             parts[-1][1].append(line)
-    paragraphs, lists = _paragraphs(parts[0][1])
     return Markdown(
-        paragraphs=paragraphs,
-        lists=lists,
-        sections=tuple((title, sum(_paragraphs(lines), ())) for title, lines in parts[1:]),
-        blocks=tuple(blocks),
+        body=_blocks(parts[0][1]),
+        sections=tuple((title, _blocks(lines)) for title, lines in parts[1:]),
+        code=tuple(blocks),
     )
 
 
-def _paragraphs(lines: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Prose paragraphs and list items; tables, indented code and bare HTML are neither."""
-    prose: list[str] = []
-    items: list[str] = []
-    for block in re.split(r"\n\s*\n", "\n".join(lines)):
-        text = block.strip("\n")
+def _blocks(lines: list[str]) -> tuple[Block, ...]:
+    """Paragraphs and lists in order; tables, indented code and bare HTML are neither."""
+    found: list[Block] = []
+    for part in re.split(r"\n\s*\n", "\n".join(lines)):
+        text = part.strip("\n")
         if not text.strip() or text.startswith("    ") or text.lstrip().startswith(("|", "<", ">")):
             continue
         if re.match(r"\s*(?:[-*+]|\d+[.)])\s", text):
-            items += [plain(item) for item in re.split(r"\n?\s*(?:[-*+]|\d+[.)])\s+", text) if item.strip()]
+            items = re.split(r"(?:^|\n)\s*(?:[-*+]|\d+[.)])\s+", text)
+            found.append(Block("", tuple(plain(item) for item in items if item.strip())))
         else:
-            prose.append(plain(text))
-    return tuple(prose), tuple(items)
+            found.append(Block(plain(text)))
+    return tuple(found)
+
+
+def running_text(blocks: Sequence[Block]) -> str:
+    """Blocks as one text: paragraphs apart, the items of a list behind the sentence that leads to it.
+
+    A paragraph that leads to something else, to code for instance, is left out: what it leads to is not there.
+    """
+    parts: list[str] = []
+    for leads, group in itertools.groupby(blocks, key=lambda block: not block.items):
+        if leads:
+            parts += [block.text for block in group]
+            continue
+        items = [item.rstrip(".;,") for block in group for item in block.items]
+        if parts and parts[-1].endswith(":"):
+            parts[-1] = f"{parts[-1]} {'; '.join(items)}."
+        else:
+            parts.append(" ".join(f"{item}." for item in items))
+    return "\n\n".join(part for part in parts if not part.endswith(":"))
 
 
 def plain(text: str) -> str:
@@ -130,3 +162,8 @@ def mentioned_names(text: str) -> tuple[str, ...]:
     spans = (span[2].strip() for span in _CODE.finditer(text))
     names = (re.sub(r"(\(\)|!)+$", "", re.sub(r"::<[^>]*>", "", span)) for span in spans if _NAME.match(span))
     return tuple(dict.fromkeys(names))
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The content words of a text or a piece of code, cut to their stems' first six letters."""
+    return frozenset(word[:6] for word in words(text) if len(word) > 2 and word not in STOP_WORDS)

@@ -343,3 +343,6 @@ REFACTORINGS = (
     Rule("final_return", _final_return),
 )
 """Those that change most first: the order in which they are offered."""
+
+LATE_RULES = {"final_return": 4, "let_and_return": 4, "shorthand": 3, "bool_tail": 2, "assign_operator": 2}
+"""Rules that change little; used only where a function offers nothing else, or all others have had their turns."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from node.values.crate import Item, Span
@@ -36,15 +36,22 @@ class Site:
     """What the category's trial needs to know."""
 
 
-def balanced(sites: Iterable[Site], kind_of: Callable[[Site], str]) -> list[Site]:
+def balanced(
+    sites: Iterable[Site], kind_of: Callable[[Site], str], late: Mapping[str, int] | None = None
+) -> list[Site]:
     """Reorder each unit's sites so that, going through the units, no kind comes first much more often than others.
 
     Within a unit and among kinds used equally often, the given order stays. Sites get new `order`s, 0, 1, ...
+
+    Args:
+        sites: In the order in which units are to be gone through.
+        kind_of: A site's kind.
+        late: Kinds that start as if they had been used so many times.
     """
     units: dict[Item, list[Site]] = {}
     for site in sites:
         units.setdefault(site.item, []).append(site)
-    used: Counter[str] = Counter()
+    used = Counter(late or {})
     ordered: list[Site] = []
     for members in units.values():
         members.sort(key=lambda site: site.order)

@@ -88,6 +88,11 @@ def container_header(view: SourceView, item: Item) -> str:
     return _strip_comments(view.text(Span(span.path, block.start_byte, body.start_byte))).strip()
 
 
+def is_from_trait_impl(view: SourceView, item: Item) -> bool:
+    """Whether a method's name and signature were fixed by a trait rather than by its author."""
+    return " for " in container_header(view, item)
+
+
 def without_docs(code: str) -> str:
     """`code` without doc comments, anywhere in it."""
     data = code.encode()
@@ -108,8 +113,9 @@ def _cut_line(data: bytes, start: int, end: int) -> bytes:
     line_start = data.rfind(b"\n", 0, start) + 1
     if end > start and data[end - 1 : end] == b"\n":  # tree-sitter gives doc comments their line break
         end -= 1
-    if not data[line_start:start].strip() and data[end : end + 1] in {b"\n", b""}:
-        return data[:line_start] + data[end + 1 :]
+    if not data[line_start:start].strip():
+        leads_line = data[end : end + 1] not in {b"\n", b""}
+        return data[:start] + data[end:].lstrip(b" ") if leads_line else data[:line_start] + data[end + 1 :]
     return data[:start].rstrip(b" \t") + data[end:]
 
 

@@ -18,6 +18,7 @@ from node.tasks.categories import TABLE
 from node.tasks.derive import bodies, calls, commenting, documentation, faults, naming, reviews, rewrites, testing
 from node.tasks.derive.bench import ENGINE, Bench, Deriver
 from node.tasks.derive.decoys import Decoy, spoiled
+from node.tasks.inspection import inspect
 from node.tasks.interface import Checker, Proposal, Request
 from node.tasks.probes import Evidence
 from node.tasks.sites import Group, Site, arrange, locate
@@ -139,7 +140,15 @@ class SourceEngine:
             if not batch:
                 return
             trials = [DERIVERS[category].trial(self._bench, site) for category, site in batch]
-            self._outcomes.update(zip(batch, await self._driver.finish(trials), strict=True))
+            outcomes = await self._driver.finish(trials)
+            self._outcomes.update(zip(batch, map(self._inspected, outcomes), strict=True))
+
+    def _inspected(self, outcome: Example | Miss) -> Example | Miss:
+        """An engine that proposes what raters would refuse on sight has a bug, or met Rust that it cannot read."""
+        if isinstance(outcome, Miss):
+            return outcome
+        problems = inspect(outcome, self._view).problems
+        return Miss(problems[0].text) if problems else outcome
 
     def _next_sites(self, category: str, group: Group, count: int) -> tuple[Site, ...]:
         if len(self._examples(category, group)) >= count:

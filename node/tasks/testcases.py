@@ -79,6 +79,6 @@ def _beside(view: SourceView, item: Item, code: str, tests: Sequence[str]) -> Te
     end = (item.container or item.code_span).end
     place = Span(item.span.path, end, end)
     module = f"\n\n#[cfg(test)]\n#[allow(unused)]\nmod {ROW_MODULE} {{\n{code}\n}}\n"
-    path = [*view.module_path(item), ROW_MODULE]
+    path = [*view.module_path(item.span.path, view.node(item)), ROW_MODULE]
     names = tuple(TestName(TestTarget.LIBRARY.value, "", "::".join([*path, name])) for name in tests)
     return TestBench(names, (Edit(place, module),))

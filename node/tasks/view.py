@@ -6,14 +6,18 @@ Everything here follows from the knowledge base and the published bytes, so ever
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar, cast
 
 from tree_sitter import Node
 
 from node.tasks.doctests import DocCase, doc_case
+from node.tasks.prose import word_set
 from node.tasks.syntax import FUNCTIONS, ancestors, is_name_node, leaves, name_of, node_at, parse, text_of, tokens
 from node.values.crate import DocTest, FileRole, Item, ItemKind, KnowledgeBase, Span
 from node.values.verdict import TestName, TestTarget
+
+T = TypeVar("T")
 
 ITEM_NODES = FUNCTIONS | {
     "struct_item",
@@ -42,9 +46,16 @@ class SourceView:
         self._files = {file.path: file for file in kb.files}
         self._trees: dict[str, Node] = {}
         self._weights: dict[Item, int] = {}
+        self._lists: dict[str, tuple[object, ...]] = {}
         self._by_code_span = {item.code_span: item for item in kb.items}
         self.functions = tuple(item for item in kb.items if item.body and self.is_library_code(item))
         self.tests = tuple(item for item in kb.items if item.is_test and item.body)
+
+    def remembered(self, name: str, compute: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
+        """What `compute` gives, computed once per view: lists that many categories start from."""
+        if name not in self._lists:
+            self._lists[name] = compute()
+        return cast("tuple[T, ...]", self._lists[name])
 
     def role(self, path: str) -> FileRole:
         """Which target a file belongs to."""
@@ -91,27 +102,41 @@ class SourceView:
         first = min(roots, key=len, default=self.kb.pin.name.replace("-", "_"))
         return first.split("::")[0]
 
-    def module_path(self, item: Item) -> list[str]:
-        """The modules an item stands in, below the root of the target that holds it."""
-        node = self.node(item)
+    def module_path(self, path: str, node: Node | None) -> list[str]:
+        """The modules that a node of a file stands in, below the root of the target that holds it."""
         above = ancestors(node) if node else iter(())
         inline = [name_of(parent) for parent in above if parent.type == "mod_item"][::-1]
-        file = self._files[item.span.path]
+        file = self._files[path]
         outer = file.module.split("::")[1:] if file.role is FileRole.LIBRARY else []
         return [*outer, *inline]
 
     def test_name(self, test: Item) -> TestName:
         """How the harness lists a test function."""
-        name = "::".join([*self.module_path(test), test.name])
-        if self.role(test.span.path) is FileRole.INTEGRATION_TEST:
-            file = test.span.path.removeprefix("tests/").removesuffix(".rs").split("/")[0]
-            return TestName(TestTarget.INTEGRATION.value, file, name)
-        return TestName(TestTarget.LIBRARY.value, "", name)
+        return self._named(test.span.path, self.node(test), test.name)
+
+    def _named(self, path: str, node: Node | None, name: str) -> TestName:
+        listed = "::".join([*self.module_path(path, node), name])
+        if self.role(path) is FileRole.INTEGRATION_TEST:
+            file = path.removeprefix("tests/").removesuffix(".rs").split("/")[0]
+            return TestName(TestTarget.INTEGRATION.value, file, listed)
+        return TestName(TestTarget.LIBRARY.value, "", listed)
 
     @functools.cached_property
     def test_items(self) -> Mapping[TestName, Item]:
         """The published tests by their harness names."""
         return {self.test_name(item): item for item in reversed(self.tests)}
+
+    @functools.cached_property
+    def macro_tests(self) -> Mapping[TestName, Span]:
+        """Macro calls between items, by the test that each would be if it makes one named after its first word.
+
+        `t!(one: "a" => "b");` may make the test `one`. Only the harness knows; look up names that it listed.
+        """
+        found: dict[TestName, Span] = {}
+        for file in self.kb.files:
+            if file.role in {FileRole.LIBRARY, FileRole.INTEGRATION_TEST}:
+                found |= {self._named(file.path, at, name): span for at, name, span in _macro_calls(self, file.path)}
+        return found
 
     @functools.cached_property
     def tests_by_function(self) -> Mapping[str, Sequence[TestName]]:
@@ -136,6 +161,19 @@ class SourceView:
         return frozenset(text_of(leaf) for root in roots for leaf in leaves(root) if is_name_node(leaf))
 
     @functools.cached_property
+    def vocabularies(self) -> Mapping[Item, frozenset[str]]:
+        """The content words of each documented library item: its documentation, name and signature."""
+        documented = (item for item in self.kb.items if item.doc and self.is_library_code(item))
+        return {item: word_set(f"{item.doc} {item.name} {item.signature}") for item in documented}
+
+    @functools.cached_property
+    def helper_names(self) -> frozenset[str]:
+        """Functions and macros that only tests see: a name of these in a test is not the library's."""
+        kinds = {ItemKind.FUNCTION, ItemKind.MACRO}
+        found = (item for item in self.kb.items if item.kind in kinds and item.test_only and not item.is_test)
+        return frozenset(item.name for item in found)
+
+    @functools.cached_property
     def types(self) -> Mapping[str, Item]:
         """The library's type definitions by name; the first of a name wins."""
         kinds = {ItemKind.STRUCT, ItemKind.ENUM, ItemKind.UNION, ItemKind.TRAIT, ItemKind.TYPE_ALIAS}
@@ -158,3 +196,17 @@ class SourceView:
         for item in self.functions:
             names.setdefault(item.name, []).append(item)
         return names
+
+
+def _macro_calls(view: SourceView, path: str) -> Iterator[tuple[Node, str, Span]]:
+    """Macro calls that stand where items do: the node, the first word of the arguments, the bytes."""
+    stack = [view.tree(path)]
+    while stack:
+        for child in stack.pop().children:
+            if child.type == "mod_item" and (body := child.child_by_field_name("body")) is not None:
+                stack.append(body)
+            call = child.named_children[0] if child.type == "expression_statement" else child
+            if call.type == "macro_invocation":
+                words = [text_of(leaf) for leaf in leaves(call.children[-1]) if is_name_node(leaf)]
+                if words:
+                    yield call, words[0], Span(path, child.start_byte, child.end_byte)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from node.tasks.categories import TABLE, FormError, Values, render
 from node.tasks.doctests import DocCase
-from node.tasks.evidence import column_of_tests, project, related_cases
+from node.tasks.evidence import column_of_tests, project, related_cases, source_of_test
 from node.tasks.report import Report
 from node.tasks.sites import Site
 from node.tasks.snippets import stub_body
@@ -111,7 +111,7 @@ def touching(bench: Bench, item: Item) -> Trial[tuple[TestName, ...]]:
     cases = related_cases(view, item)
     results = yield (unit, *(_case_plan(view, stub, case) for case in cases))
     failed = results[0].steps[0].failed if _holds(results[0]) else ()
-    known = tuple(name for name in failed if name in view.test_items)
+    known = tuple(name for name in failed if source_of_test(view, name))
     documented = tuple(case.name for case, result in zip(cases, results[1:], strict=True) if _holds(result))
     return tuple(sorted(known + documented))
 

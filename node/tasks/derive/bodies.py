@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from tree_sitter import Node
 
-from node.tasks.context import context_of
+from node.tasks.context import context_of, signatures_of
 from node.tasks.derive.bench import Bench, Deriver, Draft, compose, published, touching
-from node.tasks.derive.functions import is_from_trait_impl, substantial
-from node.tasks.evidence import calls_by_name, column_of_tests, declared, project, reach
+from node.tasks.derive.functions import substantial
+from node.tasks.evidence import addresses, column_of_tests, declared, project, reach
 from node.tasks.inspection import shares_run
 from node.tasks.prose import read_markdown, words
 from node.tasks.report import Report
 from node.tasks.sites import Site
-from node.tasks.snippets import render, render_parts
+from node.tasks.snippets import container_header, is_from_trait_impl, render, render_parts
 from node.tasks.syntax import COMMENTS, descend, tokens
 from node.tasks.trials import Miss, Trial
 from node.tasks.view import SourceView
@@ -37,11 +37,11 @@ def _generation_sites(view: SourceView) -> Iterable[Site]:
     for item in substantial(view):
         text = read_markdown(item.doc)
         described = sum(len(words(part)) for part in text.paragraphs) >= DESCRIPTION_WORDS_MIN
-        if described or not is_from_trait_impl(view, item):
-            depth = depths.get(item.name, UNREACHED)
-            if described or depth == 1:  # a test can only describe what it calls
-                tier = depth + (0 if described else 3) + (0 if item.public else 2)
-                yield Site(item, tier, (_size_penalty(view.weight(item)),), described)
+        depth = depths.get(item.name, UNREACHED)
+        # A test can only describe what it calls, by name or through a trait.
+        if described or depth == 1 or is_from_trait_impl(view, item):
+            tier = depth + (0 if described else 3) + (0 if item.public else 2)
+            yield Site(item, tier, (_size_penalty(view.weight(item)),), described)
 
 
 def _size_penalty(weight: int) -> int:
@@ -57,17 +57,24 @@ def _generation_trial(bench: Bench, site: Site) -> Trial[Example | Miss]:
     named = declared(view, item, tests)
     description = describe(view, item) if site.detail else _described_by_tests(view, item, named)
     answer = render(view, item)
-    context = context_of(view, item, answer)
+    context = context_of(view, item, answer) or ""
+    context = "\n\n".join(filter(None, (context, signatures_of(view, item, answer, context))))
     if not description:
         return Miss("nothing says what it does")
-    if item.body and shares_run(view.text(item.body)[1:-1], f"{description}\n{context or ''}"):
+    if item.body and shares_run(view.text(item.body)[1:-1], f"{description}\n{context}"):
         return Miss("the description holds the answer")
     found = yield from published(bench)
-    inputs = {"title": f"Implement `{item.path}`", "description": description}
+    inputs = {"title": _title(view, item), "description": description}
     draft = Draft(
         "code_generation", item.code_span, inputs | ({"code_context": context} if context else {}), {"code": answer}
     )
     return compose(view, draft, tested_report(view, named), found.rustc)
+
+
+def _title(view: SourceView, item: Item) -> str:
+    if is_from_trait_impl(view, item):
+        return f"Implement `{item.name}` in `{' '.join(container_header(view, item).split())}`"
+    return f"Implement `{item.path}`"
 
 
 def tested_report(view: SourceView, named: tuple[TestName, ...]) -> Report:
@@ -82,7 +89,8 @@ def describe(view: SourceView, item: Item) -> str:
 
 def _described_by_tests(view: SourceView, item: Item, named: tuple[TestName, ...]) -> str:
     """The signature and the tests it must pass, when they call it by name often enough to pin it down."""
-    direct = tuple(name for name in named if calls_by_name(view, name, item))
+    implied = is_from_trait_impl(view, item)  # operators and formatting call it without its name
+    direct = tuple(name for name in named if implied or addresses(view, name, item))
     source = column_of_tests(view, direct)
     if source.count("assert") < ASSERTIONS_MIN:
         return ""

@@ -1,4 +1,4 @@
-"""API usage prediction: real uses of the crate, in its doc tests and tests, cut off just before a call of its API."""
+"""API usage prediction: real uses of the crate, in its docs, its tests and itself, cut off just before a call of it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from tree_sitter import Node
 
 from node.tasks.context import context_of
 from node.tasks.derive.bench import Bench, Deriver, Draft, compose, published
+from node.tasks.derive.functions import substantial
 from node.tasks.doctests import unhidden
 from node.tasks.evidence import project
 from node.tasks.lexicon import COMMON_METHODS
 from node.tasks.report import Report
-from node.tasks.sites import Site
+from node.tasks.sites import Site, balanced
 from node.tasks.snippets import render
 from node.tasks.syntax import ancestors, descend, parse, text_of, tokens
 from node.tasks.trials import Miss, Trial
@@ -35,14 +36,15 @@ class Use:
 
     span: Span
     text: str
-    test: TestName
+    test: TestName | None
+    """None for a use inside the library."""
     start: int
     """Of the call, in characters of `text`."""
     end: int
 
 
 def uses(view: SourceView) -> Iterator[tuple[Item, int, Use]]:
-    """Calls of the crate's API in its doc tests, integration tests and unit tests, in that order, with their item."""
+    """Calls of the crate's API in its doc tests, its tests and its own functions, in that order, with their item."""
     names = _public_names(view)
     for name, case in view.doc_cases.items():
         doctest = next(doctest for doctest in case.item.doctests if case.name.file.endswith(f"_{doctest.index}"))
@@ -50,6 +52,8 @@ def uses(view: SourceView) -> Iterator[tuple[Item, int, Use]]:
     for name, item in view.test_items.items():
         tier = 1 if view.role(item.span.path) is FileRole.INTEGRATION_TEST else 2
         yield from _cut(view, item, tier, render(view, item), item.code_span, name, names)
+    for item in substantial(view):
+        yield from _cut(view, item, 3, render(view, item), item.code_span, None, names)
 
 
 def _public_names(view: SourceView) -> frozenset[str]:
@@ -58,7 +62,7 @@ def _public_names(view: SourceView) -> frozenset[str]:
 
 
 def _cut(
-    view: SourceView, item: Item, tier: int, text: str, span: Span, test: TestName, names: frozenset[str]
+    view: SourceView, item: Item, tier: int, text: str, span: Span, test: TestName | None, names: frozenset[str]
 ) -> Iterator[tuple[Item, int, Use]]:
     kept = 0
     seen: set[str] = set()
@@ -99,21 +103,34 @@ def _called(view: SourceView, node: Node, names: frozenset[str]) -> tuple[int, i
 
 
 def _sites(view: SourceView) -> Iterable[Site]:
-    return (Site(item, tier, (use.span.start, use.start), use) for item, tier, use in uses(view))
+    """Uses of different functions in turn; the same call after the same text is offered once."""
+    seen: set[str] = set()
+    sites: list[Site] = []
+    for item, tier, use in uses(view):
+        text = use.text[: use.end]
+        if text not in seen:
+            seen.add(text)
+            sites.append(Site(item, tier, (use.start,), use))
+    return balanced(sites, _callee)
+
+
+def _callee(site: Site) -> str:
+    assert isinstance(site.detail, Use), "call sites carry a use"
+    return site.detail.text[site.detail.start : site.detail.end].partition("(")[0]
 
 
 def _trial(bench: Bench, site: Site) -> Trial[Example | Miss]:
     view, use = bench.view, site.detail
     assert isinstance(use, Use), "call sites carry a use"
     found = yield from published(bench)
-    tests = (use.test,) if found.compiled else ()
+    tests = (use.test,) if use.test and found.compiled else ()
     ran = project(view, (), tests)
     if tests:
         (result,) = yield (CheckPlan((Step("answer", ran, Expect.TESTS_PASS, tests),)),)
         if not (result.checked and result.holds):
             return Miss("the code around the call does not pass as a test")
     shown = use.text[: use.start]
-    context = context_of(view, site.item, shown) if site.item.is_test else None
+    context = context_of(view, site.item, shown) if use.span == site.item.code_span else None
     inputs = {"code": shown} | ({"code_context": context} if context else {})
     outputs = {"next_api_call": use.text[use.start : use.end]}
     report = Report(ran, compiled=found.compiled, tests=tests, tests_run=len(tests), tests_passed=len(tests))

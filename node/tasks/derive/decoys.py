@@ -17,17 +17,17 @@ from node.tasks.changes import changed_body
 from node.tasks.derive.bench import Bench, touching, try_body
 from node.tasks.derive.commenting import comment_text
 from node.tasks.derive.documentation import documented
-from node.tasks.derive.functions import is_from_trait_impl, substantial
+from node.tasks.derive.functions import substantial
 from node.tasks.derive.naming import bindings, is_telling
 from node.tasks.evidence import column_of_tests, declared, project, source_of_test
 from node.tasks.inspection import inspect, masked_name
 from node.tasks.measures import overlap
 from node.tasks.mutation import Mutant, mutants, spread
-from node.tasks.names import word_set
 from node.tasks.plans import MUTANTS_TRIED, killing_plan, plan_for
 from node.tasks.probes import MUTANT_FIELDS, Evidence, comments_in, is_foreign, shares_no_word, text_about
+from node.tasks.prose import word_set
 from node.tasks.report import Report
-from node.tasks.snippets import render
+from node.tasks.snippets import is_from_trait_impl, render
 from node.tasks.syntax import COMMENTS, body_of, comments, identifiers, leaves, parse, text_of
 from node.tasks.testcases import TestBench
 from node.tasks.trials import Miss, Trial
@@ -171,6 +171,8 @@ def _report(about: Anchored, edits: tuple[Edit, ...], named: tuple[TestName, ...
 def _with_other_tests(bench: Bench, about: Anchored, item: Item) -> Trial[Decoy | Miss]:
     """Tests that only pass through the function on their way to what they test."""
     view = bench.view
+    if is_from_trait_impl(view, item):
+        return Miss("tests call it without naming it")
     tests = yield from touching(bench, item)
     passing = [
         name for name in tests if name in view.test_items and item.name not in identifiers(source_of_test(view, name))

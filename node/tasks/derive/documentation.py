@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 from node.tasks.context import context_of
 from node.tasks.derive.bench import Bench, Deriver, Draft, compose, published
+from node.tasks.derive.functions import BODY_TOKENS_MIN
 from node.tasks.doctests import docstring_of
 from node.tasks.evidence import project
 from node.tasks.lexicon import VERBS
 from node.tasks.names import unknown_names
-from node.tasks.prose import Markdown, first_sentence, mentioned_names, read_markdown, words
+from node.tasks.prose import Markdown, first_sentence, mentioned_names, read_markdown, running_text, words
 from node.tasks.report import Report
 from node.tasks.sites import Site
 from node.tasks.snippets import render
@@ -41,15 +42,24 @@ _EMPTY_PHRASES = re.compile(
 _CONTRACT_SECTIONS = frozenset({"errors", "panics", "safety", "syntax", "performance", "complexity", "note", "notes"})
 
 
-def documented(view: SourceView) -> Iterator[tuple[Item, Markdown, str]]:
-    """Items worth describing, with their documentation read and the snippet that shows them without it."""
+Described = tuple[Item, Markdown, str]
+
+
+def documented(view: SourceView) -> tuple[Described, ...]:
+    """Items worth describing, no two of the same text, with their documentation and the snippet without it."""
+    return view.remembered("documented", lambda: tuple(_documented(view)))
+
+
+def _documented(view: SourceView) -> Iterator[Described]:
+    seen: set[str] = set()
     for item in view.kb.items:
         if not (item.kind in KINDS and item.doc and view.is_library_code(item)):
             continue
         if any("doc(hidden)" in attribute for attribute in item.attributes) or "\r" in view.text(item.span):
             continue
         snippet = render(view, item)
-        if TOKENS_MIN <= len(tokens(snippet)) <= TOKENS_MAX:
+        if TOKENS_MIN <= len(tokens(snippet)) <= TOKENS_MAX and snippet not in seen:
+            seen.add(snippet)
             text = read_markdown(item.doc)
             if text.paragraphs and _says_something(view, item, first_sentence(text.paragraphs[0])):
                 yield item, text, snippet
@@ -103,6 +113,8 @@ def _shown(view: SourceView, item: Item) -> dict[str, str]:
 def _explanation_sites(view: SourceView) -> Iterable[Site]:
     for item, text, _ in documented(view):
         explanation = explanation_of(text)
+        if item.body and view.weight(item) < BODY_TOKENS_MIN:
+            continue  # what the text explains happens elsewhere
         if len(words(_without_links(explanation))) in EXPLANATION_WORDS and not unknown_names(
             view, mentioned_names(explanation)
         ):
@@ -114,15 +126,17 @@ def _without_links(text: str) -> str:
 
 
 def explanation_of(text: Markdown) -> str:
-    """The prose of a documentation: its paragraphs, then what its contract sections say.
+    """The prose of a documentation: its body, then what its contract sections say.
 
-    Paragraphs that lead to a list or a code block are left out, since what they lead to is not prose.
+    Lists become sentences; what only leads to code is left out.
     """
-    parts = [paragraph for paragraph in text.paragraphs if not paragraph.endswith(":")]
-    for title, paragraphs in text.sections:
-        if title.lower() in _CONTRACT_SECTIONS:
-            parts += [f"{title}: {prose}" for prose in paragraphs if not prose.endswith(":")]
-    return "\n\n".join(parts)
+    parts = [running_text(text.body)]
+    for title, blocks in text.sections:
+        prose = running_text(blocks)
+        if title.lower() in _CONTRACT_SECTIONS and prose:
+            told = prose.lower().startswith(title.lower()[:5])  # "Panics if ..." needs no heading
+            parts.append(prose if told else f"{title}: {prose}")
+    return "\n\n".join(part for part in parts if part)
 
 
 # Docstrings
@@ -130,7 +144,7 @@ def explanation_of(text: Markdown) -> str:
 
 def _docstring_sites(view: SourceView) -> Iterable[Site]:
     for item, text, _ in documented(view):
-        if not unknown_names(view, mentioned_names(" ".join((*text.paragraphs, *text.lists)))):
+        if not unknown_names(view, mentioned_names(running_text(text.body))):
             yield _site(item, text, docstring_of(item))
 
 

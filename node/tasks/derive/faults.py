@@ -13,7 +13,7 @@ from node.tasks.changes import changed_body
 from node.tasks.context import context_of, helpers_of
 from node.tasks.derive.bench import Bench, Deriver, Draft, compose, touching, try_body
 from node.tasks.derive.functions import substantial
-from node.tasks.evidence import calls_by_name, declared, project, reach, source_of_test
+from node.tasks.evidence import addresses, declared, project, reach, source_of_test
 from node.tasks.mutation import Mutant, mutants
 from node.tasks.report import Report
 from node.tasks.sites import Site, balanced
@@ -64,7 +64,7 @@ def fault_kind(site: Site) -> str:
 
 
 def fault_trial(
-    words: Callable[[Bench, Item, Mutant, TestName], Draft | None],
+    words: Callable[[Bench, Item, Mutant, TestName], Draft],
 ) -> Callable[[Bench, Site], Trial[Example | Miss]]:
     """A trial that runs a mutant and lets `words` tell what is wrong with it, given the test that shows it."""
 
@@ -80,8 +80,6 @@ def fault_trial(
         if not killers:
             return Miss(_why_not(observed))
         draft = words(bench, item, mutant, killers[0])
-        if draft is None:
-            return Miss("the failing test is too long to show")
         named = declared(bench.view, item, tests, first=killers[:1])
         return compose(bench.view, draft, _report(bench.view, item, body, named), rustc)
 
@@ -100,7 +98,7 @@ def _killers(view: SourceView, item: Item, observed: StepResult) -> tuple[TestNa
         return ()
     shown = (name for name in observed.failed if source_of_test(view, name))
     return tuple(
-        sorted(shown, key=lambda name: (not calls_by_name(view, name, item), len(source_of_test(view, name)), name))
+        sorted(shown, key=lambda name: (not addresses(view, name, item), len(source_of_test(view, name)), name))
     )
 
 
@@ -126,20 +124,29 @@ def _report(view: SourceView, item: Item, body: str, named: tuple[TestName, ...]
 # In words
 
 
-def _bug(bench: Bench, item: Item, mutant: Mutant, killer: TestName) -> Draft | None:
+def _bug(bench: Bench, item: Item, mutant: Mutant, killer: TestName) -> Draft:
     view = bench.view
-    source = source_of_test(view, killer)
-    if len(source) > SHOWN_TEST_CHARS_MAX:
-        return None
     buggy, line = marked(view, item, mutant)
-    test = view.test_items.get(killer)
-    helpers = helpers_of(view, test) if test else None
-    context = "\n\n".join(filter(None, (context_of(view, item, buggy), helpers, source.strip())))
-    described = f"{_told(mutant, line)} {_failing(killer, source)}"
-    inputs = {"buggy_code": buggy, "code_context": context}
+    described = _told(mutant, line)
+    pieces = [context_of(view, item, buggy)]
+    source = source_of_test(view, killer)
+    if len(source) <= SHOWN_TEST_CHARS_MAX:
+        # A description may name the failing test only where the reader can see it.
+        test = view.test_items.get(killer)
+        pieces += [helpers_of(view, test) if test else None, source.strip()]
+        described = f"{described} {_failing(view, killer)}"
+    context = "\n\n".join(piece for piece in pieces if piece)
+    inputs = {"buggy_code": buggy} | ({"code_context": context} if context else {})
     return Draft(
         "bug_detection", item.code_span, inputs, {"fixed_code": render(view, item), "bug_description": described}
     )
+
+
+_FORMS = (
+    "On line {line}, `{now}` {consequence}: it should be `{was}`.",
+    "The bug is `{now}` on line {line}, which {consequence}. With `{was}` in its place the function is right again.",
+    "The mistake is on line {line}: `{now}` {consequence}. The correct code is `{was}`.",
+)
 
 
 def _told(mutant: Mutant, line: int) -> str:
@@ -148,16 +155,13 @@ def _told(mutant: Mutant, line: int) -> str:
         return (
             f"An early exit is missing after line {line}: the code {mutant.consequence}. `{mutant.was}` belongs there."
         )
-    return f"On line {line}, `{mutant.now}` {mutant.consequence}: it should be `{mutant.was}`."
+    return _FORMS[line % len(_FORMS)].format(line=line, now=mutant.now, was=mutant.was, consequence=mutant.consequence)
 
 
-def _failing(killer: TestName, source: str) -> str:
-    name = source.partition("fn ")[2].partition("(")[0]
-    return (
-        "The example from the documentation fails because of it."
-        if killer.file.startswith("swarm_")
-        else (f"The test `{name}` fails because of it.")
-    )
+def _failing(view: SourceView, killer: TestName) -> str:
+    if killer in view.doc_cases:
+        return "The example from the documentation fails because of it."
+    return f"The test `{killer.name.rpartition('::')[2]}` fails because of it."
 
 
 DERIVERS = (Deriver("bug_detection", GROUP, lambda view: fault_sites(view, 0), fault_trial(_bug)),)

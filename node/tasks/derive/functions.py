@@ -1,10 +1,10 @@
-"""Which functions are worth an example, and what place of the crate they stand in."""
+"""Which functions are worth an example."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from node.tasks.snippets import container_header
+from node.tasks.snippets import render
 from node.tasks.view import SourceView
 from node.values.crate import Item
 
@@ -15,15 +15,18 @@ BODY_TOKENS_MAX = 700
 LINES_MAX = 90
 
 
-def substantial(view: SourceView) -> Iterator[Item]:
-    """Functions that do something by themselves and can be read in one go."""
+def substantial(view: SourceView) -> tuple[Item, ...]:
+    """Functions that do something by themselves and can be read in one go, no two of the same text."""
+    return view.remembered("substantial", lambda: tuple(_substantial(view)))
+
+
+def _substantial(view: SourceView) -> Iterator[Item]:
+    seen: set[str] = set()
     for item in view.functions:
         lines = view.text(item.code_span).count("\n")
         sized = BODY_TOKENS_MIN <= view.weight(item) <= BODY_TOKENS_MAX and lines <= LINES_MAX
         if sized and "\r" not in view.text(item.span) and not item.unsafe:
-            yield item
-
-
-def is_from_trait_impl(view: SourceView, item: Item) -> bool:
-    """Whether a method's name and signature were fixed by a trait rather than by its author."""
-    return " for " in container_header(view, item)
+            text = render(view, item)
+            if text not in seen:
+                seen.add(text)
+                yield item

@@ -15,11 +15,11 @@ from node.tasks.categories import PLACEHOLDER
 from node.tasks.changes import Replacement, changed_body
 from node.tasks.context import context_of
 from node.tasks.derive.bench import Bench, Deriver, Draft, compose, published
-from node.tasks.derive.functions import is_from_trait_impl, substantial
+from node.tasks.derive.functions import substantial
 from node.tasks.evidence import project
 from node.tasks.report import Report
 from node.tasks.sites import Site
-from node.tasks.snippets import render
+from node.tasks.snippets import is_from_trait_impl, render
 from node.tasks.syntax import ATOMS, body_of, descend, is_name_node, is_snake_case, leaves, parse, text_of
 from node.tasks.trials import Miss, Trial
 from node.tasks.view import SourceView
@@ -118,7 +118,14 @@ def _maskable(function: Node) -> Iterator[tuple[str, int]]:
         bound[text_of(binding)] = bound.get(text_of(binding), 0) + 1
     for name, count in bound.items():
         mentions = mentions_of(function, name)
-        if count == 1 and is_telling(name) and len(mentions) > VARIABLE_USES_MIN and all(map(_is_plain, mentions)):
+        inside = len(mentions) == len(mentions_of(body_of(function), name))  # a parameter of the name would show
+        if (
+            inside
+            and count == 1
+            and is_telling(name)
+            and len(mentions) > VARIABLE_USES_MIN
+            and all(map(_is_plain, mentions))
+        ):
             yield name, len(mentions) - 1
 
 

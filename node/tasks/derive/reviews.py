@@ -5,14 +5,14 @@ Findings are of two kinds, both executed: a mutant that a test kills, and a rewr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from node.tasks.derive.bench import Bench, Deriver, Draft
 from node.tasks.derive.faults import fault_kind, fault_sites, fault_trial, marked
 from node.tasks.derive.rewrites import fired, first_change, rewrite_sites, rewrite_trial, shown_before
 from node.tasks.mutation import Mutant
-from node.tasks.refactorings import REFACTORINGS
+from node.tasks.refactorings import LATE_RULES, REFACTORINGS
 from node.tasks.rewriting import Rewrite
 from node.tasks.sites import Site, balanced
 from node.tasks.snippets import render
@@ -24,19 +24,11 @@ from node.values.verdict import TestName
 
 GROUP = 6
 
-_OPENINGS: Mapping[str, str] = {
-    "comparison": "Please check the comparison",
-    "range": "The bounds are wrong",
-    "equality": "This compares the wrong way round",
-    "logic": "The condition is combined the wrong way",
-    "method": "This calls the wrong method",
-    "arithmetic": "The arithmetic is wrong",
-    "number": "Off by one",
-    "assignment": "This updates in the wrong direction",
-    "jump": "Wrong jump",
-    "negation": "The condition is inverted",
-    "boolean": "Wrong flag",
-}
+_FORMS = (
+    "Line {line}: `{now}` {consequence}. It has to be `{was}`.",
+    "`{now}` on line {line} {consequence}; this has to read `{was}`.",
+    "Please look at line {line} again: `{now}` {consequence}. `{was}` is what is meant.",
+)
 
 
 def _sites(view: SourceView) -> Iterable[Site]:
@@ -46,7 +38,7 @@ def _sites(view: SourceView) -> Iterable[Site]:
     merged = [
         replace(site, order=(*site.order, kind)) for kind, found in enumerate((mutants, rewrites)) for site in found
     ]
-    return balanced(merged, _kind)
+    return balanced(merged, _kind, LATE_RULES)
 
 
 def _kind(site: Site) -> str:
@@ -57,14 +49,14 @@ def _may_fire(site: Site) -> bool:
     return isinstance(site.detail, Rewrite) and bool(site.detail.rule.lints)
 
 
-def _of_mutant(bench: Bench, item: Item, mutant: Mutant, killer: TestName) -> Draft | None:
+def _of_mutant(bench: Bench, item: Item, mutant: Mutant, killer: TestName) -> Draft:
     del killer  # a review speaks of the code; which test shows it stands in the report
     before, line = marked(bench.view, item, mutant)
     if mutant.kind == "guard":
         comment = f"`{item.name}` lacks an early exit after line {line}: it {mutant.consequence}. Add `{mutant.was}`."
     else:
-        opening = f"{_OPENINGS[mutant.kind]} on line {line}"
-        comment = f"{opening}: `{mutant.now}` {mutant.consequence}. Use `{mutant.was}` instead."
+        form = _FORMS[line % len(_FORMS)]
+        comment = form.format(line=line, now=mutant.now, was=mutant.was, consequence=mutant.consequence)
     return _draft(bench.view, item, before, comment)
 
 

@@ -16,7 +16,7 @@ from node.tasks.derive.bench import Bench, Deriver, Draft, compose, touching, tr
 from node.tasks.derive.functions import substantial
 from node.tasks.evidence import declared, project, reach
 from node.tasks.pessimisations import PESSIMISATIONS
-from node.tasks.refactorings import REFACTORINGS
+from node.tasks.refactorings import LATE_RULES, REFACTORINGS
 from node.tasks.report import Report
 from node.tasks.rewriting import Rewrite, Rule, rewrites
 from node.tasks.sites import Site, balanced
@@ -40,7 +40,7 @@ def rewrite_sites(view: SourceView, rules: Sequence[Rule]) -> Iterable[Site]:
         for rewrite in rewrites(view, item, rules)
         if rewrite.is_quotable()
     )
-    return balanced(sites, _rule_name)
+    return balanced(sites, _rule_name, LATE_RULES)
 
 
 def _rule_name(site: Site) -> str:
