@@ -160,11 +160,21 @@ class BoundedMessageCache(MessageCache):
 
 
 class BoundedQueue(RpcQueue):
-    """What waits to be sent to one peer, bounded in bytes too."""
+    """What waits to be sent to one peer, bounded in bytes too, and without what the peer has sent us meanwhile.
+
+    On a busy machine that spares most copies: of two neighbours the one that is behind need not send at all.
+    """
 
     def __init__(self) -> None:
         super().__init__(max_size=QUEUE_MESSAGES_MAX, max_message_size=RPC_BYTES_MAX)
         self._bytes = 0
+        self._peer_has: OrderedDict[bytes, None] = OrderedDict()
+
+    def note(self, message_id: bytes) -> None:
+        """The peer has this message."""
+        self._peer_has[message_id] = None
+        if len(self._peer_has) > 2 * QUEUE_MESSAGES_MAX:
+            self._peer_has.popitem(last=False)
 
     def push(self, rpc: rpc_pb2.RPC, priority: bool = False) -> bool:
         """Queue an RPC while there is room."""
@@ -175,11 +185,17 @@ class BoundedQueue(RpcQueue):
         return True
 
     async def pop(self) -> rpc_pb2.RPC | None:
-        """The next RPC; None once closed."""
-        rpc = await super().pop()
-        if rpc is not None:
+        """The next RPC that the peer needs; None once closed."""
+        while (rpc := await super().pop()) is not None:
             self._bytes -= rpc.ByteSize()
-        return rpc
+            if not (len(rpc.publish) == 1 and _message_id(rpc.publish[0]) in self._peer_has):
+                return rpc
+        return None
+
+
+def _message_id(message: rpc_pb2.Message) -> bytes:
+    """Author and number: what makes two copies the same message (the library's default)."""
+    return message.from_id + message.seqno
 
 
 class FloodRouter(GossipSub):
@@ -320,7 +336,7 @@ class SafePubsub(Pubsub):
         own = msg_forwarder == self.my_id
         if not own and not self._is_acceptable(msg_forwarder, msg):
             return
-        self.seen_messages.add(msg.from_id + msg.seqno)
+        self.seen_messages.add(_message_id(msg))
         if not own:
             self._deliver(node_of(msg_forwarder), msg.topicIDs[0], msg.data)
         await self.router.publish(msg_forwarder, msg)
@@ -330,7 +346,10 @@ class SafePubsub(Pubsub):
         if not self._forwarders.take(forwarder, now):
             self._tally.drop("gossip-forwarder-rate")
             return False
-        if self.seen_messages.has(msg.from_id + msg.seqno) or msg.from_id == self.my_id.to_bytes():
+        if self.seen_messages.has(_message_id(msg)) or msg.from_id == self.my_id.to_bytes():
+            queue = self.peer_queues.get(forwarder)
+            if isinstance(queue, BoundedQueue):
+                queue.note(_message_id(msg))
             return False  # a copy over another link, or our own come back: what gossip is
         fault = self._fault_of(msg)
         if not fault and not signature_validator(msg):
