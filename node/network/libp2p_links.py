@@ -20,7 +20,6 @@ from libp2p.exceptions import BaseLibp2pError
 from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
-from libp2p.protocol_muxer.multiselect_client import MultiselectClient
 from libp2p.stream_muxer.yamux.yamux import Yamux
 
 from consensus.types import NodeId
@@ -29,8 +28,8 @@ from node.identity.names import short_name
 from node.network.addresses import Address, parse_address
 from node.network.handlers import Tally
 from node.network.interface import UnreachableError
-from node.network.libp2p_streams import FrameReader, reset_quietly, write_frame
-from node.network.libp2p_transport import BoundedCommunicator, TcpStream, node_of
+from node.network.libp2p_streams import FrameReader, open_stream, write_frame
+from node.network.libp2p_transport import TcpStream, node_of
 from node.network.limits import NetworkLimits
 from node.network.link_messages import (
     LINK_FRAME_BYTES_MAX,
@@ -101,28 +100,6 @@ class _Waiting:
     connection: SwarmConn
     tcp: TcpStream
     admitted: trio.Event
-
-
-async def open_stream(connection: SwarmConn, protocol: TProtocol, *, within_s: float) -> INetStream:
-    """A new stream on this very connection.
-
-    Raises:
-        UnreachableError: The connection is closed, or the peer does not speak `protocol`, or not in time.
-    """
-    try:
-        with trio.fail_after(within_s):
-            stream = await connection.new_stream()
-            try:
-                await MultiselectClient().select_one_of([protocol], BoundedCommunicator(stream))
-            except BaseException:
-                await reset_quietly(stream)
-                raise
-    except trio.TooSlowError as error:
-        raise UnreachableError(f"no stream for {protocol} within {within_s:.0f} s") from error
-    except (BaseLibp2pError, KeyError, ValueError) as error:
-        raise UnreachableError(f"no stream for {protocol}: {type(error).__name__}") from error
-    stream.set_protocol(protocol)
-    return stream
 
 
 class Links:
@@ -355,6 +332,7 @@ class Links:
         for link in self._by_node.values():
             if link.connection.muxed_conn is muxer:
                 del self._by_node[link.node]
+                self._book.lost(link.node)
                 self._on_lost(link)
                 return
 

@@ -15,8 +15,8 @@ from node.errors import PeerFaultError
 from node.identity.names import short_name
 from node.network.handlers import Tally
 from node.network.interface import NoAnswerError, RefusedError, UnreachableError
-from node.network.libp2p_links import Link, Links, open_stream
-from node.network.libp2p_streams import FrameReader, reset_quietly, write_frame
+from node.network.libp2p_links import Link, Links
+from node.network.libp2p_streams import FrameReader, open_stream, reset_quietly, write_frame
 from node.network.limits import NetworkLimits
 from node.network.request_frames import (
     ANSWER_FRAME_BYTES_MAX,

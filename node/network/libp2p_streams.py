@@ -1,13 +1,17 @@
-"""Frames on the library's streams: read whole or not at all, within a limit, from one buffer."""
+"""The library's streams: opened on one connection, and their frames read whole or not at all, within a limit."""
 
 from __future__ import annotations
 
 import trio
 from libp2p.abc import INetStream
+from libp2p.custom_types import TProtocol
 from libp2p.exceptions import BaseLibp2pError
+from libp2p.network.connection.swarm_connection import SwarmConn
+from libp2p.protocol_muxer.multiselect_client import MultiselectClient
 
 from node.errors import PeerFaultError
 from node.network.interface import UnreachableError
+from node.network.libp2p_transport import BoundedCommunicator
 from node.network.request_frames import LENGTH_BYTES, frame_length
 
 CHUNK_BYTES = 64 * 1024
@@ -105,3 +109,25 @@ async def reset_quietly(stream: INetStream) -> None:
             await stream.reset()
         except (BaseLibp2pError, OSError, KeyError, ValueError):
             return  # it was over already
+
+
+async def open_stream(connection: SwarmConn, protocol: TProtocol, *, within_s: float) -> INetStream:
+    """A new stream on this very connection.
+
+    Raises:
+        UnreachableError: The connection is closed, or the peer does not speak `protocol`, or not in time.
+    """
+    try:
+        with trio.fail_after(within_s):
+            stream = await connection.new_stream()
+            try:
+                await MultiselectClient().select_one_of([protocol], BoundedCommunicator(stream))
+            except BaseException:
+                await reset_quietly(stream)
+                raise
+    except trio.TooSlowError as error:
+        raise UnreachableError(f"no stream for {protocol} within {within_s:.0f} s") from error
+    except (BaseLibp2pError, KeyError, ValueError) as error:
+        raise UnreachableError(f"no stream for {protocol}: {type(error).__name__}") from error
+    stream.set_protocol(protocol)
+    return stream

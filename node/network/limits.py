@@ -92,6 +92,11 @@ class Bucket:
         self._tokens -= amount
         return True
 
+    def has(self, now: float, amount: float = 1.0) -> bool:
+        """Whether `take` would succeed."""
+        self._fill(now)
+        return self._tokens >= amount
+
     def debt_s(self, now: float, amount: float) -> float:
         """Take `amount` in any case, and say for how many seconds to wait until the bucket is out of debt."""
         self._fill(now)

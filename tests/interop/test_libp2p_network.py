@@ -221,8 +221,8 @@ def test_stopping_twice_is_no_harm_and_a_stopped_network_refuses_by_name():
 
 
 def test_a_hanging_network_thread_is_replaced(monkeypatch):
-    monkeypatch.setattr("node.network.libp2p_network.WATCH_S", 0.2)
-    monkeypatch.setattr("node.network.libp2p_network.HANGS_S", 1.0)
+    monkeypatch.setattr("node.network.supervisor.WATCH_S", 0.2)
+    monkeypatch.setattr("node.network.supervisor.HANGS_S", 1.0)
 
     async def story():
         first = network(1)

@@ -4,8 +4,8 @@ import pytest
 import trio
 from libp2p.pubsub.pb import rpc_pb2
 
-from node.network import libp2p_gossip as gossip
-from node.network.libp2p_gossip import Authors, BoundedMessageCache, BoundedQueue, SeenMessages
+from node.network import libp2p_gossip_parts as gossip
+from node.network.libp2p_gossip_parts import Authors, BoundedMessageCache, BoundedQueue, SeenMessages
 from node.network.limits import NetworkLimits
 
 LIMITS = NetworkLimits(origin_rate=1, origin_burst=2)
