@@ -214,7 +214,7 @@ class Core:
     def _make_links(self) -> Links:
         return Links(
             swarm=self._swarm,
-            nursery=self._nursery,
+            spawn=self._tasks.run_task,
             book=self._book,
             hello=self._config.hello,
             limits=self._limits,
@@ -305,8 +305,6 @@ class Core:
     async def _upkeep(self) -> None:
         while True:
             await trio.sleep(UPKEEP_S)
-            # Grows for ever in the library although it serves only the adaptive mode, which is off.
-            self._router.recent_message_deliveries.clear()
             await self.asker.close_idle()
 
     async def _serve_stream(self, stream: INetStream) -> None:

@@ -297,7 +297,8 @@ class SafePubsub(Pubsub):
         async with lock:
             try:
                 return await super().write_msg(stream, rpc_msg)
-            except BaseLibp2pError:
+            except Exception:  # noqa: BLE001 - the library raises whatever it was doing when the stream ended
+                self._tally.drop("gossip-write")  # if the link stands, the library opens another stream
                 self._handle_dead_peer(stream.muxed_conn.peer_id)
                 return False
 

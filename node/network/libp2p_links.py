@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import trio
 from libp2p.abc import IMuxedConn, INetStream
 from libp2p.custom_types import TProtocol
-from libp2p.exceptions import BaseLibp2pError
 from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
@@ -109,7 +108,7 @@ class Links:
         self,
         *,
         swarm: Swarm,
-        nursery: trio.Nursery,
+        spawn: Callable[..., None],
         book: PeerBook,
         hello: Hello,
         limits: NetworkLimits,
@@ -119,9 +118,12 @@ class Links:
         on_lost: Callable[[Link], None],
         on_learnt: Callable[[], None],
     ) -> None:
-        """`on_linked` is told of every new link, `on_lost` of every node without one, `on_learnt` of new addresses."""
+        """`on_linked` is told of every new link, `on_lost` of every node without one, `on_learnt` of new addresses.
+
+        `spawn` runs a task whose failure ends nothing else.
+        """
         self._swarm = swarm
-        self._nursery = nursery
+        self._spawn = spawn
         self._book = book
         self._hello = hello
         self._limits = limits
@@ -194,7 +196,7 @@ class Links:
             raise UnreachableError(f"the peer did not admit us: {refusal}")
         link = self._admit(connection, tcp, reply.hello, dialled=dialled)
         link.extra = extra
-        self._nursery.start_soon(self._keep, link, stream, reader)
+        self._spawn(self._keep, link, stream, reader)
         return link
 
     async def serve(self, stream: INetStream) -> None:
@@ -261,7 +263,7 @@ class Links:
     async def _add(self, muxer: Yamux, tcp: TcpStream, direction: str) -> SwarmConn:
         try:
             return await self._swarm.add_conn(muxer, direction=direction)
-        except BaseLibp2pError as error:
+        except Exception as error:  # whatever the library raises of a connection that ends while it is taken over
             tcp.abort()
             raise UnreachableError("the connection ended before its hello") from error
 

@@ -12,6 +12,9 @@ from tests.support.network_process import NodeProcess, eventually
 GROWTH_MB_MAX = 60
 """Of the victim's memory over one attack. Its bounds allow some tens of megabytes; a leak would have none."""
 
+RSS_MB_MAX = 200
+"""Of the victim after all attacks: what an idle node may have."""
+
 TIGHT = {"frame_s": 2.0, "origin_burst": 100.0, "forwarder_burst": 500.0}
 """Limits low enough to be reached in a test."""
 
@@ -28,6 +31,7 @@ def attacked_pair():
         honest.ready()
         eventually(lambda: honest.node in victim.links(), what="the honest link")
         yield victim, honest
+        assert victim.rss_mb() < RSS_MB_MAX
 
 
 @contextlib.contextmanager
