@@ -56,6 +56,8 @@ vars(swarm_connection)["logging"] = logging.getLogger("libp2p.swarm_connection")
 
 UPKEEP_S = 60.0
 
+ADMISSION_LOOK_S = 0.05
+
 TELL_S = 0.2
 """Between two reports of whom we know; links may come and go by the dozen per second under attack."""
 
@@ -311,8 +313,10 @@ class Core:
         """Everything that a peer can start ends here, one way or the other."""
         peer = stream.muxed_conn.peer_id
         try:
-            handler = await self._negotiated(stream)
-            await handler(stream)
+            protocol = await self._negotiated(stream)
+            if protocol != LINK_PROTOCOL:
+                await self._await_hello(peer)
+            await self._protocols[protocol](stream)
         except PeerFaultError as error:
             self.links.fault(node_of(peer), error)
         except UnreachableError:
@@ -323,7 +327,19 @@ class Core:
         finally:
             await reset_quietly(stream)
 
-    async def _negotiated(self, stream: INetStream) -> Callable[[INetStream], Awaitable[None]]:
+    async def _await_hello(self, peer: ID) -> None:
+        """Let a peer go on that is linked, or is so within a handshake's time: its first stream may overtake our reply.
+
+        Raises:
+            PeerFaultError: `link-no-hello`.
+        """
+        with trio.move_on_after(self._limits.handshake_s):
+            while self.links.of_peer(peer) is None:  # noqa: ASYNC110 - hardly ever more than once
+                await trio.sleep(ADMISSION_LOOK_S)
+        if self.links.of_peer(peer) is None:
+            raise PeerFaultError("link-no-hello", "a stream on a link that has not said hello")
+
+    async def _negotiated(self, stream: INetStream) -> TProtocol:
         try:
             with trio.fail_after(self._limits.handshake_s):
                 offered = Multiselect(dict.fromkeys(self._protocols))
@@ -334,7 +350,7 @@ class Core:
             raise UnreachableError("no protocol was agreed on") from error
         assert protocol is not None
         stream.set_protocol(protocol)
-        return self._protocols[protocol]
+        return protocol
 
     def _linked(self, link: Link) -> None:
         self._tasks.run_task(self._open_gossip, link.peer)

@@ -98,6 +98,8 @@ class Dialler:
         link = self._links.get(node)
         if link is not None:
             return link
+        if self._links.is_shunned(node):
+            raise UnreachableError(f"node {short_name(node)} broke the protocol a moment ago")
         target = self._book.target(node)
         if target is None or self._nursery is None:
             raise UnreachableError(f"no address of node {short_name(node)} is known")
@@ -178,7 +180,7 @@ class Dialler:
         muxer = await self._upgrader.upgrade(tcp, dialled=True, expected=target.node)
         node = node_of(muxer.peer_id)
         if node == self._me:
-            self._book.is_me(target.address)
+            self._book.forget_own(target.address)
             raise UnreachableError("that is this node itself")
         if self._links.get(node) is None:
             await self._links.greet(muxer, tcp, dialled=target.address, extra=extra)

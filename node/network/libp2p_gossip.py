@@ -148,8 +148,6 @@ class SafePubsub(Pubsub):
 
     async def stream_handler(self, stream: INetStream) -> None:
         """Read one link's gossip until it ends or breaks a rule; what it raises is the caller's to judge."""
-        if not self._is_linked(stream.muxed_conn.peer_id):
-            raise PeerFaultError("gossip-before-hello", "gossip on a link that has not said hello")
         await self.continuously_read_stream(stream)
 
     async def continuously_read_stream(self, stream: INetStream) -> None:

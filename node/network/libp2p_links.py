@@ -80,7 +80,6 @@ class Link:
     connection: SwarmConn
     tcp: TcpStream
     dialled: bool
-    hello: Hello
     since: float
     used: float
     extra: bool = False
@@ -210,7 +209,9 @@ class Links:
             raise PeerFaultError("malformed-link-message", "a link that does not begin with a hello")
         node = node_of(stream.muxed_conn.peer_id)
         refusal = self._refusal(node, hello, waiting.tcp)
-        reply = Reply(self._hello, refusal, self._recommended(waiting.tcp))
+        # Whoever is ours and finds no place here is told where else to go; a stranger is told nothing.
+        peers = self._recommended(waiting.tcp) if refusal in {"", "full"} else ()
+        reply = Reply(self._hello, refusal, peers)
         await write_frame(stream, encode_link_message(reply), within_s=self._limits.handshake_s)
         if refusal:
             self._tally.drop(f"link-refused-{refusal}")
@@ -247,7 +248,7 @@ class Links:
         if tcp.closed or (earlier is not None and self._outranks(earlier, dialled=bool(dialled), now=now)):
             tcp.abort()
             raise UnreachableError("there is a link already" if not tcp.closed else "the connection ended")
-        link = self._by_node[node] = Link(node, connection, tcp, bool(dialled), hello, since=now, used=now)
+        link = self._by_node[node] = Link(node, connection, tcp, bool(dialled), since=now, used=now)
         if earlier is not None:
             earlier.tcp.abort()
         said = _said_addresses(hello, tcp)
@@ -272,11 +273,13 @@ class Links:
     async def _keep(self, link: Link, stream: INetStream, reader: FrameReader) -> None:
         """Dialling side: ping, and exchange peers from time to time, until the link ends."""
         exchanged = trio.current_time()  # the reply to our hello named some
+        pause_s = min(FIRST_PING_S, self._limits.ping_s)
         nonce = 0
         try:
             while not link.tcp.closed:
                 # More often at first: whoever joins while others do learns of them within seconds.
-                await trio.sleep(self._spread(min(self._limits.ping_s, FIRST_PING_S * 2**nonce)))
+                await trio.sleep(self._spread(pause_s))
+                pause_s = min(2 * pause_s, self._limits.ping_s)
                 nonce += 1
                 await self._ask(stream, reader, Ping(nonce), Pong(nonce))
                 lonely = len(self._by_node) < self._limits.links_wanted

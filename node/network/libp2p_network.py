@@ -34,7 +34,7 @@ from node.network.interface import (
     UnreachableError,
 )
 from node.network.limits import NetworkLimits
-from node.network.link_messages import LINK_VERSION_HIGH, LINK_VERSION_LOW, Hello
+from node.network.link_messages import LINK_VERSION_HIGH, LINK_VERSION_LOW, TEXT_MAX, Hello
 from node.network.listening import open_listener
 from node.network.mdns import LanDiscovery
 from node.network.peer_memory import PeerMemory, Told
@@ -72,6 +72,14 @@ class Libp2pConfig:
     mdns: bool = False
     """Announce and look on the local network. Left out on loopback, where there is none."""
     limits: NetworkLimits = field(default_factory=NetworkLimits)
+
+    def __post_init__(self) -> None:
+        if len(self.seed) != 32 or len(self.preset_hash) != 32:
+            raise ValueError("seed and preset hash have 32 bytes")
+        if not 0 < len(self.network_id) <= TEXT_MAX or not self.network_id.isprintable():
+            raise ValueError(f"a network id has 1 to {TEXT_MAX} printable characters")
+        if not all(0 <= port <= 65535 for port in (self.listen_port, self.grpc_port)):
+            raise ValueError("a port is 0 to 65535")
 
 
 class Libp2pNetwork:

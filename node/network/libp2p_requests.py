@@ -150,7 +150,7 @@ class Answerer:
         """Answer request after request on one stream, until it ends, idles or breaks a rule."""
         link = self._links.of_peer(stream.muxed_conn.peer_id)
         if link is None:
-            raise PeerFaultError("request-before-hello", "a request on a link that has not said hello")
+            raise UnreachableError("the link has ended meanwhile")
         # A few more than may be used at once: a peer that comes back does so before its old streams are gone.
         if self._streams[link.node] >= 2 * self._limits.requests_per_peer:
             self._tally.drop("request-streams")

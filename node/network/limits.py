@@ -59,7 +59,7 @@ class NetworkLimits:
     """Requests of all peers answered at once."""
     answer_s: float = 30.0
     """For a handler of ours to answer a peer."""
-    bridge_events_max: int = 4096
+    bridge_events_max: int = 2048
     """Events waiting between the two event loops, either way; more are dropped and counted."""
 
     def __post_init__(self) -> None:

@@ -149,7 +149,7 @@ class PeerBook:
         if told_only and patience.failures >= TOLD_FAILURES_MAX:
             del self._peers[target.node]
 
-    def is_me(self, address: Address) -> None:
+    def forget_own(self, address: Address) -> None:
         """An address of the bootstrap list turned out to be this node's own: never dial it again."""
         self._nameless.pop(address, None)
 

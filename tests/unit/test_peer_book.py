@@ -121,7 +121,7 @@ def test_a_nameless_address_is_dialled_until_its_owner_is_linked(book):
 
 def test_ones_own_address_in_the_bootstrap_list_is_dialled_once(book):
     book.learn(None, place(1), source="bootstrap")
-    book.is_me(place(1))
+    book.forget_own(place(1))
     assert due(book) == []
 
 
