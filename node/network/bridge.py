@@ -129,6 +129,13 @@ class Life:
         """Signs of life so far."""
         return self._beats
 
+    async def begun(self, within_s: float) -> None:
+        """Wait until it serves, is over already, or takes too long."""
+        events = [asyncio.ensure_future(event.wait()) for event in (self.started, self.ended)]
+        await asyncio.wait(events, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        for event in events:
+            event.cancel()
+
     async def join(self, within_s: float) -> bool:
         """Wait for the thread to be gone; False if it is not in time."""
         thread = self._thread

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections import Counter
 
 from consensus.types import NodeId
@@ -28,16 +29,18 @@ _NAME = re.compile(rf"[!-~]{{1,{NAME_BYTES_MAX}}}")
 
 
 class Tally:
-    """Counts for `NetworkHealth`. Written from one thread; a reader of another sees each number whole."""
+    """Counts for `NetworkHealth`, from both event loops."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self.gossip_sent = 0
         self.gossip_received = 0
         self._drops: Counter[str] = Counter()
 
     def drop(self, reason: str, count: int = 1) -> None:
         """Count something refused. Reasons about gossip begin with `gossip-`."""
-        self._drops[reason] += count
+        with self._lock:
+            self._drops[reason] += count
 
     def dropped(self, reason: str) -> int:
         """How often `reason` has been counted."""
@@ -45,7 +48,8 @@ class Tally:
 
     def health(self, *, running: bool, summary: str, restarts: int = 0) -> NetworkHealth:
         """The numbers as `status` shows them."""
-        drops = tuple(sorted(self._drops.copy().items()))
+        with self._lock:
+            drops = tuple(sorted(self._drops.items()))
         return NetworkHealth(
             running=running,
             summary=summary,

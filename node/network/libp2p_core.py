@@ -16,9 +16,12 @@ from typing import Protocol
 
 import trio
 from libp2p.abc import INetConn, INetStream, INetwork, INotifee
+from libp2p.crypto.keys import KeyPair
 from libp2p.custom_types import TProtocol
 from libp2p.host.basic_host import BasicHost
+from libp2p.network.auto_connector import AutoConnector
 from libp2p.network.config import ConnectionConfig
+from libp2p.network.connection import swarm_connection
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
 from libp2p.peer.peerstore import PeerStore
@@ -35,9 +38,9 @@ from node.network.interface import PeerInfo, UnreachableError
 from node.network.libp2p_dialler import Dialler
 from node.network.libp2p_door import Door
 from node.network.libp2p_gossip import FloodRouter, SafePubsub
-from node.network.libp2p_links import LINK_PROTOCOL, Link, Links, open_stream
+from node.network.libp2p_links import LINK_PROTOCOL, Link, Links
 from node.network.libp2p_requests import REQUEST_PROTOCOL, Answerer, Asker
-from node.network.libp2p_streams import reset_quietly
+from node.network.libp2p_streams import open_stream, reset_quietly
 from node.network.libp2p_tasks import TaskRunner
 from node.network.libp2p_transport import BoundedCommunicator, Upgrader, key_pair_of, node_of
 from node.network.limits import NetworkLimits
@@ -49,8 +52,14 @@ logger = logging.getLogger(__name__)
 
 # The library warns of everything a peer does wrong, and a peer could so fill the disk; we count instead.
 logging.getLogger("libp2p").setLevel(logging.CRITICAL + 1)
+vars(swarm_connection)["logging"] = logging.getLogger("libp2p.swarm_connection")  # it writes to the root logger
 
 UPKEEP_S = 60.0
+
+ADMISSION_LOOK_S = 0.05
+
+TELL_S = 0.2
+"""Between two reports of whom we know; links may come and go by the dozen per second under attack."""
 
 OUTGOING_MAX = 1024
 """Messages of this node waiting to be signed and queued; a second's worth and more."""
@@ -121,6 +130,22 @@ class _QuietHost(BasicHost):
         return await open_stream(link.connection, protocol_ids[0], within_s=self.limits.handshake_s)
 
 
+class _NoAutoConnector(AutoConnector):
+    """The library's own dialler, which would dial whatever it hears of, switched off."""
+
+    async def start(self) -> None:
+        """Do not start."""
+
+    async def run_background_task(self, nursery: trio.Nursery) -> None:
+        """Do not run."""
+
+    async def maybe_connect(self) -> None:
+        """Do not dial."""
+
+    def record_disconnect(self, peer_id: ID) -> None:
+        """Do not remember: it never forgets."""
+
+
 class _OnDisconnect(INotifee):
     """Tells when the library has ended a connection."""
 
@@ -159,54 +184,62 @@ class Core:
         self._tally = tally
         self._outside = outside
         self._nursery = nursery
-        chance = random.Random()  # noqa: S311 - spreads dials and pings; nothing secret hangs on it
+        self._chance = random.Random()  # noqa: S311 - spreads dials and pings; nothing secret hangs on it
+        self._changed = trio.Event()
+        self._outgoing, self._to_publish = trio.open_memory_channel[tuple[str, bytes]](OUTGOING_MAX)
+        self._asking: dict[int, trio.CancelScope] = {}
+        self._tasks = TaskRunner(nursery, tally.drop)
         keys = key_pair_of(config.seed)
         self._upgrader = Upgrader(keys, config.limits, tally.drop)
-        me = ID.from_pubkey(keys.public_key)
-        store = PeerStore()
-        store.add_key_pair(me, keys)
-        # Neither upgrader nor transports: connections are made by `Upgrader` and handed over by `Links`.
-        self._swarm = Swarm(me, store, TransportUpgrader({}, {}), [], connection_config=_unmanaged(config.limits))
-        self._tasks = TaskRunner(nursery, tally.drop)
-        self.links = Links(
-            swarm=self._swarm,
-            nursery=nursery,
-            book=book,
-            hello=config.hello,
-            limits=config.limits,
-            tally=tally,
-            chance=chance,
-            on_linked=self._linked,
-            on_lost=self._lost,
-            on_learnt=self._learnt,
-        )
+        self._swarm = _swarm(keys, config.limits)
+        self._swarm.register_notifee(_OnDisconnect(lambda conn: self.links.lost(conn.muxed_conn)))
+        self.links = self._make_links()
         self.dialler = Dialler(
-            me=node_of(me), links=self.links, book=book, upgrader=self._upgrader, limits=config.limits, chance=chance
+            me=node_of(self._swarm.self_id),
+            links=self.links,
+            book=book,
+            upgrader=self._upgrader,
+            limits=config.limits,
+            chance=self._chance,
         )
         self.asker = Asker(links=self.links, ensure=self.dialler.ensure, limits=config.limits)
-        answerer = Answerer(links=self.links, answer=outside.answer, limits=config.limits, tally=tally)
-        self._host = _QuietHost(self._swarm, default_protocols=OrderedDict())
-        self._host.links = self.links
-        self._host.limits = config.limits
         self._router = FloodRouter(tally)
-        self.pubsub = SafePubsub(
-            self._host,
-            self._router,
-            topics=config.topics,
-            limits=config.limits,
-            tally=tally,
-            deliver=outside.deliver,
-            is_linked=lambda peer: self.links.of_peer(peer) is not None,
-        )
+        self.pubsub = self._make_pubsub()
+        answerer = Answerer(links=self.links, answer=outside.answer, limits=config.limits, tally=tally)
         self._protocols: dict[TProtocol, Callable[[INetStream], Awaitable[None]]] = {
             LINK_PROTOCOL: self.links.serve,
             REQUEST_PROTOCOL: answerer.serve,
             PROTOCOL_ID_V11: self.pubsub.stream_handler,
         }
-        self._outgoing, self._to_publish = trio.open_memory_channel[tuple[str, bytes]](OUTGOING_MAX)
-        self._asking: dict[int, trio.CancelScope] = {}
         self._swarm.set_stream_handler(self._serve_stream)
-        self._swarm.register_notifee(_OnDisconnect(lambda conn: self.links.lost(conn.muxed_conn)))
+
+    def _make_links(self) -> Links:
+        return Links(
+            swarm=self._swarm,
+            spawn=self._tasks.run_task,
+            book=self._book,
+            hello=self._config.hello,
+            limits=self._limits,
+            tally=self._tally,
+            chance=self._chance,
+            on_linked=self._linked,
+            on_lost=self._lost,
+            on_learnt=self._learnt,
+        )
+
+    def _make_pubsub(self) -> SafePubsub:
+        host = _QuietHost(self._swarm, default_protocols=OrderedDict())
+        host.links = self.links
+        host.limits = self._limits
+        return SafePubsub(
+            host,
+            self._router,
+            topics=self._config.topics,
+            limits=self._limits,
+            tally=self._tally,
+            deliver=self._outside.deliver,
+            is_linked=lambda peer: self.links.of_peer(peer) is not None,
+        )
 
     async def run(self, listening: socket.socket, ready: Callable[[], None]) -> None:
         """Live until cancelled. `listening` is bound and listens; it is closed at the end."""
@@ -221,6 +254,7 @@ class Core:
             self._nursery.start_soon(door.serve, listener)
             self._nursery.start_soon(self.dialler.run)
             self._nursery.start_soon(self._publish_in_order)
+            self._nursery.start_soon(self._tell_of_changes)
             ready()
             await self._upkeep()
         finally:
@@ -250,8 +284,7 @@ class Core:
     def learn(self, node: NodeId | None, address: Address, source: str) -> None:
         """Hear of a peer."""
         if self._book.learn(node, address, source=source):
-            self.dialler.wake()
-            self.tell_peers()
+            self._learnt()
 
     async def _ask(self, number: int, question: Question, done: Callable[[Outcome], None]) -> None:
         outcome: Outcome
@@ -274,17 +307,16 @@ class Core:
     async def _upkeep(self) -> None:
         while True:
             await trio.sleep(UPKEEP_S)
-            # Grows for ever in the library although it serves only the adaptive mode, which is off.
-            self._router.recent_message_deliveries.clear()
             await self.asker.close_idle()
-            self.tell_peers()
 
     async def _serve_stream(self, stream: INetStream) -> None:
         """Everything that a peer can start ends here, one way or the other."""
         peer = stream.muxed_conn.peer_id
         try:
-            handler = await self._negotiated(stream)
-            await handler(stream)
+            protocol = await self._negotiated(stream)
+            if protocol != LINK_PROTOCOL:
+                await self._await_hello(peer)
+            await self._protocols[protocol](stream)
         except PeerFaultError as error:
             self.links.fault(node_of(peer), error)
         except UnreachableError:
@@ -295,7 +327,19 @@ class Core:
         finally:
             await reset_quietly(stream)
 
-    async def _negotiated(self, stream: INetStream) -> Callable[[INetStream], Awaitable[None]]:
+    async def _await_hello(self, peer: ID) -> None:
+        """Let a peer go on that is linked, or is so within a handshake's time: its first stream may overtake our reply.
+
+        Raises:
+            PeerFaultError: `link-no-hello`.
+        """
+        with trio.move_on_after(self._limits.handshake_s):
+            while self.links.of_peer(peer) is None:  # noqa: ASYNC110 - hardly ever more than once
+                await trio.sleep(ADMISSION_LOOK_S)
+        if self.links.of_peer(peer) is None:
+            raise PeerFaultError("link-no-hello", "a stream on a link that has not said hello")
+
+    async def _negotiated(self, stream: INetStream) -> TProtocol:
         try:
             with trio.fail_after(self._limits.handshake_s):
                 offered = Multiselect(dict.fromkeys(self._protocols))
@@ -306,12 +350,12 @@ class Core:
             raise UnreachableError("no protocol was agreed on") from error
         assert protocol is not None
         stream.set_protocol(protocol)
-        return self._protocols[protocol]
+        return protocol
 
     def _linked(self, link: Link) -> None:
         self._tasks.run_task(self._open_gossip, link.peer)
         self.dialler.wake()
-        self.tell_peers()
+        self._changed.set()
 
     async def _open_gossip(self, peer: ID) -> None:
         self.pubsub.forget_stream(peer)
@@ -320,14 +364,29 @@ class Core:
     def _lost(self, link: Link) -> None:
         self.asker.forget(link)
         self.dialler.wake()
-        self.tell_peers()
+        self._changed.set()
 
     def _learnt(self) -> None:
         self.dialler.wake()
+        self._changed.set()
 
-    def tell_peers(self) -> None:
-        """Show the rest of the node whom we know."""
-        self._outside.peers_changed(self._book.infos(self.links.nodes), self._book.known())
+    async def _tell_of_changes(self) -> None:
+        """Show the rest of the node whom we know: at once, and then not more often than anybody looks."""
+        while True:
+            await self._changed.wait()
+            self._changed = trio.Event()
+            self._outside.peers_changed(self._book.infos(), self._book.known())
+            await trio.sleep(TELL_S)
+
+
+def _swarm(keys: KeyPair, limits: NetworkLimits) -> Swarm:
+    """The library's table of connections, which neither dials nor listens: `Links` hands it connections."""
+    me = ID.from_pubkey(keys.public_key)
+    store = PeerStore()
+    store.add_key_pair(me, keys)
+    swarm = Swarm(me, store, TransportUpgrader({}, {}), [], connection_config=_unmanaged(limits))
+    swarm.auto_connector = _NoAutoConnector(swarm)
+    return swarm
 
 
 def _unmanaged(limits: NetworkLimits) -> ConnectionConfig:
@@ -339,5 +398,4 @@ def _unmanaged(limits: NetworkLimits) -> ConnectionConfig:
         low_watermark=0,
         min_connections=0,
         max_connections_per_peer=room,
-        auto_connect_interval=24 * 3600.0,
     )

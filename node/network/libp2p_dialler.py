@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from dataclasses import dataclass
 
 import trio
 
@@ -21,18 +22,31 @@ from node.identity.names import short_name
 from node.network.interface import UnreachableError
 from node.network.libp2p_links import STRANGE_REFUSALS, Link, Links
 from node.network.libp2p_transport import TcpStream, Upgrader, node_of
-from node.network.limits import NetworkLimits
+from node.network.limits import Bucket, NetworkLimits
 from node.network.peer_book import PeerBook, Target
 
 logger = logging.getLogger(__name__)
 
 DIALS_AT_ONCE = 4
 
+DIALS_PER_S = 4.0
+DIALS_BURST = 16.0
+"""All dials together: thousand dead peers in the book, or a peer that recommends thousand addresses of somebody else's,
+must not make this node knock at doors all day."""
+
 SPARE_LINKS = 2
 """Dialled links kept beyond those wanted before the least used goes."""
 
 EXTRA_MIN_S = 20.0
 """An extra link lives at least this long: time for one exchange of peers and what follows from it."""
+
+
+@dataclass(slots=True, eq=False)
+class _Dial:
+    """A dial under way, and what became of it."""
+
+    over: trio.Event
+    error: str = "no link"
 
 
 class Dialler:
@@ -55,8 +69,8 @@ class Dialler:
         self._limits = limits
         self._chance = chance
         self._wake = trio.Event()
-        self._dials: dict[Target, trio.Event] = {}
-        self._errors: dict[NodeId, str] = {}
+        self._dials: dict[Target, _Dial] = {}
+        self._rate = Bucket(DIALS_PER_S, DIALS_BURST, trio.current_time())
         self._nursery: trio.Nursery | None = None
         self._explore_at = 0.0
 
@@ -84,57 +98,65 @@ class Dialler:
         link = self._links.get(node)
         if link is not None:
             return link
+        if self._links.is_shunned(node):
+            raise UnreachableError(f"node {short_name(node)} broke the protocol a moment ago")
         target = self._book.target(node)
         if target is None or self._nursery is None:
             raise UnreachableError(f"no address of node {short_name(node)} is known")
-        if target not in self._dials:
-            self._start(self._nursery, target, extra=True)
-        await self._dials[target].wait()
+        dial = self._dials.get(target) or self._start(self._nursery, target, extra=True)
+        await dial.over.wait()
         link = self._links.get(node)
         if link is None:
-            raise UnreachableError(f"node {short_name(node)} at {target.address}: {self._errors.get(node, 'no link')}")
+            raise UnreachableError(f"node {short_name(node)} at {target.address}: {dial.error}")
         return link
 
     def _start_dials(self, nursery: trio.Nursery) -> None:
         now = trio.current_time()
-        linked = self._links.nodes
+        lacking = self._limits.links_wanted - len(self._links.nodes)
+        exploring = now >= self._explore_at
+        if exploring:
+            self._explore_at = now + self._pause_s(self._limits.explore_s)
+            self._close_unused(now)
+        wanted = min(lacking, DIALS_AT_ONCE) - len(self._dials) if lacking > 0 else int(exploring)
+        if wanted <= 0:
+            return
         targets = [
             target
-            for target in self._book.targets(now, linked, self._chance.shuffle)
+            for target in self._book.targets(now, self._chance.shuffle)
             if target not in self._dials and not (target.node and self._links.is_shunned(target.node))
         ]
-        missing = min(self._limits.links_wanted - len(linked), DIALS_AT_ONCE) - len(self._dials)
-        for target in targets[: max(0, missing)]:
-            self._start(nursery, target, extra=False)
-        if now >= self._explore_at:
-            self._explore_at = now + self._pause_s(self._limits.explore_s)
-            if len(linked) >= self._limits.links_wanted:
-                self._close_unused(now)
-                if targets:
-                    self._start(nursery, self._chance.choice(targets), extra=True)
+        if lacking <= 0:
+            self._chance.shuffle(targets)  # exploring: any of them, not the best
+        for target in targets[:wanted]:
+            if self._rate.take(now):
+                self._start(nursery, target, extra=lacking <= 0)
 
     def _next_look(self) -> float:
-        due = self._book.next_due(trio.current_time(), self._links.nodes)
-        wanting = len(self._links.nodes) < self._limits.links_wanted
-        return min(due, self._explore_at) if due is not None and wanting else self._explore_at
+        """When there may be something to dial again, if nothing happens before."""
+        now = trio.current_time()
+        if len(self._links.nodes) >= self._limits.links_wanted:
+            return self._explore_at
+        if not self._rate.has(now):
+            return now + 1 / DIALS_PER_S
+        due = self._book.next_due(now)
+        return self._explore_at if due is None else min(due, self._explore_at)
 
-    def _start(self, nursery: trio.Nursery, target: Target, *, extra: bool) -> None:
-        self._dials[target] = trio.Event()
-        nursery.start_soon(self._dial_one, target, extra)
+    def _start(self, nursery: trio.Nursery, target: Target, *, extra: bool) -> _Dial:
+        dial = self._dials[target] = _Dial(trio.Event())
+        nursery.start_soon(self._dial_one, target, extra, dial)
+        return dial
 
-    async def _dial_one(self, target: Target, extra: bool) -> None:
-        rule = ""
+    async def _dial_one(self, target: Target, extra: bool, dial: _Dial) -> None:
         try:
             await self._dial(target, extra=extra)
         except (UnreachableError, PeerFaultError) as error:
-            rule = error.rule if isinstance(error, PeerFaultError) else ""
-            strange = rule in STRANGE_REFUSALS
+            strange = isinstance(error, PeerFaultError) and error.rule in STRANGE_REFUSALS
             self._book.failed(target, trio.current_time(), jitter=self._chance.random(), stranger=strange)
-            if target.node is not None:
-                self._errors[target.node] = str(error)
+            dial.error = str(error)
             logger.debug("dialling %s came to nothing: %s", target.address, error)
         finally:
-            self._dials.pop(target).set()
+            del self._dials[target]
+            dial.over.set()
             self._wake.set()
 
     async def _dial(self, target: Target, *, extra: bool) -> None:
@@ -158,13 +180,12 @@ class Dialler:
         muxer = await self._upgrader.upgrade(tcp, dialled=True, expected=target.node)
         node = node_of(muxer.peer_id)
         if node == self._me:
-            self._book.is_me(target.address)
+            self._book.forget_own(target.address)
             raise UnreachableError("that is this node itself")
         if self._links.get(node) is None:
             await self._links.greet(muxer, tcp, dialled=target.address, extra=extra)
         else:  # a nameless address turned out to be a peer that is linked already
             self._book.proved(node, (), dialled=target.address, unix_ms=time.time_ns() // 1_000_000)
-        self._errors.pop(node, None)
 
     def _close_unused(self, now: float) -> None:
         """End the extra link that was unused for longest, if there are more than enough."""

@@ -17,7 +17,7 @@ from node.network.handlers import Tally
 from node.network.interface import UnreachableError
 from node.network.libp2p_links import Links
 from node.network.libp2p_transport import TcpStream, Upgrader
-from node.network.limits import Buckets, NetworkLimits
+from node.network.limits import Bucket, Buckets, NetworkLimits
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,10 @@ ACCEPTS_PER_S = 20.0
 ACCEPTS_BURST = 100.0
 """Connections taken from one address; a handshake costs some milliseconds of CPU. Wide enough for a swarm on one
 machine that starts at once."""
+
+ALL_ACCEPTS_PER_S = 200.0
+ALL_ACCEPTS_BURST = 1000.0
+"""Connections taken from all addresses together."""
 
 ADDRESSES_MAX = 4096
 
@@ -43,6 +47,7 @@ class Door:
         self._pending: OrderedDict[TcpStream, None] = OrderedDict()
         self._open: set[TcpStream] = set()
         self._rates: Buckets[str] = Buckets(ACCEPTS_PER_S, ACCEPTS_BURST, count_max=ADDRESSES_MAX)
+        self._rate = Bucket(ALL_ACCEPTS_PER_S, ALL_ACCEPTS_BURST, trio.current_time())
 
     async def serve(self, listener: trio.SocketListener) -> None:
         """Accept until cancelled; then every connection that came in is closed."""
@@ -64,7 +69,8 @@ class Door:
     async def _take(self, stream: trio.SocketStream) -> None:
         tcp = TcpStream(stream, write_s=self._limits.frame_s, on_close=lambda: self._open.discard(tcp))
         self._open.add(tcp)
-        if not self._rates.take(tcp.remote_host, trio.current_time()):
+        now = trio.current_time()
+        if not (self._rates.take(tcp.remote_host, now) and self._rate.take(now)):
             self._tally.drop("link-accept-rate")
             tcp.abort()
             return
@@ -84,6 +90,10 @@ class Door:
             self._tally.drop(f"link-{error.rule}")
             tcp.abort()
         except UnreachableError:
+            tcp.abort()
+        except Exception:
+            self._tally.drop("link-accept-error")
+            logger.debug("a connection could not be taken", exc_info=True)
             tcp.abort()
         finally:
             self._pending.pop(tcp, None)

@@ -16,21 +16,16 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 import trio
-from google.protobuf.message import DecodeError
 from libp2p.abc import IHost, INetStream
 from libp2p.exceptions import BaseLibp2pError
 from libp2p.peer.id import ID
 from libp2p.pubsub.gossipsub import PROTOCOL_ID_V11, GossipSub
-from libp2p.pubsub.mcache import MessageCache
 from libp2p.pubsub.pb import rpc_pb2
 from libp2p.pubsub.pubsub import Pubsub
-from libp2p.pubsub.rpc_queue import RpcQueue
 from libp2p.pubsub.validators import signature_validator
 from libp2p.tools.timed_cache.last_seen_cache import LastSeenCache
 
@@ -38,12 +33,17 @@ from consensus.types import NodeId
 from node.errors import PeerFaultError
 from node.network.handlers import Tally
 from node.network.interface import GOSSIP_BYTES_MAX, UnreachableError
+from node.network.libp2p_gossip_parts import (
+    RPC_BYTES_MAX,
+    Authors,
+    BoundedMessageCache,
+    BoundedQueue,
+    SeenMessages,
+    message_id,
+)
 from node.network.libp2p_streams import FrameReader, reset_quietly
 from node.network.libp2p_transport import node_of
-from node.network.limits import Bucket, Buckets, NetworkLimits
-
-RPC_BYTES_MAX = 128 * 1024
-"""Longest RPC, either way. Below the multiplexer's window, so that one always fits."""
+from node.network.limits import Buckets, NetworkLimits
 
 RPC_MESSAGES_MAX = 256
 """Messages in one RPC."""
@@ -51,30 +51,13 @@ RPC_MESSAGES_MAX = 256
 CONTROL_IDS_MAX = 256
 """Message ids taken from the IHAVEs or IWANTs of one RPC."""
 
-QUEUE_MESSAGES_MAX = 1024
-QUEUE_BYTES_MAX = 4 << 20
-"""What may wait for one slow peer; beyond it messages to that peer are lost."""
-
-CACHE_BYTES_MAX = 8 << 20
-"""Messages kept for peers that ask for them; beyond it the newest are forwarded but not kept."""
-
-SEEN_S = 120
-SEEN_MAX = 100_000
-"""How long, and how many, message ids are remembered so that copies stop."""
-
 HEARTBEAT_S = 1
 """The message cache keeps five heartbeats; a late joiner is sent the last three."""
 
-AUTHORS_MAX = 4096
+ID_BYTES_MAX = 128
+
 FORWARDERS_MAX = 256
-"""Authors and links whose rates are measured apart."""
-
-REPLAY_NUMBERS = 60 * 10**9
-"""How far behind an author's newest number another may arrive: numbers are nanoseconds, so one minute. `SEEN_S` covers
-twice that, so no message is taken twice."""
-
-REPLAY_FORGOTTEN_S = 600
-"""After this long without a message the next one of an author begins anew: its clock may have been set back."""
+"""Peers whose rates are measured apart."""
 
 REOPEN_S = 1.0
 """Before gossip is opened again on a link where that failed."""
@@ -83,103 +66,6 @@ DEGREE = 64
 """More than a node has links (`NetworkLimits.links_max`): nothing is pruned."""
 
 Deliver = Callable[[NodeId, str, bytes], None]
-
-
-class SeenMessages:
-    """Message ids of the last two minutes, oldest first. The library's own starts a thread that nothing ends."""
-
-    def __init__(self) -> None:
-        self._expiry: OrderedDict[bytes, float] = OrderedDict()
-
-    def has(self, key: bytes) -> bool:
-        """Whether it was seen."""
-        return key in self._expiry
-
-    def add(self, key: bytes) -> bool:
-        """Remember it; whether it is new."""
-        now = trio.current_time()
-        while self._expiry and (len(self._expiry) >= SEEN_MAX or next(iter(self._expiry.values())) < now):
-            self._expiry.popitem(last=False)
-        new = key not in self._expiry
-        self._expiry[key] = now + SEEN_S
-        return new
-
-
-@dataclass(slots=True)
-class _Author:
-    bucket: Bucket
-    newest: int
-    heard_at: float
-
-
-class Authors:
-    """The rate and the newest number of each author, for as many as `AUTHORS_MAX`; the longest silent is forgotten."""
-
-    def __init__(self, limits: NetworkLimits) -> None:
-        self._limits = limits
-        self._authors: OrderedDict[bytes, _Author] = OrderedDict()
-
-    def fault_of(self, author: bytes, number: int, now: float) -> str:
-        """Charge one message; why it may not be taken, empty if it may.
-
-        Without the number, anybody could send an author's old messages again once their ids are forgotten, and so use
-        up the author's rate.
-        """
-        known = self._authors.pop(author, None)
-        if known is None or now - known.heard_at > REPLAY_FORGOTTEN_S:
-            known = _Author(Bucket(self._limits.origin_rate, self._limits.origin_burst, now), number, now)
-        self._authors[author] = known
-        if len(self._authors) > AUTHORS_MAX:
-            self._authors.popitem(last=False)
-        if number < known.newest - REPLAY_NUMBERS:
-            return "gossip-replay"
-        if not known.bucket.take(now):
-            return "gossip-origin-rate"
-        known.newest = max(known.newest, number)
-        known.heard_at = now
-        return ""
-
-
-class BoundedMessageCache(MessageCache):
-    """The library's cache of recent messages, with an end."""
-
-    def __init__(self) -> None:
-        super().__init__(window_size=3, history_size=5)
-        self._bytes = 0
-
-    def put(self, msg: rpc_pb2.Message) -> None:
-        """Keep a message while there is room."""
-        if self._bytes + len(msg.data) <= CACHE_BYTES_MAX:
-            super().put(msg)
-            self._bytes = self._bytes + len(msg.data)
-
-    def shift(self) -> None:
-        """Let the oldest heartbeat's messages go."""
-        super().shift()
-        self._bytes = sum(len(message.data) for message in self.msgs.values())
-
-
-class BoundedQueue(RpcQueue):
-    """What waits to be sent to one peer, bounded in bytes too."""
-
-    def __init__(self) -> None:
-        super().__init__(max_size=QUEUE_MESSAGES_MAX, max_message_size=RPC_BYTES_MAX)
-        self._bytes = 0
-
-    def push(self, rpc: rpc_pb2.RPC, priority: bool = False) -> bool:
-        """Queue an RPC while there is room."""
-        size = rpc.ByteSize()
-        if self._bytes + size > QUEUE_BYTES_MAX or not super().push(rpc, priority):
-            return False
-        self._bytes += size
-        return True
-
-    async def pop(self) -> rpc_pb2.RPC | None:
-        """The next RPC; None once closed."""
-        rpc = await super().pop()
-        if rpc is not None:
-            self._bytes -= rpc.ByteSize()
-        return rpc
 
 
 class FloodRouter(GossipSub):
@@ -262,8 +148,6 @@ class SafePubsub(Pubsub):
 
     async def stream_handler(self, stream: INetStream) -> None:
         """Read one link's gossip until it ends or breaks a rule; what it raises is the caller's to judge."""
-        if not self._is_linked(stream.muxed_conn.peer_id):
-            raise PeerFaultError("gossip-before-hello", "gossip on a link that has not said hello")
         await self.continuously_read_stream(stream)
 
     async def continuously_read_stream(self, stream: INetStream) -> None:
@@ -280,7 +164,7 @@ class SafePubsub(Pubsub):
             rpc = rpc_pb2.RPC()
             try:
                 rpc.ParseFromString(frame)
-            except DecodeError as error:
+            except Exception as error:  # protobuf's DecodeError; only `wire` and `rpc` may name protobuf
                 raise PeerFaultError("gossip-malformed-rpc", "a gossip RPC does not parse") from error
             if len(rpc.publish) > RPC_MESSAGES_MAX:
                 raise PeerFaultError("gossip-malformed-rpc", f"{len(rpc.publish)} messages in one RPC")
@@ -288,16 +172,20 @@ class SafePubsub(Pubsub):
                 await self.push_msg(peer, message)
             self._take_subscriptions(peer, rpc)
             if rpc.HasField("control"):
-                await self.router.handle_rpc(self._reduced(rpc.control), peer)
+                await self.router.handle_rpc(self._reduced(peer, rpc.control), peer)
 
     def _take_subscriptions(self, peer: ID, rpc: rpc_pb2.RPC) -> None:
         for subscription in rpc.subscriptions[:RPC_MESSAGES_MAX]:
             if subscription.topicid in self._topics:
                 self.handle_subscription(peer, subscription)
 
-    def _reduced(self, control: rpc_pb2.ControlMessage) -> rpc_pb2.RPC:
-        """The part of a control message that may be obeyed."""
+    def _reduced(self, peer: ID, control: rpc_pb2.ControlMessage) -> rpc_pb2.RPC:
+        """The part of a control message that may be obeyed; it costs as much as a message, an IWANT as its answer."""
         kept = rpc_pb2.RPC()
+        now = trio.current_time()
+        if not self._forwarders.take(peer, now):
+            self._tally.drop("gossip-forwarder-rate")
+            return kept
         grafts = {graft.topicID for graft in control.graft[:RPC_MESSAGES_MAX]} & self._topics
         prunes = {prune.topicID for prune in control.prune[:RPC_MESSAGES_MAX]} & self._topics
         kept.control.graft.extend(rpc_pb2.ControlGraft(topicID=topic) for topic in sorted(grafts))
@@ -305,14 +193,15 @@ class SafePubsub(Pubsub):
         room = CONTROL_IDS_MAX
         for ihave in control.ihave[:RPC_MESSAGES_MAX]:
             if ihave.topicID in self._topics and room:
-                ids = [mid for mid in ihave.messageIDs[:room] if len(mid) <= 128]
+                ids = _short_ids(ihave.messageIDs[:room])
                 kept.control.ihave.add(topicID=ihave.topicID).messageIDs.extend(ids)
                 room -= len(ids)
-        room = CONTROL_IDS_MAX
-        for iwant in control.iwant[:RPC_MESSAGES_MAX]:
-            ids = [mid for mid in iwant.messageIDs[:room] if len(mid) <= 128]
-            kept.control.iwant.add().messageIDs.extend(ids)
-            room -= len(ids)
+        asked = [mid for iwant in control.iwant[:RPC_MESSAGES_MAX] for mid in iwant.messageIDs[:CONTROL_IDS_MAX]]
+        granted = [
+            mid for mid in _short_ids(asked[:CONTROL_IDS_MAX]) if self._forwarders.take(peer, trio.current_time())
+        ]
+        if granted:
+            kept.control.iwant.add().messageIDs.extend(granted)
         return kept
 
     async def push_msg(self, msg_forwarder: ID, msg: rpc_pb2.Message) -> None:
@@ -320,7 +209,7 @@ class SafePubsub(Pubsub):
         own = msg_forwarder == self.my_id
         if not own and not self._is_acceptable(msg_forwarder, msg):
             return
-        self.seen_messages.add(msg.from_id + msg.seqno)
+        self.seen_messages.add(message_id(msg))
         if not own:
             self._deliver(node_of(msg_forwarder), msg.topicIDs[0], msg.data)
         await self.router.publish(msg_forwarder, msg)
@@ -330,7 +219,10 @@ class SafePubsub(Pubsub):
         if not self._forwarders.take(forwarder, now):
             self._tally.drop("gossip-forwarder-rate")
             return False
-        if self.seen_messages.has(msg.from_id + msg.seqno) or msg.from_id == self.my_id.to_bytes():
+        if self.seen_messages.has(message_id(msg)) or msg.from_id == self.my_id.to_bytes():
+            queue = self.peer_queues.get(forwarder)
+            if isinstance(queue, BoundedQueue):
+                queue.note(message_id(msg))
             return False  # a copy over another link, or our own come back: what gossip is
         fault = self._fault_of(msg)
         if not fault and not signature_validator(msg):
@@ -403,6 +295,12 @@ class SafePubsub(Pubsub):
         async with lock:
             try:
                 return await super().write_msg(stream, rpc_msg)
-            except BaseLibp2pError:
+            except Exception:  # noqa: BLE001 - the library raises whatever it was doing when the stream ended
+                self._tally.drop("gossip-write")  # if the link stands, the library opens another stream
                 self._handle_dead_peer(stream.muxed_conn.peer_id)
                 return False
+
+
+def _short_ids(ids: Iterable[bytes]) -> list[bytes]:
+    """Message ids that could be: ours have 46 bytes, other systems' some more."""
+    return [mid for mid in ids if len(mid) <= ID_BYTES_MAX]

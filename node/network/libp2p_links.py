@@ -16,11 +16,9 @@ from dataclasses import dataclass
 import trio
 from libp2p.abc import IMuxedConn, INetStream
 from libp2p.custom_types import TProtocol
-from libp2p.exceptions import BaseLibp2pError
 from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
-from libp2p.protocol_muxer.multiselect_client import MultiselectClient
 from libp2p.stream_muxer.yamux.yamux import Yamux
 
 from consensus.types import NodeId
@@ -29,8 +27,8 @@ from node.identity.names import short_name
 from node.network.addresses import Address, parse_address
 from node.network.handlers import Tally
 from node.network.interface import UnreachableError
-from node.network.libp2p_streams import FrameReader, reset_quietly, write_frame
-from node.network.libp2p_transport import BoundedCommunicator, TcpStream, node_of
+from node.network.libp2p_streams import FrameReader, open_stream, write_frame
+from node.network.libp2p_transport import TcpStream, node_of
 from node.network.limits import NetworkLimits
 from node.network.link_messages import (
     LINK_FRAME_BYTES_MAX,
@@ -82,7 +80,6 @@ class Link:
     connection: SwarmConn
     tcp: TcpStream
     dialled: bool
-    hello: Hello
     since: float
     used: float
     extra: bool = False
@@ -103,28 +100,6 @@ class _Waiting:
     admitted: trio.Event
 
 
-async def open_stream(connection: SwarmConn, protocol: TProtocol, *, within_s: float) -> INetStream:
-    """A new stream on this very connection.
-
-    Raises:
-        UnreachableError: The connection is closed, or the peer does not speak `protocol`, or not in time.
-    """
-    try:
-        with trio.fail_after(within_s):
-            stream = await connection.new_stream()
-            try:
-                await MultiselectClient().select_one_of([protocol], BoundedCommunicator(stream))
-            except BaseException:
-                await reset_quietly(stream)
-                raise
-    except trio.TooSlowError as error:
-        raise UnreachableError(f"no stream for {protocol} within {within_s:.0f} s") from error
-    except (BaseLibp2pError, KeyError, ValueError) as error:
-        raise UnreachableError(f"no stream for {protocol}: {type(error).__name__}") from error
-    stream.set_protocol(protocol)
-    return stream
-
-
 class Links:
     """All links of this node. Belongs to the trio thread."""
 
@@ -132,7 +107,7 @@ class Links:
         self,
         *,
         swarm: Swarm,
-        nursery: trio.Nursery,
+        spawn: Callable[..., None],
         book: PeerBook,
         hello: Hello,
         limits: NetworkLimits,
@@ -142,9 +117,12 @@ class Links:
         on_lost: Callable[[Link], None],
         on_learnt: Callable[[], None],
     ) -> None:
-        """`on_linked` is told of every new link, `on_lost` of every node without one, `on_learnt` of new addresses."""
+        """`on_linked` is told of every new link, `on_lost` of every node without one, `on_learnt` of new addresses.
+
+        `spawn` runs a task whose failure ends nothing else.
+        """
         self._swarm = swarm
-        self._nursery = nursery
+        self._spawn = spawn
         self._book = book
         self._hello = hello
         self._limits = limits
@@ -217,7 +195,7 @@ class Links:
             raise UnreachableError(f"the peer did not admit us: {refusal}")
         link = self._admit(connection, tcp, reply.hello, dialled=dialled)
         link.extra = extra
-        self._nursery.start_soon(self._keep, link, stream, reader)
+        self._spawn(self._keep, link, stream, reader)
         return link
 
     async def serve(self, stream: INetStream) -> None:
@@ -231,7 +209,9 @@ class Links:
             raise PeerFaultError("malformed-link-message", "a link that does not begin with a hello")
         node = node_of(stream.muxed_conn.peer_id)
         refusal = self._refusal(node, hello, waiting.tcp)
-        reply = Reply(self._hello, refusal, self._recommended(waiting.tcp))
+        # Whoever is ours and finds no place here is told where else to go; a stranger is told nothing.
+        peers = self._recommended(waiting.tcp) if refusal in {"", "full"} else ()
+        reply = Reply(self._hello, refusal, peers)
         await write_frame(stream, encode_link_message(reply), within_s=self._limits.handshake_s)
         if refusal:
             self._tally.drop(f"link-refused-{refusal}")
@@ -268,7 +248,7 @@ class Links:
         if tcp.closed or (earlier is not None and self._outranks(earlier, dialled=bool(dialled), now=now)):
             tcp.abort()
             raise UnreachableError("there is a link already" if not tcp.closed else "the connection ended")
-        link = self._by_node[node] = Link(node, connection, tcp, bool(dialled), hello, since=now, used=now)
+        link = self._by_node[node] = Link(node, connection, tcp, bool(dialled), since=now, used=now)
         if earlier is not None:
             earlier.tcp.abort()
         said = _said_addresses(hello, tcp)
@@ -284,7 +264,7 @@ class Links:
     async def _add(self, muxer: Yamux, tcp: TcpStream, direction: str) -> SwarmConn:
         try:
             return await self._swarm.add_conn(muxer, direction=direction)
-        except BaseLibp2pError as error:
+        except Exception as error:  # whatever the library raises of a connection that ends while it is taken over
             tcp.abort()
             raise UnreachableError("the connection ended before its hello") from error
 
@@ -293,11 +273,13 @@ class Links:
     async def _keep(self, link: Link, stream: INetStream, reader: FrameReader) -> None:
         """Dialling side: ping, and exchange peers from time to time, until the link ends."""
         exchanged = trio.current_time()  # the reply to our hello named some
+        pause_s = min(FIRST_PING_S, self._limits.ping_s)
         nonce = 0
         try:
             while not link.tcp.closed:
                 # More often at first: whoever joins while others do learns of them within seconds.
-                await trio.sleep(self._spread(min(self._limits.ping_s, FIRST_PING_S * 2**nonce)))
+                await trio.sleep(self._spread(pause_s))
+                pause_s = min(2 * pause_s, self._limits.ping_s)
                 nonce += 1
                 await self._ask(stream, reader, Ping(nonce), Pong(nonce))
                 lonely = len(self._by_node) < self._limits.links_wanted
@@ -355,6 +337,7 @@ class Links:
         for link in self._by_node.values():
             if link.connection.muxed_conn is muxer:
                 del self._by_node[link.node]
+                self._book.lost(link.node)
                 self._on_lost(link)
                 return
 

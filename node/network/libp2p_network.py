@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import itertools
 import logging
 import socket
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -36,9 +34,11 @@ from node.network.interface import (
     UnreachableError,
 )
 from node.network.limits import NetworkLimits
-from node.network.link_messages import LINK_VERSION_HIGH, LINK_VERSION_LOW, Hello
+from node.network.link_messages import LINK_VERSION_HIGH, LINK_VERSION_LOW, TEXT_MAX, Hello
+from node.network.listening import open_listener
 from node.network.mdns import LanDiscovery
-from node.network.peer_book import PeerBook
+from node.network.peer_memory import PeerMemory, Told
+from node.network.supervisor import START_S, Supervisor
 from node.values.peer import KnownPeer
 
 if TYPE_CHECKING:
@@ -46,33 +46,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-START_S = 30.0
-"""For the first life to listen; importing the library takes most of it on a busy machine."""
-
-WATCH_S = 5.0
-"""Between two signs of life asked of the thread."""
-
-HANGS_S = 15.0
-"""Without a sign for this long the thread is given up and another life begins."""
-
 STOP_S = 5.0
-
-RESTART_MIN_S = 0.2
-RESTART_MAX_S = 30.0
-STEADY_S = 60.0
-"""A life this long was a good one: the next failure is restarted from at once."""
-
-SAVE_SOON_S = 1.0
-SAVE_S = 30.0
-"""After the first change of known peers, and between two writes of the peer cache."""
 
 REQUESTS_OUT_MAX = 256
 """Requests of this node under way at once."""
-
-TOLD_MAX = 1024
-"""Addresses given by `add_address` and kept for later lives."""
-
-LISTEN_BACKLOG = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +73,14 @@ class Libp2pConfig:
     """Announce and look on the local network. Left out on loopback, where there is none."""
     limits: NetworkLimits = field(default_factory=NetworkLimits)
 
+    def __post_init__(self) -> None:
+        if len(self.seed) != 32 or len(self.preset_hash) != 32:
+            raise ValueError("seed and preset hash have 32 bytes")
+        if not 0 < len(self.network_id) <= TEXT_MAX or not self.network_id.isprintable():
+            raise ValueError(f"a network id has 1 to {TEXT_MAX} printable characters")
+        if not all(0 <= port <= 65535 for port in (self.listen_port, self.grpc_port)):
+            raise ValueError("a port is 0 to 65535")
+
 
 class Libp2pNetwork:
     """Implements `Network`. Belongs to the event loop that starts it."""
@@ -109,19 +94,15 @@ class Libp2pNetwork:
         self.node = NodeId(bytes(SigningKey(config.seed).verify_key))
         self.port = 0
         self._config = config
-        self._cache = cache
+        self._memory = PeerMemory(cache)
         self._tally = Tally()
         self._handlers = Handlers(self._tally)
-        self._told: OrderedDict[tuple[NodeId | None, Address], str] = OrderedDict()
         for text in config.bootstrap:
-            self._remember_told(*parse_address(text), source="bootstrap")
+            self._memory.tell(*parse_address(text), source="bootstrap")
         self._infos: tuple[PeerInfo, ...] = ()
-        self._known: tuple[KnownPeer, ...] = ()
-        self._saved: tuple[KnownPeer, ...] = ()
-        self._known_changed = asyncio.Event()
         self._life: Life | None = None
         self._core: Core | None = None
-        self._restarts = 0
+        self._supervisor = Supervisor(self._begin_life, self._after_life)
         self._down_because = "not started"
         self._numbers = itertools.count()
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
@@ -131,15 +112,15 @@ class Libp2pNetwork:
 
     async def start(self) -> None:
         """See `Network.start`."""
-        self._listening = _listen(self._config.listen_host, self._config.listen_port)
+        self._listening = open_listener(self._config.listen_host, self._config.listen_port)
         self.port = int(self._listening.getsockname()[1])
-        if self._cache is not None:
-            self._known = self._saved = tuple(await asyncio.to_thread(self._cache.load))
+        await self._memory.load()
         first = self._begin_life()
-        self._tasks = [asyncio.create_task(self._supervise(first)), asyncio.create_task(self._save_now_and_then())]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(START_S):
-                await first.started.wait()
+        self._tasks = [
+            asyncio.create_task(self._supervisor.run(first)),
+            asyncio.create_task(self._memory.save_now_and_then()),
+        ]
+        await first.begun(START_S)
         if self._config.mdns and not Address("p2p", self._config.listen_host, 1).is_loopback:
             self._tasks.append(asyncio.create_task(self._discover_on_lan()))
 
@@ -158,7 +139,7 @@ class Libp2pNetwork:
         self._after_life("stopped")
         if self._listening is not None:
             self._listening.close()
-        await self._save()
+        await self._memory.save()
 
     # Network
 
@@ -196,7 +177,8 @@ class Libp2pNetwork:
             raise UnreachableError("the libp2p thread does not answer") from None
         finally:
             del self._waiting[number]
-            self._give_up(number)
+            if not answer.done() or answer.cancelled():
+                self._give_up(number)
 
     def add_address(self, node: NodeId, address: str, *, source: str) -> None:
         """See `Network.add_address`."""
@@ -208,7 +190,7 @@ class Libp2pNetwork:
         if named not in {None, node}:
             self._tally.drop("address-malformed")
             return
-        self._remember_told(node, place, source=source)
+        self._memory.tell(node, place, source=source)
         core = self._core
         if core is not None and self._life is not None:
             self._life.post(lambda: core.learn(node, place, source))
@@ -220,7 +202,7 @@ class Libp2pNetwork:
     def health(self) -> NetworkHealth:
         """See `Network.health`."""
         running = self._core is not None
-        return self._tally.health(running=running, summary=self._summary(), restarts=self._restarts)
+        return self._tally.health(running=running, summary=self._summary(), restarts=self._supervisor.restarts)
 
     def _summary(self) -> str:
         if self._core is None:
@@ -228,9 +210,11 @@ class Libp2pNetwork:
         linked = sum(info.connected for info in self._infos)
         if linked:
             return f"{linked} links, {len(self._infos)} peers known"
-        if not self._infos and not self._told:
+        places = {address for info in self._infos for address in info.addresses if address.startswith("p2p")}
+        tried = max(len(places), len(self._memory.told))
+        if not tried:
             return "alone: no peer is known; give a bootstrap address"
-        return f"no links yet: {max(len(self._infos), len(self._told))} peers are being tried"
+        return f"no links yet: {tried} addresses are being tried"
 
     # Questions to peers
 
@@ -257,7 +241,7 @@ class Libp2pNetwork:
         limits = self._config.limits
         life = self._life = Life(loop, limits.bridge_events_max)
         outside = _Asyncio(self, life, loop)
-        book = self._book()
+        book = self._memory.book(self.node, limits)
         listening = self._listening
         assert listening is not None
 
@@ -275,44 +259,14 @@ class Libp2pNetwork:
 
                 await core.run(listening.dup(), serving)
 
-        life.start(main, name=f"libp2p-{self._restarts}")
+        life.start(main, name=f"libp2p-{self._supervisor.restarts}")
         return life
 
     def _life_serves(self, life: Life, core: Core) -> None:
         if life is self._life:
             self._core = core
-            core_told = tuple(self._told.items())
-            life.post(lambda: _teach(core, core_told))
-
-    async def _supervise(self, life: Life) -> None:
-        failures = 0
-        loop = asyncio.get_running_loop()
-        while True:
-            began = loop.time()
-            reason = await self._watch(life)
-            self._after_life(reason)
-            failures = 0 if loop.time() - began > STEADY_S else failures + 1
-            pause_s = min(RESTART_MAX_S, RESTART_MIN_S * 2 ** max(0, failures - 1))
-            self._restarts += 1
-            logger.warning("libp2p is down (%s); it is started again in %.1f s", reason, pause_s)
-            await asyncio.sleep(pause_s)
-            life = self._begin_life()
-
-    async def _watch(self, life: Life) -> str:
-        """Wait until a life is over, one way or another; says which."""
-        loop = asyncio.get_running_loop()
-        beats, beat_at = life.beats, loop.time()
-        while True:
-            life.ask_beat()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(WATCH_S):
-                    await life.ended.wait()
-                return f"{type(life.error).__name__}: {life.error}" if life.error else "it ended"
-            if life.beats != beats:
-                beats, beat_at = life.beats, loop.time()
-            elif loop.time() - beat_at > (HANGS_S if life.started.is_set() else START_S):
-                life.end()  # it will, should it ever wake
-                return f"no sign of life for {HANGS_S:.0f} s"
+            told = self._memory.told
+            life.post(lambda: _teach(core, told))
 
     def _after_life(self, reason: str) -> None:
         self._core = None
@@ -334,49 +288,11 @@ class Libp2pNetwork:
             grpc_port=self._config.grpc_port,
         )
 
-    # Known peers
-
-    def _book(self) -> PeerBook:
-        """A fresh book for a life, with all that the earlier ones, the cache and our operator knew."""
-        book = PeerBook(self.node, self._config.limits)
-        for peer in self._known:
-            addresses = []
-            for text in peer.addresses:
-                with contextlib.suppress(OperatorError):  # a cache is a hint; what does not read is left out
-                    addresses.append(parse_address(text)[1])
-            book.restore(peer.node, addresses, seen_unix_ms=peer.seen_unix_ms)
-        for (node, address), source in self._told.items():
-            book.learn(node, address, source=source)
-        return book
-
-    def _remember_told(self, node: NodeId | None, address: Address, *, source: str) -> None:
-        self._told[node, address] = source
-        if len(self._told) > TOLD_MAX:
-            self._told.popitem(last=False)
-
     def peers_changed(self, life: Life, peers: tuple[PeerInfo, ...], known: tuple[KnownPeer, ...]) -> None:
         """A life tells whom it knows."""
         if life is self._life:
-            self._infos, self._known = peers, known
-            self._known_changed.set()
-
-    async def _save_now_and_then(self) -> None:
-        pause_s = SAVE_SOON_S
-        while True:
-            await self._known_changed.wait()
-            await asyncio.sleep(pause_s)
-            self._known_changed.clear()
-            await self._save()
-            pause_s = SAVE_S
-
-    async def _save(self) -> None:
-        if self._cache is None or self._known == self._saved:
-            return
-        self._saved = known = self._known
-        try:
-            await asyncio.to_thread(self._cache.save, known)
-        except OperatorError as error:
-            logger.warning("%s %s", error, error.hint)
+            self._infos = peers
+            self._memory.learn_known(known)
 
     async def _discover_on_lan(self) -> None:
         def found(node: NodeId, address: Address) -> None:
@@ -437,9 +353,9 @@ class _Asyncio:
         self.tell(lambda: self._network.peers_changed(self._life, peers, known))
 
 
-def _teach(core: Core, told: tuple[tuple[tuple[NodeId | None, Address], str], ...]) -> None:
+def _teach(core: Core, told: tuple[Told, ...]) -> None:
     """In the trio thread: what was told while the life was starting."""
-    for (node, address), source in told:
+    for node, address, source in told:
         core.learn(node, address, source)
 
 
@@ -450,31 +366,3 @@ def _settle(answer: asyncio.Future[bytes], outcome: Outcome) -> None:
         answer.set_result(outcome)
     else:
         answer.set_exception(outcome)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A bound, listening socket.
-
-    Raises:
-        OperatorError: The address cannot be bound.
-    """
-    where = f"{host} port {port}"
-    try:
-        family, kind, proto, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, proto)
-    except OSError as error:
-        raise OperatorError(f"{where} is no address to listen on: {error}", hint="Check the listen address.") from error
-    try:
-        # Not SO_REUSEPORT, which the library would set: two nodes would share the port without noticing.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(place)
-        listening.listen(LISTEN_BACKLOG)
-        listening.setblocking(False)
-    except OSError as error:
-        listening.close()
-        taken = error.errno == errno.EADDRINUSE
-        raise OperatorError(
-            f"cannot listen on {where}: {'it is in use' if taken else error.strerror}",
-            hint="Choose another port, or stop the process that has this one." if taken else "Check the address.",
-        ) from error
-    return listening

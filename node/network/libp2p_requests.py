@@ -15,8 +15,8 @@ from node.errors import PeerFaultError
 from node.identity.names import short_name
 from node.network.handlers import Tally
 from node.network.interface import NoAnswerError, RefusedError, UnreachableError
-from node.network.libp2p_links import Link, Links, open_stream
-from node.network.libp2p_streams import FrameReader, reset_quietly, write_frame
+from node.network.libp2p_links import Link, Links
+from node.network.libp2p_streams import FrameReader, open_stream, reset_quietly, write_frame
 from node.network.limits import NetworkLimits
 from node.network.request_frames import (
     ANSWER_FRAME_BYTES_MAX,
@@ -150,7 +150,7 @@ class Answerer:
         """Answer request after request on one stream, until it ends, idles or breaks a rule."""
         link = self._links.of_peer(stream.muxed_conn.peer_id)
         if link is None:
-            raise PeerFaultError("request-before-hello", "a request on a link that has not said hello")
+            raise UnreachableError("the link has ended meanwhile")
         # A few more than may be used at once: a peer that comes back does so before its old streams are gone.
         if self._streams[link.node] >= 2 * self._limits.requests_per_peer:
             self._tally.drop("request-streams")

@@ -1,13 +1,22 @@
-"""Frames on the library's streams: read whole or not at all, within a limit, from one buffer."""
+"""The library's streams: opened on one connection, and their frames read whole or not at all, within a limit.
+
+A stream that ends while somebody uses it raises whatever the library was doing just then (its own errors, KeyError,
+ValueError, closed channels). Here every such end has one name, `UnreachableError`; a cancellation is no `Exception`.
+"""
 
 from __future__ import annotations
 
+import contextlib
+
 import trio
 from libp2p.abc import INetStream
-from libp2p.exceptions import BaseLibp2pError
+from libp2p.custom_types import TProtocol
+from libp2p.network.connection.swarm_connection import SwarmConn
+from libp2p.protocol_muxer.multiselect_client import MultiselectClient
 
 from node.errors import PeerFaultError
 from node.network.interface import UnreachableError
+from node.network.libp2p_transport import BoundedCommunicator
 from node.network.request_frames import LENGTH_BYTES, frame_length
 
 CHUNK_BYTES = 64 * 1024
@@ -72,8 +81,7 @@ class FrameReader:
                     self._buffer += await self._stream.read(CHUNK_BYTES)
         except trio.TooSlowError as error:
             raise UnreachableError(f"no frame within {within_s:.0f} s") from error
-        except (BaseLibp2pError, KeyError, ValueError) as error:
-            # KeyError: the library forgets a stream while somebody still waits for it.
+        except Exception as error:
             raise UnreachableError(f"the stream ended: {type(error).__name__}") from error
 
     def _take(self, count: int) -> bytes:
@@ -93,7 +101,7 @@ async def write_frame(stream: INetStream, frame: bytes, *, within_s: float) -> N
             await stream.write(frame)
     except trio.TooSlowError as error:
         raise UnreachableError(f"the peer did not take a frame within {within_s:.0f} s") from error
-    except (BaseLibp2pError, KeyError, ValueError) as error:
+    except Exception as error:
         raise UnreachableError(f"the stream ended: {type(error).__name__}") from error
 
 
@@ -101,7 +109,27 @@ async def reset_quietly(stream: INetStream) -> None:
     """End a stream whatever state it is in; bounded, also while being cancelled."""
     with trio.move_on_after(1.0) as scope:
         scope.shield = True
-        try:
+        with contextlib.suppress(Exception):  # it was over already, in one of the ways the library knows
             await stream.reset()
-        except (BaseLibp2pError, OSError, KeyError, ValueError):
-            return  # it was over already
+
+
+async def open_stream(connection: SwarmConn, protocol: TProtocol, *, within_s: float) -> INetStream:
+    """A new stream on this very connection.
+
+    Raises:
+        UnreachableError: The connection is closed, or the peer does not speak `protocol`, or not in time.
+    """
+    try:
+        with trio.fail_after(within_s):
+            stream = await connection.new_stream()
+            try:
+                await MultiselectClient().select_one_of([protocol], BoundedCommunicator(stream))
+            except BaseException:
+                await reset_quietly(stream)
+                raise
+    except trio.TooSlowError as error:
+        raise UnreachableError(f"no stream for {protocol} within {within_s:.0f} s") from error
+    except Exception as error:
+        raise UnreachableError(f"no stream for {protocol}: {type(error).__name__}") from error
+    stream.set_protocol(protocol)
+    return stream

@@ -158,7 +158,7 @@ def _remote_of(stream: trio.SocketStream) -> tuple[str, int]:
         host, port = stream.socket.getpeername()[:2]
     except OSError:
         return "", 0  # gone already; the first read will say so
-    return str(host), int(port)
+    return str(host).removeprefix("::ffff:"), int(port)  # IPv4 as a socket for both families shows it
 
 
 class BoundedCommunicator(IMultiselectCommunicator):

@@ -59,7 +59,7 @@ class NetworkLimits:
     """Requests of all peers answered at once."""
     answer_s: float = 30.0
     """For a handler of ours to answer a peer."""
-    bridge_events_max: int = 4096
+    bridge_events_max: int = 2048
     """Events waiting between the two event loops, either way; more are dropped and counted."""
 
     def __post_init__(self) -> None:
@@ -91,6 +91,11 @@ class Bucket:
             return False
         self._tokens -= amount
         return True
+
+    def has(self, now: float, amount: float = 1.0) -> bool:
+        """Whether `take` would succeed."""
+        self._fill(now)
+        return self._tokens >= amount
 
     def debt_s(self, now: float, amount: float) -> float:
         """Take `amount` in any case, and say for how many seconds to wait until the bucket is out of debt."""

@@ -8,7 +8,7 @@ after some failures, except what our own operator named, which is retried for ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from consensus.types import NodeId
@@ -59,6 +59,9 @@ class _Peer:
     source: str
     addresses: list[Address] = field(default_factory=list)
     seen_unix_ms: int = 0
+    linked: bool = False
+    dialled: bool = False
+    """It once answered at an address that we dialled: whoever invents identities has only called us."""
     patience: _Patience = field(default_factory=_Patience)
     turn: int = 0
     """Which of the addresses is dialled next."""
@@ -103,7 +106,7 @@ class PeerBook:
                 self._peers[node].seen_unix_ms = seen_unix_ms
 
     def proved(self, node: NodeId, addresses: Iterable[Address], *, dialled: Address | None, unix_ms: int) -> None:
-        """A peer showed its key: at `dialled`, or it called us and `addresses` are what it says of itself."""
+        """A peer showed its key and is linked: at `dialled`, or it called us. `addresses`: its own word."""
         peer = self._peers.get(node)
         if peer is None:
             if not self._make_place():
@@ -112,13 +115,21 @@ class PeerBook:
         for address in addresses:
             if address.is_dialable:
                 _insert(peer, address, front=True)
+        peer.linked = True
         if dialled is not None:
+            peer.dialled = True
             _insert(peer, dialled, front=True)
             if dialled in self._nameless:
                 self._nameless[dialled].succeed()
                 peer.source = "bootstrap"
         peer.seen_unix_ms = unix_ms
         peer.patience.succeed()
+
+    def lost(self, node: NodeId) -> None:
+        """The last link to a peer has ended."""
+        peer = self._peers.get(node)
+        if peer is not None:
+            peer.linked = False
 
     def failed(self, target: Target, now: float, *, jitter: float, stranger: bool = False) -> None:
         """A dial came to nothing; `jitter` in [0, 1) spreads the next ones. A stranger is of another network."""
@@ -138,11 +149,11 @@ class PeerBook:
         if told_only and patience.failures >= TOLD_FAILURES_MAX:
             del self._peers[target.node]
 
-    def is_me(self, address: Address) -> None:
+    def forget_own(self, address: Address) -> None:
         """An address of the bootstrap list turned out to be this node's own: never dial it again."""
         self._nameless.pop(address, None)
 
-    def targets(self, now: float, linked: Collection[NodeId], shuffle: Callable[[list[Target]], None]) -> list[Target]:
+    def targets(self, now: float, shuffle: Callable[[list[Target]], None]) -> list[Target]:
         """Whom one could dial now: the proven first, then the nameless of the bootstrap list, then the merely told.
 
         `shuffle` mixes each kind, so that links spread over the network.
@@ -150,16 +161,16 @@ class PeerBook:
         proven: list[Target] = []
         told: list[Target] = []
         for node, peer in self._peers.items():
-            if node in linked or peer.patience.not_before > now:
+            if peer.linked or peer.patience.not_before > now:
                 continue
             target = self._target_of(node, peer)
             if target is not None:
                 (proven if peer.seen_unix_ms or peer.source in LASTING_SOURCES else told).append(target)
-        known_places = {address for node in linked if node in self._peers for address in self._peers[node].addresses}
+        linked_places = {address for peer in self._peers.values() if peer.linked for address in peer.addresses}
         nameless = [
             Target(None, address)
             for address, patience in self._nameless.items()
-            if patience.not_before <= now and address not in known_places
+            if patience.not_before <= now and address not in linked_places
         ]
         for kind in (proven, nameless, told):
             shuffle(kind)
@@ -170,9 +181,9 @@ class PeerBook:
         peer = self._peers.get(node)
         return self._target_of(node, peer) if peer is not None else None
 
-    def next_due(self, now: float, linked: Collection[NodeId]) -> float | None:
+    def next_due(self, now: float) -> float | None:
         """When the next pause ends, of those not linked; None when nobody is waited for."""
-        pauses = [peer.patience.not_before for node, peer in self._peers.items() if node not in linked and peer.p2p()]
+        pauses = [peer.patience.not_before for peer in self._peers.values() if not peer.linked and peer.p2p()]
         pauses += [patience.not_before for patience in self._nameless.values()]
         return min((pause for pause in pauses if pause > now), default=None)
 
@@ -190,14 +201,14 @@ class PeerBook:
             for node, addresses in self.proven()
         )
 
-    def infos(self, linked: Collection[NodeId]) -> tuple[PeerInfo, ...]:
+    def infos(self) -> tuple[PeerInfo, ...]:
         """Everybody, as `status` shows them."""
         return tuple(
             PeerInfo(
                 node=node,
                 addresses=tuple(map(str, peer.addresses)),
-                connected=node in linked,
-                via="gossip" if node in linked else "",
+                connected=peer.linked,
+                via="gossip" if peer.linked else "",
                 source=peer.source,
             )
             for node, peer in sorted(self._peers.items())
@@ -215,15 +226,20 @@ class PeerBook:
         return Target(node, places[peer.turn % len(places)]) if places else None
 
     def _make_place(self) -> bool:
-        """Leave room for one more, at the cost of somebody who never proved a key, or of the longest unseen."""
+        """Leave room for one more, at the cost of somebody who is not linked and whom our operator did not name.
+
+        First of those who never proved a key, then of those who only ever called us, then of the longest unseen.
+        """
         if len(self._peers) < self._limits.peers_max:
             return True
         victims = [
-            (peer.seen_unix_ms, node) for node, peer in self._peers.items() if peer.source not in LASTING_SOURCES
+            (peer.dialled, peer.seen_unix_ms, node)
+            for node, peer in self._peers.items()
+            if not peer.linked and peer.source not in LASTING_SOURCES
         ]
         if not victims:
             return False
-        del self._peers[min(victims)[1]]
+        del self._peers[min(victims)[-1]]
         return True
 
 

@@ -49,8 +49,9 @@ def encode_answer(data: bytes) -> bytes:
 
 
 def encode_refusal(reason: str) -> bytes:
-    """One answer frame that says why there is no answer."""
-    return _framed(bytes([_REFUSED]) + reason.encode("ascii", "replace")[:REASON_BYTES_MAX])
+    """One answer frame that says why there is no answer; what is no name in `reason` is written as `-`."""
+    letters = (byte if 33 <= byte <= 126 else 45 for byte in reason.encode("ascii", "replace")[:REASON_BYTES_MAX])
+    return _framed(bytes([_REFUSED]) + (bytes(letters) or b"failed"))
 
 
 def decode_answer(body: bytes) -> bytes:

@@ -99,6 +99,14 @@ def test_a_malformed_bootstrap_address_is_refused_before_anything_starts():
         network(1, "nonsense")
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"network_id": ""}, {"network_id": "a\nb"}, {"network_id": "n" * 256}, {"listen_port": 65536}]
+)
+def test_settings_that_no_peer_would_accept_are_refused_before_anything_starts(wrong):
+    with pytest.raises(ValueError, match=r"network id|port"):
+        network(1, **wrong)
+
+
 def test_a_node_does_not_link_to_itself():
     async def story():
         with socket.socket() as probe:
@@ -129,7 +137,10 @@ def test_a_named_address_where_somebody_else_answers_is_not_linked():
 def test_strangers_are_refused_on_both_sides_and_said_so_once(caplog):
     async def story():
         ours = network(1)
-        async with running(ours):
+        friend = network(3)
+        async with running(ours, friend):
+            ours.add_address(friend.node, address(friend), source="bootstrap")
+            await until(lambda: links(ours))
             theirs = network(2, address(ours), network_id="other")
             ours.add_address(theirs.node, "127.0.0.1:1", source="exchange")
             async with running(theirs):
@@ -137,7 +148,8 @@ def test_strangers_are_refused_on_both_sides_and_said_so_once(caplog):
                 for _ in range(3):
                     with pytest.raises(UnreachableError):
                         await ours.request(theirs.node, "echo/1", b"", timeout_s=2)
-                assert links(ours) == links(theirs) == set()
+                assert (links(ours), links(theirs)) == ({friend.node}, set())
+                assert friend.node not in {peer.node for peer in theirs.peers()}  # strangers are told nothing
 
     with caplog.at_level(logging.WARNING, logger="node.network"):
         asyncio.run(story())
@@ -221,8 +233,8 @@ def test_stopping_twice_is_no_harm_and_a_stopped_network_refuses_by_name():
 
 
 def test_a_hanging_network_thread_is_replaced(monkeypatch):
-    monkeypatch.setattr("node.network.libp2p_network.WATCH_S", 0.2)
-    monkeypatch.setattr("node.network.libp2p_network.HANGS_S", 1.0)
+    monkeypatch.setattr("node.network.supervisor.WATCH_S", 0.2)
+    monkeypatch.setattr("node.network.supervisor.HANGS_S", 1.0)
 
     async def story():
         first = network(1)

@@ -127,6 +127,13 @@ def test_a_refusal_brings_its_reason(reason):
     assert caught.value.reason == reason
 
 
+@given(st.text(max_size=100))
+def test_a_refusal_is_understood_whatever_the_reason_was(reason):
+    with pytest.raises(RefusedError) as caught:
+        request_frames.decode_answer(request_frames.encode_refusal(reason)[4:])
+    assert 0 < len(caught.value.reason) <= request_frames.REASON_BYTES_MAX
+
+
 @pytest.mark.parametrize("length", [0, 1001, 0xFFFFFFFF])
 def test_a_frame_that_is_empty_or_too_long_is_refused_at_its_length(length):
     with pytest.raises(PeerFaultError, match="1 to 1000"):

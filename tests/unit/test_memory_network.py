@@ -147,6 +147,21 @@ def test_a_handler_that_raises_on_gossip_is_counted_and_does_not_stop_the_next_m
     assert swarm_run(story, A, B) == ([b"1", b"2"], {"handler-raised": 1})
 
 
+def test_a_handler_that_keeps_raising_is_logged_once_because_peers_could_fill_the_log(caplog):
+    async def story(swarm):
+        async def fail(_asker, _data):
+            raise KeyError("a bug")
+
+        swarm.of[B].serve("fail/1", fail)
+        for _ in range(5):
+            with pytest.raises(RefusedError):
+                await swarm.of[A].request(B, "fail/1", b"", timeout_s=1)
+        return dict(swarm.of[B].health().drops)
+
+    assert swarm_run(story, A, B) == {"handler-raised": 5}
+    assert len(caplog.records) == 1
+
+
 def test_a_partition_separates_and_heals():
     async def story(swarm):
         swarm.hub.partition({A, B}, {C, D})

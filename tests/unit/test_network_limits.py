@@ -8,7 +8,9 @@ from node.network.limits import Bucket, Buckets, NetworkLimits
 def test_a_bucket_lets_a_burst_through_and_then_its_rate():
     bucket = Bucket(rate=2, burst=3, now=0)
     assert [bucket.take(0) for _ in range(4)] == [True, True, True, False]
+    assert bucket.has(1)
     assert [bucket.take(1) for _ in range(3)] == [True, True, False]
+    assert not bucket.has(1)
 
 
 def test_a_bucket_saves_up_no_more_than_its_burst():
