@@ -31,6 +31,8 @@ _NETWORK = re.compile(
     r"|network failure|connection (?:reset|refused|closed)|ssl (?:connect )?error|got 5\d\d\b|got 429\b",
     re.IGNORECASE,
 )
+_SAID_MAX = 1 << 16
+"""Characters of what cargo said that are looked at: errors come last."""
 _NOT_THERE = re.compile(r"failed to resolve path|cannot locate remote-tracking|revspec .* not found|not found by id")
 _STUB = re.compile(r" as a dependency of package `swarm-node-stub [^`]*`")
 _OFFLINE = re.compile(r"you're using offline mode")
@@ -139,6 +141,7 @@ def _overdue(timeout_s: float, stderr: bytearray) -> TransientError:
 
 def explain_failure(subject: str, stderr: str) -> NodeError:
     """Turn what a failed cargo printed into the error that says whose turn it is."""
+    stderr = stderr[-_SAID_MAX:]
     said = _sentence(stderr)
     if _OFFLINE.search(stderr):
         return OperatorError(

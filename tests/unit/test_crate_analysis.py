@@ -30,7 +30,7 @@ def text_of(text, span):
     return text.encode()[span.start : span.end].decode()
 
 
-FUNCTION = '''\
+FUNCTION = """\
 // A remark of no interest.
 /// Parses a number.
 ///
@@ -47,7 +47,7 @@ where
 {
     None
 }
-'''
+"""
 
 
 def test_an_item_is_described_by_its_spans():
@@ -66,7 +66,13 @@ def test_an_item_is_described_by_its_words():
     )
     assert parse.doc == "Parses a number.\n\n# Errors\nWhen there is none."
     assert parse.attributes == ("#[inline]", '#[must_use = "why"]')
-    assert (parse.visibility, parse.public, parse.unsafe, parse.const, parse.is_async) == ("pub", True, True, True, False)
+    assert (parse.visibility, parse.public, parse.unsafe, parse.const, parse.is_async) == (
+        "pub",
+        True,
+        True,
+        True,
+        False,
+    )
     assert (parse.generics, parse.parent, parse.module, parse.container) == (True, "tiny", "tiny", None)
 
 
@@ -264,7 +270,7 @@ def test_an_included_file_belongs_to_the_module_that_includes_it():
 
 def test_the_manifest_is_summed_up():
     base = lib(
-        "#![cfg_attr(not(feature = \"std\"), no_std)]",
+        '#![cfg_attr(not(feature = "std"), no_std)]',
         MANIFEST
         + 'description = " About. "\nrust-version = "1.70"\n'
         + '[features]\ndefault = ["std"]\nstd = []\n[lib]\nproc-macro = true\n[dependencies]\nsyn = "2"\n',

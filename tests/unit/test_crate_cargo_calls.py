@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -107,9 +108,8 @@ def is_gone(process):
     """Within a bound: the kernel takes a moment to reap an orphan."""
     for _ in range(500):
         try:
-            with open(f"/proc/{process}/stat", encoding="utf-8") as stat:
-                if stat.read().rpartition(")")[2].split()[0] in {"Z", "X"}:
-                    return True
+            if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in {"Z", "X"}:
+                return True
             os.kill(process, 0)
         except (FileNotFoundError, ProcessLookupError):
             return True
@@ -118,7 +118,9 @@ def is_gone(process):
 
 
 def test_waiting_for_anothers_lock_says_so(cargo_script):
-    cargo = cargo_script('echo "    Blocking waiting for file lock on package cache" >&2; sleep 600', cargo_timeout_s=0.5)
+    cargo = cargo_script(
+        'echo "    Blocking waiting for file lock on package cache" >&2; sleep 600', cargo_timeout_s=0.5
+    )
     with pytest.raises(TransientError) as late:
         cargo.run("fetch", subject="x")
     assert late.value.waits_for == "package cache"

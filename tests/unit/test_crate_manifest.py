@@ -211,7 +211,9 @@ version = "0.1.0"
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
-scalars = st.one_of(st.booleans(), st.integers(-(1 << 63), (1 << 63) - 1), texts, st.floats(allow_nan=False), st.dates())
+scalars = st.one_of(
+    st.booleans(), st.integers(-(1 << 63), (1 << 63) - 1), texts, st.floats(allow_nan=False), st.dates()
+)
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4), max_leaves=20
 )

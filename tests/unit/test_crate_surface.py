@@ -51,7 +51,9 @@ def test_lesser_visibilities_are_not_public(visibility):
     ],
 )
 def test_re_exports_are_followed(use, names):
-    module = "mod m { pub fn f() {} pub struct S; impl S { pub fn new() {} fn own() {} } pub mod deep { pub fn z() {} } }"
+    module = (
+        "mod m { pub fn f() {} pub struct S; impl S { pub fn new() {} fn own() {} } pub mod deep { pub fn z() {} } }"
+    )
     assert public(f"{module} {use}") == names
 
 
@@ -138,7 +140,8 @@ def test_re_exports_in_circles_come_to_an_end(text):
 def test_a_web_of_globs_is_left_at_its_bound_and_said_to_be():
     count = 40
     webbed = "\n".join(
-        f"pub mod m{i} {{ {' '.join(f'pub use crate::m{j}::*;' for j in range(count) if j != i)} }}" for i in range(count)
+        f"pub mod m{i} {{ {' '.join(f'pub use crate::m{j}::*;' for j in range(count) if j != i)} }}"
+        for i in range(count)
     )
     sources = Sources(
         b'[package]\nname = "tiny"\nversion = "0.1.0"\n',

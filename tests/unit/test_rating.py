@@ -153,7 +153,8 @@ def test_unsafe_counts_only_when_the_answer_brings_it_in():
             st.integers(-5, 20_000),
         )
     ),
-    st.none() | st.builds(executed, st.builds(step, tests=st.integers(0, 9)), holds=st.booleans(), checked=st.booleans()),
+    st.none()
+    | st.builds(executed, st.builds(step, tests=st.integers(0, 9)), holds=st.booleans(), checked=st.booleans()),
 )
 def test_scores_are_bounded_whole_numbers_that_depend_on_no_order(measures, result):
     forwards = ChecksScorer().score(evidence(measures, result))
