@@ -83,9 +83,11 @@ class Cargo:
         with process:
             try:
                 out, err = self._collect(process)
-            finally:
+            except BaseException:
+                # Not reaped yet, so the number cannot belong to anybody else's group by now.
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
+                raise
         if process.returncode != 0:
             raise explain_failure(subject, err)
         return out, err

@@ -86,6 +86,21 @@ def test_a_crate_that_no_registry_packed_is_bound_by_its_sources(store):
     assert fault.value.rule == "crate-pin"
 
 
+def test_a_wrong_pin_of_a_crate_that_is_here_does_the_right_one_no_harm(store):
+    entry(store)
+    for wrong in ({"checksum": bytes(31) + b"\1"}, {"license": "GPL-3.0"}, {"source_digest": bytes(32)}):
+        with pytest.raises(OperatorError, match="cargo cannot be started"):
+            store.open(dataclasses.replace(PIN, **wrong))
+    assert store.open(PIN).pin == PIN
+
+
+def test_the_same_sources_from_a_registry_and_from_a_folder_are_two_crates(store):
+    local = dataclasses.replace(PIN, checksum=NO_CHECKSUM)
+    first, second = store.put_packed(PIN, DATA), store.put_packed(local, DATA)
+    assert first.root != second.root
+    assert (store.open(PIN), store.open(local)) == (first, second)
+
+
 HOSTILE = {
     "another file": (packed({**FILES, "x": b""}), PIN, "crate-checksum"),
     "no archive": (b"junk", pin_of(b"junk"), "crate-archive"),
