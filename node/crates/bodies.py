@@ -139,7 +139,7 @@ def _called_token(part: Parsed, node: Node, name: str) -> tuple[str, ...]:
 
 def _named(name: str, qualifier: str) -> tuple[str, ...]:
     """Names beginning with a capital build values (`Some(..)`): no calls."""
-    if not name or name[0].isupper():
+    if not name or "A" <= name[0] <= "Z":
         return ()
     if qualifier in {"", "self", "super", "crate"}:
         return (name,)

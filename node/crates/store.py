@@ -4,6 +4,7 @@
     <root>/crates/<name>-<version>-<pin>/ the pin's hash, so that two pins never share a folder
         pin                               canonical encoding of the pin
         src/                              the unpacked source, read-only
+        from-cargo                        there if cargo, not only a peer, vouches for this name and version
         <sha256>.crate                    the packed file, where there is one: peers are served from it
         <digest>.knowledge-<analyser>     canonical bytes of the knowledge base
         prepared/                         Cargo.toml, Cargo.lock, vendor/ and what there is to say about them
@@ -53,6 +54,7 @@ from node.values.crate import CratePin, KnowledgeBase, PreparedCrate
 NO_CHECKSUM = bytes(32)
 """Of crates that no registry has packed: path and git sources."""
 
+_FROM_CARGO = "from-cargo"
 _LOCK_BYTES_MAX = 4 << 20
 """Cargo's own has 200 bytes a package."""
 _PACKED = re.compile(r"([0-9a-f]{64})\.crate")
@@ -138,8 +140,9 @@ class CrateStore:
             for source in self._known(request.name, str(request.version)):
                 return source
         with self._work.scratch() as scratch:
-            located = locate(self._cargo, request, scratch)
-            return self._admit_located(located, scratch / "entry")
+            source = self._admit_located(locate(self._cargo, request, scratch), scratch / "entry")
+        (source.root.parent / _FROM_CARGO).touch()
+        return source
 
     def open(self, pin: CratePin) -> CrateSource:
         """Return exactly the crate that the pin names, through cargo if it is not here yet.
@@ -301,13 +304,14 @@ class CrateStore:
         return self._crates / f"{_plain(pin.name)}-{_plain(pin.version)}-{hash_value('crate-pin', pin).hex()[:16]}"
 
     def _known(self, name: str, version: str) -> Iterator[CrateSource]:
-        """Registry crates of this name and version that are here."""
+        """Registry crates of this name and version that cargo brought: a peer's word for a name is not enough."""
         for folder in sorted(self._crates.glob(f"{_plain(name)}-{_plain(version)}-*")):
             pin = _load_pin(folder)
-            if pin is not None and pin.checksum != NO_CHECKSUM and (pin.name, pin.version) == (name, version):
-                source = self._verified(folder, pin)
-                if source is not None:
-                    yield source
+            if pin is None or pin.checksum == NO_CHECKSUM or (pin.name, pin.version) != (name, version):
+                continue
+            source = self._verified(folder, pin)
+            if source is not None and (folder / _FROM_CARGO).exists():
+                yield source
 
     def _verified(self, folder: Path, pin: CratePin) -> CrateSource | None:
         """The crate in this folder if it is the pin's; one that is damaged is removed."""
