@@ -112,7 +112,8 @@ def _locked_checksum(stub: Path, name: str, version: str) -> bytes:
 
 def _cached_file(folder: Path) -> Path | None:
     """The packed file in cargo's cache: what lies unpacked in `src/<source>/<crate>` has it in `cache/<source>`."""
-    packed = folder.parents[2] / "cache" / folder.parent.name / f"{folder.name}.crate"
+    source = folder.parent
+    packed = source.parent.parent / "cache" / source.name / f"{folder.name}.crate"
     return packed if packed.is_file() else None
 
 

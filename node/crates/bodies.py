@@ -1,76 +1,112 @@
-"""What the body of each item calls and which idioms it shows: one query over a file, captures to innermost items."""
+"""What each item calls and which idioms it shows: one walk over a file, every sighting to its innermost item."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from tree_sitter import Node
 
 from node.crates import idioms
 from node.crates.attributes import content
-from node.crates.drafts import Draft
-from node.crates.parsing import Parsed, captures, rust_query
+from node.crates.drafts import Bytes, Draft
+from node.crates.parsing import Parsed, nodes
 from node.crates.uses import path_parts
 
 CALLS_MAX = 1000
 """Different names of one item."""
 
-_CALLS = """
-(call_expression function: (_) @-call)
-(macro_invocation macro: (_) @-macro)
-(token_tree (identifier) @-token . (token_tree))
-"""
+_CALL, _MACRO, _TOKENS, _TYPE = "call_expression", "macro_invocation", "token_tree", "type_identifier"
+_COMMENTS = {"line_comment", "block_comment"}
 _QUALIFIER = re.compile(rb"([A-Za-z_][A-Za-z0-9_]*)\s*::\s*$")
-_NOT_CALLED = re.compile(rb"(?:\bfn|!|'|\$)\s*$")
+_NOT_CALLED = re.compile(rb"(?:\bfn|'|\$)\s*$")
 _LOOK_BACK = 80
 
 
-def note_bodies(parts: Sequence[Parsed], drafts: Sequence[Draft]) -> None:
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A name that is called, or an idiom that is shown, at one position."""
+
+    position: int
+    is_call: bool
+    name: str
+
+
+@dataclass(slots=True)
+class Survey:
+    """What one walk over a tree finds."""
+
+    comments: list[Bytes] = field(default_factory=list)
+    """In order of position."""
+    sightings: list[Sighting] = field(default_factory=list)
+
+
+def survey(part: Parsed) -> Survey:
+    """Walk over a tree once."""
+    found = Survey()
+    shows_idiom = idioms.node_kinds()
+    for node in nodes(part.root):
+        kind = node.type
+        if kind in _COMMENTS:
+            found.comments.append((node.start_byte, node.end_byte))
+        elif kind == _TYPE:
+            found.sightings.extend(
+                Sighting(node.start_byte, False, one) for one in idioms.shown_by_type(part.text(node))
+            )
+        elif kind in {_CALL, _MACRO, _TOKENS}:
+            found.sightings.extend(Sighting(at, True, name) for at, name in _called(part, node, kind))
+        elif kind in shows_idiom:
+            children = (child.type for child in node.children)
+            shown = idioms.shown_by_node(kind, children)
+            found.sightings.extend(Sighting(node.start_byte, False, idiom) for idiom in shown)
+    return found
+
+
+def note_bodies(parts: Sequence[Parsed], surveys: Sequence[Survey], drafts: Sequence[Draft]) -> None:
     """Fill `calls` and `idioms` of the drafts of one file.
 
     Args:
         parts: The file's tree first, then the trees of macro arguments that were read as items.
+        surveys: Of each part.
         drafts: All items of the file.
     """
-    spans = sorted(drafts, key=lambda draft: (draft.span[0], -draft.span[1]))
-    seen = [(part.root.start_byte, part.root.end_byte) for part in parts[1:]]
-    for index, part in enumerate(parts):
-        # The whole file's tree sees the arguments of pass-through macros as tokens only: their own trees know better.
-        hidden = seen if index == 0 else []
-        _assign(spans, sorted(_sightings(part, hidden), key=lambda sighting: sighting[0]))
+    # The whole file's tree sees the arguments of pass-through macros as tokens only: their own trees know better.
+    hidden = [(part.root.start_byte, part.root.end_byte) for part in parts[1:]]
+    sightings = [one for one in surveys[0].sightings if not any(start <= one.position < end for start, end in hidden)]
+    sightings += [one for inner in surveys[1:] for one in inner.sightings]
+    _assign(
+        sorted(drafts, key=lambda draft: (draft.span[0], -draft.span[1])),
+        sorted(sightings, key=lambda sighting: sighting.position),
+    )
     for draft in drafts:
         _note_header(draft)
         draft.calls = set(sorted(draft.calls)[:CALLS_MAX])
 
 
-def _sightings(part: Parsed, hidden: Iterable[tuple[int, int]]) -> Iterator[tuple[int, str, str]]:
-    """Position, kind (`call` or `idiom`) and name of everything seen."""
-    for capture, nodes in captures(rust_query(idioms.query_text() + _CALLS), part.root).items():
-        for node in nodes:
-            position = node.start_byte
-            if any(start <= position < end for start, end in hidden):
-                continue
-            if not capture.startswith("-"):
-                yield position, "idiom", capture
-                continue
-            for name in _called(part, node, capture):
-                yield position, "call", name
+def _called(part: Parsed, node: Node, kind: str) -> Iterator[tuple[int, str]]:
+    """Names called by this node, with their qualifiers where they are written: `parse`, `Url::parse`, `vec!`."""
+    if kind == _TOKENS:
+        yield from _called_in_tokens(part, node)
+        return
+    called = node.child_by_field_name("function" if kind == _CALL else "macro")
+    if called is not None and kind == _MACRO:
+        path = path_parts(part, called)
+        if path:
+            yield node.start_byte, f"{path[-1]}!"
+    elif called is not None:
+        for name in _called_function(part, called):
+            yield node.start_byte, name
 
 
-def _called(part: Parsed, node: Node, capture: str) -> tuple[str, ...]:
-    """The name called, and with its qualifier where one is written: `parse`, `Url::parse`; macros as `vec!`."""
-    if capture == "-token":
-        return _called_in_tokens(part, node)
-    if capture == "-macro":
-        path = path_parts(part, node)
-        return (f"{path[-1]}!",) if path else ()
+def _called_function(part: Parsed, node: Node) -> tuple[str, ...]:
     if node.type == "generic_function":
         inner = node.child_by_field_name("function")
         node = inner if inner is not None else node
     if node.type == "field_expression":
-        field = node.child_by_field_name("field")
-        return (part.text(field),) if field is not None and field.type == "field_identifier" else ()
+        field_name = node.child_by_field_name("field")
+        is_method = field_name is not None and field_name.type == "field_identifier"
+        return (part.text(field_name),) if field_name is not None and is_method else ()
     if node.type == "scoped_identifier":
         name = node.child_by_field_name("name")
         before = path_parts(part, node.child_by_field_name("path"))
@@ -78,18 +114,24 @@ def _called(part: Parsed, node: Node, capture: str) -> tuple[str, ...]:
     return _named(part.text(node), "") if node.type == "identifier" else ()
 
 
-def _called_in_tokens(part: Parsed, node: Node) -> tuple[str, ...]:
-    """A call inside a macro's arguments, where only tokens are known: a name, then parentheses."""
-    source = part.source
-    tree = node.next_named_sibling
-    if tree is None or source[tree.start_byte : tree.start_byte + 1] not in {b"(", b"[", b"{"}:
-        return ()
-    name = part.text(node)
-    between = source[node.end_byte : tree.start_byte].strip()
-    if between == b"!":
-        return (f"{name}!",)
-    before = source[max(0, node.start_byte - _LOOK_BACK) : node.start_byte]
-    if between or source[tree.start_byte : tree.start_byte + 1] != b"(" or _NOT_CALLED.search(before):
+def _called_in_tokens(part: Parsed, tree: Node) -> Iterator[tuple[int, str]]:
+    """Calls inside a macro's arguments, where only tokens are known: a name, perhaps `!`, then brackets."""
+    before: Node | None = None
+    bang = False
+    for node in tree.children:
+        if node.type == _TOKENS and before is not None:
+            name = part.text(before)
+            if bang:
+                yield before.start_byte, f"{name}!"
+            elif part.source[node.start_byte] == ord("("):
+                yield from ((before.start_byte, told) for told in _called_token(part, before, name))
+        bang = node.type == "!" and before is not None and not bang
+        before = node if node.type == "identifier" else before if bang else None
+
+
+def _called_token(part: Parsed, node: Node, name: str) -> tuple[str, ...]:
+    before = part.source[max(0, node.start_byte - _LOOK_BACK) : node.start_byte]
+    if _NOT_CALLED.search(before):
         return ()
     qualifier = _QUALIFIER.search(before)
     return _named(name, qualifier[1].decode() if qualifier is not None else "")
@@ -97,31 +139,31 @@ def _called_in_tokens(part: Parsed, node: Node) -> tuple[str, ...]:
 
 def _named(name: str, qualifier: str) -> tuple[str, ...]:
     """Names beginning with a capital build values (`Some(..)`): no calls."""
-    if not name or name[0].isupper():
+    if not name or "A" <= name[0] <= "Z":
         return ()
     if qualifier in {"", "self", "super", "crate"}:
         return (name,)
     return name, f"{qualifier}::{name}"
 
 
-def _assign(spans: Sequence[Draft], sightings: Iterable[tuple[int, str, str]]) -> None:
+def _assign(spans: Sequence[Draft], sightings: Iterable[Sighting]) -> None:
     """Give each sighting to the innermost item around it: one sweep, both sides in order of position."""
     open_items: list[Draft] = []
     following = 0
-    for position, kind, name in sightings:
-        while following < len(spans) and spans[following].span[0] <= position:
+    for sighting in sightings:
+        while following < len(spans) and spans[following].span[0] <= sighting.position:
             while open_items and open_items[-1].span[1] <= spans[following].span[0]:
                 open_items.pop()
             open_items.append(spans[following])
             following += 1
-        while open_items and open_items[-1].span[1] <= position:
+        while open_items and open_items[-1].span[1] <= sighting.position:
             open_items.pop()
         if not open_items:
             continue
-        if kind == "idiom":
-            open_items[-1].idioms.add(name)
+        if sighting.is_call:
+            _note_call(open_items[-1], sighting.name)
         else:
-            _note_call(open_items[-1], name)
+            open_items[-1].idioms.add(sighting.name)
 
 
 def _note_call(draft: Draft, name: str) -> None:
@@ -135,7 +177,7 @@ def _note_call(draft: Draft, name: str) -> None:
 
 
 def _note_header(draft: Draft) -> None:
-    """Idioms that the item's attributes, its trait or its place show."""
+    """Idioms that the item's attributes and its trait show."""
     for attribute in draft.attributes:
         draft.idioms.update(idioms.shown_by_attribute(content(attribute)))
     if draft.trait_path is not None:

@@ -67,6 +67,7 @@ def _settle_targets(document: dict[str, Any], manifest: Manifest, files: Mapping
     notes = [f"{key} targets left out" for key in ("bench", "example") if document.pop(key, None)]
     programs = [entry for entry in document.pop("bin", []) if _find(entry, FileRole.BINARY, targets) is not None]
     notes += [f"bin target {name} left out: its file is not published" for name in _missing("bin", manifest, programs)]
+    document.pop("test", None)
     tests, test_notes = _tests(manifest, targets, files)
     document.update({key: entries for key, entries in (("bin", programs), ("test", tests)) if entries})
     return notes + test_notes

@@ -31,6 +31,8 @@ _NETWORK = re.compile(
     r"|network failure|connection (?:reset|refused|closed)|ssl (?:connect )?error|got 5\d\d\b|got 429\b",
     re.IGNORECASE,
 )
+_SAID_MAX = 1 << 16
+"""Characters of what cargo said that are looked at: errors come last."""
 _NOT_THERE = re.compile(r"failed to resolve path|cannot locate remote-tracking|revspec .* not found|not found by id")
 _STUB = re.compile(r" as a dependency of package `swarm-node-stub [^`]*`")
 _OFFLINE = re.compile(r"you're using offline mode")
@@ -81,9 +83,11 @@ class Cargo:
         with process:
             try:
                 out, err = self._collect(process)
-            finally:
+            except BaseException:
+                # Not reaped yet, so the number cannot belong to anybody else's group by now.
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
+                raise
         if process.returncode != 0:
             raise explain_failure(subject, err)
         return out, err
@@ -139,6 +143,7 @@ def _overdue(timeout_s: float, stderr: bytearray) -> TransientError:
 
 def explain_failure(subject: str, stderr: str) -> NodeError:
     """Turn what a failed cargo printed into the error that says whose turn it is."""
+    stderr = stderr[-_SAID_MAX:]
     said = _sentence(stderr)
     if _OFFLINE.search(stderr):
         return OperatorError(

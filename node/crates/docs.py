@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from node.crates.parsing import decode
 from node.values.crate import DocTest, Span
@@ -31,6 +31,7 @@ class DocLine:
     text: str
     start: int
     end: int
+    is_comment: bool = True
 
 
 def line_comment(source: bytes, start: int, end: int) -> list[DocLine]:
@@ -64,14 +65,17 @@ def attribute_lines(literal: str, start: int, end: int) -> list[DocLine]:
     """The lines of a `#[doc = literal]`, all standing where the attribute stands."""
     raw = re.fullmatch(r'r(#*)"(.*)"\1', literal, re.DOTALL)
     text = raw[2] if raw is not None else _unescape(literal[1:-1])
-    return [DocLine(line, start, end) for line in text.split("\n")]
+    return [DocLine(line, start, end, is_comment=False) for line in text.split("\n")]
 
 
 def unindent(lines: Sequence[DocLine]) -> list[DocLine]:
     """Take off the white space that all lines begin with: `/// text` means `text`."""
-    margins = [len(line.text) - len(line.text.lstrip()) for line in lines if line.text.strip()]
-    margin = min(margins, default=0)
-    return [DocLine(line.text[margin:].rstrip(), line.start, line.end) for line in lines]
+    margins: dict[bool, int] = {}
+    for line in lines:
+        if line.text.strip():  # a comment's blank after the marker says nothing about an attribute's text
+            own = len(line.text) - len(line.text.lstrip())
+            margins[line.is_comment] = min(own, margins.get(line.is_comment, own))
+    return [replace(line, text=line.text[margins.get(line.is_comment, 0) :].rstrip()) for line in lines]
 
 
 def doc_text(lines: Sequence[DocLine]) -> str:

@@ -1,8 +1,10 @@
 """The Rust features and idioms that a knowledge base names: the whole list, each with how it is recognised.
 
-An idiom is seen by syntax alone, without types, so each one states what syntax that is. Four ways:
+An idiom is seen by syntax alone, without types, so each one states what syntax that is. Five ways:
 
-- `pattern`: a tree-sitter query over the item; what stands inside a macro's arguments is not parsed and not seen;
+- `nodes`: a node of the grammar, or `node/child` for one with a direct child of that kind; what stands inside a
+  macro's arguments is not parsed and not seen;
+- `types`: a type of one of these names is written;
 - `calls`: a function, method or macro of one of these names is called, inside macros too; `prefix*` matches starts;
 - `traits`: the item is an `impl` of one of these traits;
 - `attributes`: the item carries one of these attributes.
@@ -23,86 +25,82 @@ class Idiom:
 
     name: str
     meaning: str
-    pattern: str = ""
+    nodes: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
     traits: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
 
 
-def _types(*names: str) -> str:
-    quoted = " ".join(f'"{name}"' for name in names)
-    return f"((type_identifier) @_ (#any-of? @_ {quoted}))"
-
-
 IDIOMS: tuple[Idiom, ...] = (
     # Control flow and patterns
-    Idiom("binding_pattern", "`name @ pattern`", "(captured_pattern) @_"),
-    Idiom("early_return", "`return`", "(return_expression) @_"),
-    Idiom("for_loop", "`for` over an iterator", "(for_expression) @_"),
-    Idiom("if_let", "`if let`", "(if_expression condition: [(let_condition) (let_chain)]) @_"),
+    Idiom("binding_pattern", "`name @ pattern`", ("captured_pattern",)),
+    Idiom("early_return", "`return`", ("return_expression",)),
+    Idiom("for_loop", "`for` over an iterator", ("for_expression",)),
+    Idiom("if_let", "`if let`", ("if_expression/let_condition", "if_expression/let_chain")),
     Idiom(
         "labeled_loop",
         "a loop with a label",
-        "[(loop_expression (label)) (for_expression (label)) (while_expression (label))] @_",
+        ("loop_expression/label", "for_expression/label", "while_expression/label"),
     ),
-    Idiom("let_chain", "`if let .. && let ..`", "(let_chain) @_"),
-    Idiom("let_else", "`let .. else { .. }`", "(let_declaration alternative: (block)) @_"),
-    Idiom("loop", "`loop`", "(loop_expression) @_"),
-    Idiom("match", "`match`", "(match_expression) @_"),
-    Idiom("match_guard", "an arm with `if`", "(match_pattern condition: (_)) @_"),
+    Idiom("let_chain", "`if let .. && let ..`", ("let_chain",)),
+    Idiom("let_else", "`let .. else { .. }`", ("let_declaration/else",)),
+    Idiom("loop", "`loop`", ("loop_expression",)),
+    Idiom("match", "`match`", ("match_expression",)),
+    Idiom("match_guard", "an arm with `if`", ("match_pattern/if",)),
     Idiom("matches_macro", "`matches!`", calls=("matches!",)),
-    Idiom("or_pattern", "`a | b` in a pattern", "(or_pattern) @_"),
-    Idiom("question_mark", "`?` hands an error on", "(try_expression) @_"),
-    Idiom("range", "`a..b`, `a..=b`", "(range_expression) @_"),
-    Idiom("range_pattern", "a range in a pattern", "(range_pattern) @_"),
-    Idiom("ref_pattern", "`ref` in a pattern", "(ref_pattern) @_"),
-    Idiom("slice_pattern", "`[first, .., last]`", "(slice_pattern) @_"),
-    Idiom("struct_pattern", "fields taken apart in a pattern", "(struct_pattern) @_"),
-    Idiom("while_let", "`while let`", "(while_expression condition: [(let_condition) (let_chain)]) @_"),
+    Idiom("or_pattern", "`a | b` in a pattern", ("or_pattern",)),
+    Idiom("question_mark", "`?` hands an error on", ("try_expression",)),
+    Idiom("range", "`a..b`, `a..=b`", ("range_expression",)),
+    Idiom("range_pattern", "a range in a pattern", ("range_pattern",)),
+    Idiom("ref_pattern", "`ref` in a pattern", ("ref_pattern",)),
+    Idiom("slice_pattern", "`[first, .., last]`", ("slice_pattern",)),
+    Idiom("struct_pattern", "fields taken apart in a pattern", ("struct_pattern",)),
+    Idiom("while_let", "`while let`", ("while_expression/let_condition", "while_expression/let_chain")),
     # Functions, closures, async
-    Idiom("async_block", "`async { .. }`", "(async_block) @_"),
-    Idiom("async_fn", "`async fn`", '(function_modifiers "async") @_'),
-    Idiom("await", "`.await`", "(await_expression) @_"),
-    Idiom("closure", "a closure", "(closure_expression) @_"),
-    Idiom("const_block", "`const { .. }`", "(const_block) @_"),
-    Idiom("const_fn", "`const fn`", '(function_modifiers "const") @_'),
-    Idiom("extern_fn", "a function with a foreign calling convention", "(function_modifiers (extern_modifier)) @_"),
-    Idiom("fn_pointer", "the type of a function", "(function_type) @_"),
-    Idiom("move_closure", "`move |..|`", '(closure_expression "move") @_'),
+    Idiom("async_block", "`async { .. }`", ("async_block",)),
+    Idiom("async_fn", "`async fn`", ("function_modifiers/async",)),
+    Idiom("await", "`.await`", ("await_expression",)),
+    Idiom("closure", "a closure", ("closure_expression",)),
+    Idiom("const_block", "`const { .. }`", ("const_block",)),
+    Idiom("const_fn", "`const fn`", ("function_modifiers/const",)),
+    Idiom("extern_fn", "a function with a foreign calling convention", ("function_modifiers/extern_modifier",)),
+    Idiom("fn_pointer", "the type of a function", ("function_type",)),
+    Idiom("move_closure", "`move |..|`", ("closure_expression/move",)),
     # Types and generics
-    Idiom("associated_type", "a trait's own type", "(associated_type) @_"),
-    Idiom("const_generics", "`const N: usize` as a parameter", "(const_parameter) @_"),
-    Idiom("dyn_trait", "a trait object", "(dynamic_type) @_"),
-    Idiom("generic_associated_type", "an associated type with parameters", "(associated_type (type_parameters)) @_"),
-    Idiom("generics", "a type parameter", "(type_parameter) @_"),
-    Idiom("higher_ranked_bound", "`for<'a>`", "[(for_lifetimes) (higher_ranked_trait_bound)] @_"),
-    Idiom("impl_trait", "`impl Trait` as a type", "(abstract_type) @_"),
-    Idiom("lifetimes", "a lifetime parameter", "(lifetime_parameter) @_"),
-    Idiom("never_type", "`!` as a type", "(never_type) @_"),
-    Idiom("newtype", "a struct around one value", "(struct_item (ordered_field_declaration_list . (_) .)) @_"),
-    Idiom("raw_pointer", "`*const T`, `*mut T`", "(pointer_type) @_"),
-    Idiom("struct_update", "`..base` in a struct expression", "(base_field_initializer) @_"),
-    Idiom("supertrait", "a trait that asks for another", "(trait_item bounds: (_)) @_"),
-    Idiom("turbofish", "`::<T>` in a call", "(generic_function) @_"),
-    Idiom("type_cast", "`as`", "(type_cast_expression) @_"),
-    Idiom("union", "a union", "(union_item) @_"),
-    Idiom("unsafe_block", "`unsafe { .. }`", "(unsafe_block) @_"),
-    Idiom("unsafe_fn", "`unsafe fn`", '(function_modifiers "unsafe") @_'),
-    Idiom("unsafe_impl", "`unsafe impl`", '(impl_item "unsafe") @_'),
-    Idiom("where_clause", "`where`", "(where_clause) @_"),
+    Idiom("associated_type", "a trait's own type", ("associated_type",)),
+    Idiom("const_generics", "`const N: usize` as a parameter", ("const_parameter",)),
+    Idiom("dyn_trait", "a trait object", ("dynamic_type",)),
+    Idiom("generic_associated_type", "an associated type with parameters", ("associated_type/type_parameters",)),
+    Idiom("generics", "a type parameter", ("type_parameter",)),
+    Idiom("higher_ranked_bound", "`for<'a>`", ("for_lifetimes", "higher_ranked_trait_bound")),
+    Idiom("impl_trait", "`impl Trait` as a type", ("abstract_type",)),
+    Idiom("lifetimes", "a lifetime parameter", ("lifetime_parameter",)),
+    Idiom("never_type", "`!` as a type", ("never_type",)),
+    Idiom("newtype", "a struct around one value"),
+    Idiom("raw_pointer", "`*const T`, `*mut T`", ("pointer_type",)),
+    Idiom("struct_update", "`..base` in a struct expression", ("base_field_initializer",)),
+    Idiom("supertrait", "a trait that asks for another", ("trait_item/trait_bounds",)),
+    Idiom("turbofish", "`::<T>` in a call", ("generic_function",)),
+    Idiom("type_cast", "`as`", ("type_cast_expression",)),
+    Idiom("union", "a union", ("union_item",)),
+    Idiom("unsafe_block", "`unsafe { .. }`", ("unsafe_block",)),
+    Idiom("unsafe_fn", "`unsafe fn`", ("function_modifiers/unsafe",)),
+    Idiom("unsafe_impl", "`unsafe impl`", ("impl_item/unsafe",)),
+    Idiom("where_clause", "`where`", ("where_clause",)),
     # Types of the standard library that stand for a way of doing things
-    Idiom("cow", "borrowed or owned: `Cow`", _types("Cow")),
-    Idiom("heap_box", "`Box`", _types("Box")),
-    Idiom("interior_mutability", "`Cell`, `RefCell`, `OnceCell`", _types("Cell", "RefCell", "OnceCell", "UnsafeCell")),
-    Idiom("locking", "`Mutex`, `RwLock`, `Once`", _types("Mutex", "RwLock", "Once", "OnceLock", "LazyLock", "Condvar")),
-    Idiom("nonzero", "the `NonZero` types", _types("NonZero", "NonZeroU8", "NonZeroU32", "NonZeroU64", "NonZeroUsize")),
-    Idiom("option", "`Option` in a type", _types("Option")),
-    Idiom("phantom_data", "`PhantomData`", _types("PhantomData")),
-    Idiom("pinning", "`Pin`", _types("Pin")),
-    Idiom("reference_counting", "`Rc`, `Arc`, `Weak`", _types("Rc", "Arc", "Weak")),
-    Idiom("result", "`Result` in a type", _types("Result")),
+    Idiom("cow", "borrowed or owned: `Cow`", types=("Cow",)),
+    Idiom("heap_box", "`Box`", types=("Box",)),
+    Idiom("interior_mutability", "`Cell`, `RefCell`, `OnceCell`", types=("Cell", "RefCell", "OnceCell", "UnsafeCell")),
+    Idiom("locking", "`Mutex`, `RwLock`, `Once`", types=("Mutex", "RwLock", "Once", "OnceLock", "LazyLock", "Condvar")),
+    Idiom("nonzero", "the `NonZero` types", types=("NonZero", "NonZeroU8", "NonZeroU32", "NonZeroU64", "NonZeroUsize")),
+    Idiom("option", "`Option` in a type", types=("Option",)),
+    Idiom("phantom_data", "`PhantomData`", types=("PhantomData",)),
+    Idiom("pinning", "`Pin`", types=("Pin",)),
+    Idiom("reference_counting", "`Rc`, `Arc`, `Weak`", types=("Rc", "Arc", "Weak")),
+    Idiom("result", "`Result` in a type", types=("Result",)),
     # Traits implemented
-    Idiom("blanket_impl", "`impl<T> Trait for T`: the query asks for a bare parameter's name", "(impl_item) @_"),
+    Idiom("blanket_impl", "`impl<T> Trait for T`"),
     Idiom("clone_impl", "`Clone` or `Copy` by hand", traits=("Clone", "Copy")),
     Idiom("collect_impl", "fills from an iterator", traits=("FromIterator", "Extend")),
     Idiom(
@@ -174,7 +172,7 @@ IDIOMS: tuple[Idiom, ...] = (
             *("for_each", "try_for_each", "max_by*", "min_by*", "partition", "reduce", "unzip", "last", "nth"),
         ),
     ),
-    Idiom("macro_by_example", "`macro_rules!`", "(macro_definition) @_"),
+    Idiom("macro_by_example", "`macro_rules!`", ("macro_definition",)),
     Idiom("mem_replace", "`mem::take`, `replace`, `swap`", calls=("mem::take", "mem::replace", "mem::swap")),
     Idiom(
         "option_combinator",
@@ -214,14 +212,37 @@ IDIOMS: tuple[Idiom, ...] = (
 """All of them, sorted by name within each group."""
 
 BLANKET = "blanket_impl"
-"""The one idiom that the query cannot tell: whether the implementing type is a parameter of the impl itself."""
+"""Seen by the reader of items: whether the implementing type is a parameter of the impl itself."""
+NEWTYPE = "newtype"
+"""Seen by the reader of items: whether there is exactly one field."""
 
 
-def query_text() -> str:
-    """All patterns as one tree-sitter query; captures are named like the idioms."""
-    return "\n".join(
-        idiom.pattern.replace("@_", f"@{idiom.name}") for idiom in IDIOMS if idiom.pattern and idiom.name != BLANKET
-    )
+@functools.cache
+def _by_node() -> dict[str, tuple[tuple[str, str], ...]]:
+    """By kind of node: the child it must have (empty for none), and the idiom."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for idiom in IDIOMS:
+        for form in idiom.nodes:
+            kind, _, child = form.partition("/")
+            found.setdefault(kind, []).append((child, idiom.name))
+    return {kind: tuple(forms) for kind, forms in found.items()}
+
+
+def node_kinds() -> frozenset[str]:
+    """Kinds of nodes that may show an idiom."""
+    return frozenset(_by_node())
+
+
+def shown_by_node(kind: str, children: Iterable[str]) -> Iterable[str]:
+    """Idioms that a node of this kind with children of these kinds shows."""
+    inside = set(children)
+    return [idiom for child, idiom in _by_node()[kind] if not child or child in inside]
+
+
+def shown_by_type(name: str) -> Iterable[str]:
+    """Idioms that writing this type's name shows."""
+    whole, _ = _by_word("types")
+    return (whole[name],) if name in whole else ()
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from node.crates.bodies import note_bodies
 from node.crates.drafts import FileDrafts, ModuleDeclaration, Scope
 from node.crates.manifest import Target
-from node.crates.parsing import BROKEN_BYTES_MAX, BROKEN_ERRORS, FILE_BYTES_MAX, Parsed, parse
+from node.crates.parsing import BROKEN_BYTES_MAX, FILE_BYTES_MAX, Parsed, parse
 from node.crates.reader import Reader
 from node.values.crate import FileRole
 
@@ -83,7 +83,7 @@ class _Walk:
             return
         reader = Reader(parsed, visit.scope)
         found = self.drafts.files[visit.path] = reader.read()
-        note_bodies(reader.parts, found.drafts)
+        note_bodies(reader.parts, reader.surveys, found.drafts)
         for declaration in found.declarations:
             yield from self._declared(declaration, visit)
         for inclusion in found.inclusions:
@@ -104,9 +104,9 @@ class _Walk:
             self.drafts.notes.append(f"{path}: {refusal}")
             return None
         parsed = parse(data)
-        if parsed.errors >= BROKEN_ERRORS:
+        if parsed.broken:
             self._broken_bytes += len(data)
-            self.drafts.notes.append(f"{path}: {parsed.errors} syntax errors")
+            self.drafts.notes.append(f"{path}: no Rust, as far as the grammar can tell")
         return parsed
 
     def _declared(self, declaration: ModuleDeclaration, visit: _Visit) -> Iterator[_Visit]:

@@ -12,15 +12,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import tree_sitter_rust
-from tree_sitter import Language, Node, Parser, Query, QueryCursor, Range
+from tree_sitter import Language, Node, Parser, Range
 
 FILE_BYTES_MAX = 4 << 20
 """Of a file that is parsed. Larger ones are tables."""
-BROKEN_ERRORS = 100
-"""A file with this many syntax errors is counted as broken. Real files have none to a handful."""
+BROKEN_ONE_IN = 5
+"""A file is broken when more than this share of its bytes stands in syntax errors. Of 6,000 real files that the
+grammar does not follow everywhere, the worst had 2 %."""
 BROKEN_BYTES_MAX = 1 << 20
-_PATTERN_STATES_MAX = 1 << 16
-"""Unfinished matches that a query may hold; deterministic, and far above what real files need."""
 
 
 @functools.cache
@@ -29,15 +28,22 @@ def rust() -> Language:
     return Language(tree_sitter_rust.language())
 
 
-@functools.cache
-def rust_query(text: str) -> Query:
-    """A compiled query, kept: compiling takes milliseconds."""
-    return Query(rust(), text)
+def nodes(root: Node) -> Iterator[Node]:
+    """Every node below and including `root`, parents first.
 
-
-def captures(query: Query, root: Node) -> dict[str, list[Node]]:
-    """All captures below `root`, by name."""
-    return QueryCursor(query, match_limit=_PATTERN_STATES_MAX).captures(root)
+    A cursor's walk is linear whatever the tree looks like. Queries are not: among many siblings, and at great depth,
+    each match looks at the ones around it again, and 100,000 open parentheses took minutes.
+    """
+    cursor = root.walk()
+    while True:
+        node = cursor.node
+        assert node is not None  # a cursor always stands somewhere
+        yield node
+        if cursor.goto_first_child():
+            continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class Parsed:
     source: bytes
     root: Node
     errors: int
+    """Places that are no Rust, or where something is missing."""
+    broken: bool
 
     def text(self, node: Node) -> str:
         """What stands there."""
@@ -65,7 +73,11 @@ def decode(data: bytes) -> str:
 def parse(source: bytes) -> Parsed:
     """Parse a whole file."""
     root = Parser(rust()).parse(source).root_node
-    return Parsed(source, root, _count_errors(root))
+    if not root.has_error:
+        return Parsed(source, root, 0, broken=False)
+    wrong = [node for node in nodes(root) if node.is_error or node.is_missing]
+    wrong_bytes = sum(node.end_byte - node.start_byte for node in wrong)
+    return Parsed(source, root, len(wrong) or 1, broken=wrong_bytes * BROKEN_ONE_IN > len(source))
 
 
 def parse_inside(parsed: Parsed, tree: Node) -> Parsed | None:
@@ -73,13 +85,7 @@ def parse_inside(parsed: Parsed, tree: Node) -> Parsed | None:
     first, last = tree.children[0], tree.children[-1]
     inside = Range(first.end_point, last.start_point, first.end_byte, last.start_byte)
     root = Parser(rust(), included_ranges=[inside]).parse(parsed.source).root_node
-    return None if root.has_error else Parsed(parsed.source, root, 0)
-
-
-def _count_errors(root: Node) -> int:
-    if not root.has_error:
-        return 0
-    return sum(map(len, captures(rust_query("(ERROR) @e (MISSING) @e"), root).values())) or 1
+    return None if root.has_error else Parsed(parsed.source, root, 0, broken=False)
 
 
 def children_of_type(node: Node, kinds: Iterable[str]) -> Iterator[Node]:

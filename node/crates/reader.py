@@ -15,9 +15,11 @@ from typing import ClassVar
 from tree_sitter import Node
 
 from node.crates.attributes import is_for_tests, is_hidden, is_test, module_paths
+from node.crates.bodies import survey
 from node.crates.docs import DocLine, attribute_lines, block_comment, line_comment, unindent
 from node.crates.drafts import Bytes, Draft, FileDrafts, Inclusion, ModuleDeclaration, PathParts, Scope, UseName
-from node.crates.parsing import Parsed, captures, children_of_type, decode, parse_inside, rust_query
+from node.crates.idioms import BLANKET, NEWTYPE
+from node.crates.parsing import Parsed, children_of_type, decode, parse_inside
 from node.crates.uses import path_parts, use_names
 from node.values.crate import ItemKind
 
@@ -58,6 +60,7 @@ class Reader:
     Attributes:
         found: Filled by `read`.
         parts: The file's tree and the trees of pass-through macros in it.
+        surveys: Of each part.
     """
 
     def __init__(self, parsed: Parsed, scope: Scope) -> None:
@@ -65,8 +68,8 @@ class Reader:
         self.parts = [parsed]
         self._parsed = parsed
         self._scope = scope
-        comments = captures(rust_query("(line_comment) @c (block_comment) @c"), parsed.root).get("c", [])
-        self._comments = sorted((node.start_byte, node.end_byte) for node in comments)
+        self.surveys = [survey(parsed)]
+        self._comments = self.surveys[0].comments
 
     def read(self) -> FileDrafts:
         """Read all items, those of inline modules and impls included."""
@@ -211,7 +214,10 @@ class Reader:
     def _read_named(self, node: Node, pending: _Pending, place: _Place) -> None:
         name = node.child_by_field_name("name")
         if name is not None:
-            self._draft(node, _NAMED[node.type], name, pending, place)
+            draft = self._draft(node, _NAMED[node.type], name, pending, place)
+            body = node.child_by_field_name("body")
+            if body is not None and body.type == "ordered_field_declaration_list":
+                draft.idioms.update({NEWTYPE} if len(body.children_by_field_name("type")) == 1 else ())
 
     def _read_container(self, node: Node, pending: _Pending, place: _Place) -> None:
         """An impl or a trait, and what stands in it."""
@@ -247,7 +253,7 @@ class Reader:
         draft.type_text = "::".join(path) if path is not None else draft.name
         if path is not None and len(path) == 1 and path[0] in own:
             if trait is not None and base is name:
-                draft.idioms.add("blanket_impl")
+                draft.idioms.add(BLANKET)
         else:
             draft.type_path = path
 
@@ -320,6 +326,7 @@ class Reader:
         for part in inside:
             if part is not None:
                 self.parts.append(part)
+                self.surveys.append(survey(part))
                 self._read_nodes(part.root.children, replace(place, test_only=test_only, depth=place.depth + 1), [])
         return True
 

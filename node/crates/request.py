@@ -65,7 +65,8 @@ class GitRequest:
     name: str
 
     def __str__(self) -> str:
-        return f"git+{self.url}#{self.name}"
+        # Messages and logs show this: a password in the address does not belong there.
+        return f"git+{re.sub(r'//[^/@]*@', '//', self.url)}#{self.name}"
 
 
 CrateRequest = RegistryRequest | PathRequest | GitRequest
@@ -92,7 +93,7 @@ def parse_request(text: str) -> CrateRequest:
 def _parse_git(text: str) -> GitRequest:
     parts = urlsplit(text.removeprefix("git+"))
     name = parts.fragment or parts.path.rstrip("/").rpartition("/")[2].removesuffix(".git")
-    query = parse_qsl(parts.query)
+    query = parse_qsl(parts.query, keep_blank_values=True)
     if parts.scheme not in _GIT_SCHEMES or not _NAME.fullmatch(name) or len(query) > 1:
         raise OperatorError(f"{text!r} names no git source", hint=FORMS)
     if query and (query[0][0] not in {"rev", "tag", "branch"} or not query[0][1]):

@@ -1,9 +1,10 @@
 """The crates of one node, on disk: what cargo or peers brought, unpacked, analysed, prepared; each thing verified.
 
     <root>/work/                          temporary folders; cargo runs here
-    <root>/crates/<name>-<version>-<digest>/
+    <root>/crates/<name>-<version>-<pin>/ the pin's hash, so that two pins never share a folder
         pin                               canonical encoding of the pin
         src/                              the unpacked source, read-only
+        from-cargo                        there if cargo, not only a peer, vouches for this name and version
         <sha256>.crate                    the packed file, where there is one: peers are served from it
         <digest>.knowledge-<analyser>     canonical bytes of the knowledge base
         prepared/                         Cargo.toml, Cargo.lock, vendor/ and what there is to say about them
@@ -24,7 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from consensus.encoding import EncodingError, decode, encode
+from consensus.encoding import EncodingError, decode, encode, hash_value
 from consensus.types import Hash
 from node.crates.acquire import Located, locate
 from node.crates.cargo import Cargo
@@ -53,6 +54,9 @@ from node.values.crate import CratePin, KnowledgeBase, PreparedCrate
 NO_CHECKSUM = bytes(32)
 """Of crates that no registry has packed: path and git sources."""
 
+_FROM_CARGO = "from-cargo"
+_LOCK_BYTES_MAX = 4 << 20
+"""Cargo's own has 200 bytes a package."""
 _PACKED = re.compile(r"([0-9a-f]{64})\.crate")
 _KNOWLEDGE = re.compile(rf"([0-9a-f]{{64}})\.knowledge-{ANALYSER}")
 
@@ -85,7 +89,7 @@ class Offer:
     kind: str
     """`packed` (SHA-256 of the file) or `knowledge` (domain-tagged hash)."""
     crate: str
-    """The store's name of the crate: `name-version-` and the beginning of its source digest."""
+    """The store's name of the crate: `name-version-` and the beginning of its pin's hash."""
     path: Path
     size: int
 
@@ -136,8 +140,9 @@ class CrateStore:
             for source in self._known(request.name, str(request.version)):
                 return source
         with self._work.scratch() as scratch:
-            located = locate(self._cargo, request, scratch)
-            return self._admit_located(located, scratch / "entry")
+            source = self._admit_located(locate(self._cargo, request, scratch), scratch / "entry")
+        (source.root.parent / _FROM_CARGO).touch()
+        return source
 
     def open(self, pin: CratePin) -> CrateSource:
         """Return exactly the crate that the pin names, through cargo if it is not here yet.
@@ -182,14 +187,9 @@ class CrateStore:
         found = _load_prepared(ready, source)
         if found is not None:
             return found
-        lock = source.root / LOCK
         with self._work.scratch() as scratch:
             preparation = prepare_crate(
-                self._cargo,
-                read_sources(source.root),
-                lock.read_bytes() if lock.is_file() else None,
-                scratch / "cargo",
-                self._limits,
+                self._cargo, read_sources(source.root), _published_lock(source.root), scratch / "cargo", self._limits
             )
             _write_prepared(scratch / "prepared", preparation)
             _move(scratch / "prepared", ready)
@@ -301,17 +301,17 @@ class CrateStore:
     # Out of the store
 
     def _folder(self, pin: CratePin) -> Path:
-        # Checksum and licence are in the pin file; the sources' digest already tells two crates of one name apart.
-        return self._crates / f"{_plain(pin.name)}-{_plain(pin.version)}-{pin.source_digest.hex()[:16]}"
+        return self._crates / f"{_plain(pin.name)}-{_plain(pin.version)}-{hash_value('crate-pin', pin).hex()[:16]}"
 
     def _known(self, name: str, version: str) -> Iterator[CrateSource]:
-        """Registry crates of this name and version that are here."""
+        """Registry crates of this name and version that cargo brought: a peer's word for a name is not enough."""
         for folder in sorted(self._crates.glob(f"{_plain(name)}-{_plain(version)}-*")):
             pin = _load_pin(folder)
-            if pin is not None and pin.checksum != NO_CHECKSUM and (pin.name, pin.version) == (name, version):
-                source = self._verified(folder, pin)
-                if source is not None:
-                    yield source
+            if pin is None or pin.checksum == NO_CHECKSUM or (pin.name, pin.version) != (name, version):
+                continue
+            source = self._verified(folder, pin)
+            if source is not None and (folder / _FROM_CARGO).exists():
+                yield source
 
     def _verified(self, folder: Path, pin: CratePin) -> CrateSource | None:
         """The crate in this folder if it is the pin's; one that is damaged is removed."""
@@ -347,6 +347,12 @@ def _load_pin(folder: Path) -> CratePin | None:
         return decode(CratePin, (folder / "pin").read_bytes())
     except (OSError, EncodingError):
         return None
+
+
+def _published_lock(root: Path) -> bytes | None:
+    """The lock file that came with the crate; one beyond any sense is as good as none."""
+    lock = root / LOCK
+    return lock.read_bytes() if lock.is_file() and lock.stat().st_size <= _LOCK_BYTES_MAX else None
 
 
 def _read_packed(path: Path, limits: CrateLimits) -> bytes:

@@ -90,8 +90,13 @@ def copy_tree(source: Path, target: Path, *, bytes_max: int) -> int:
 
 def _write_empty(manifest: Path, target: Path) -> None:
     """A package with the published name, features and dependencies, and nothing in it."""
-    with manifest.open("rb") as file:
-        document: Mapping[str, Any] = tomllib.loads(file.read(MANIFEST_BYTES_MAX).decode())
+    try:
+        with manifest.open("rb") as file:
+            document: Mapping[str, Any] = tomllib.loads(file.read(MANIFEST_BYTES_MAX).decode())
+    except (ValueError, RecursionError) as error:
+        raise OperatorError(
+            f"{target.name}: its Cargo.toml cannot be read: {error}", hint="choose a smaller crate"
+        ) from error
     kept = {key: value for key, value in document.items() if key not in {"bin", "test", "bench", "example", "lib"}}
     package = dict(document.get("package", document.get("project", {})))
     package.pop("links", None)  # cargo wants a build script beside it
