@@ -88,6 +88,11 @@ def bias(table: RaterTable) -> int:
     return (table.excess << 16) // table.excess_count if table.excess_count else 0
 
 
+def mean_squared_error(table: RaterTable) -> int | None:
+    """Of the rater's scores against their targets; None for a newcomer."""
+    return (table.squared_error << 16) // table.error_weight if table.error_weight else None
+
+
 def favour(pair: FavourCount, own_bias: int, params: AggregationParams) -> int:
     """How much higher than everybody else the rater scores this generator, drawn to zero by a few ratings of prior."""
     excess = pair.excess - (own_bias * pair.count >> 16)

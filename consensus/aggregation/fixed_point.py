@@ -100,7 +100,7 @@ def belief(bits: int) -> int:
 
 @cache
 def decay_table(factor: int) -> tuple[int, ...]:
-    """`factor`^n in Q16, rounded down from the exact power, for n = 0, 1, .. until it is zero.
+    """`factor`^n in Q16 for n = 0, 1, .. until it is zero; computed with 60 bits and rounded down.
 
     Args:
         factor: Forgetting factor in Q16, from 0 up to but not including one.
@@ -111,10 +111,10 @@ def decay_table(factor: int) -> tuple[int, ...]:
     if not 0 <= factor < ONE:
         raise ValueError(f"a forgetting factor of {factor} / {ONE} does not forget")
     powers = [ONE]
-    exact = 1
+    fine = 1 << _FINE
     while powers[-1]:
-        exact *= factor
-        powers.append(exact >> 16 * (len(powers) - 1))
+        fine = fine * factor >> 16
+        powers.append(fine >> _FINE - 16)
     return tuple(powers)
 
 
