@@ -86,8 +86,8 @@ class AggregationParams:
     """Slower than the histograms: a pair meets once in many ratings."""
     pair_count_min: int = q16(1, 4)
     """A pair whose decayed count falls below this is forgotten."""
-    pairs_max: int = 64
-    """Pairs a table remembers, those rated most often; so memory is linear in the nodes."""
+    pairs_max: int = 32
+    """Pairs a table remembers, those with the largest excess; so memory is linear in the nodes."""
     score_at_cut_bp: int = 7000
     below_cut_bp_per_bit: int = 280
     above_cut_bp_per_bit: int = 78

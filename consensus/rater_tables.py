@@ -41,10 +41,14 @@ class Memory:
     good_total: int
 
     def shares(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """P(bin | bad) and P(bin | good), each rounded down."""
+        """P(bin | bad) and P(bin | good), each rounded down.
+
+        Multiplied by the reciprocal of the total, as the columns do, where dividing every bin would cost the most.
+        """
+        per_bad, per_good = (1 << 62) // self.bad_total, (1 << 62) // self.good_total
         return (
-            tuple((count << 16) // self.bad_total for count in self.bad),
-            tuple((count << 16) // self.good_total for count in self.good),
+            tuple(count * per_bad >> 46 for count in self.bad),
+            tuple(count * per_good >> 46 for count in self.good),
         )
 
     def double_area(self) -> int:

@@ -55,14 +55,16 @@ def one_per_rater(ratings: Iterable[GivenRating]) -> tuple[GivenRating, ...]:
     """Sorted by rater and on the scale, of several by one rater the smallest: no order of arrival decides anything."""
     one_each: dict[NodeId, GivenRating] = {}
     for rating in sorted(ratings, key=lambda rating: (rating.rater, rating.scores)):
-        one_each.setdefault(rating.rater, replace(rating, scores=_on_scale(rating.scores)))
+        one_each.setdefault(rating.rater, _on_scale(rating))
     return tuple(one_each.values())
 
 
-def _on_scale(scores: Scores) -> Scores:
+def _on_scale(rating: GivenRating) -> GivenRating:
     """Scores beyond the scale, which the wire layer refuses, are drawn to it."""
-    first, second, third, fourth = (max(0, min(10_000, score)) for score in scores)
-    return first, second, third, fourth
+    if min(rating.scores) >= 0 and max(rating.scores) <= 10_000:
+        return rating
+    first, second, third, fourth = (max(0, min(10_000, score)) for score in rating.scores)
+    return replace(rating, scores=(first, second, third, fourth))
 
 
 def eligibility(rater: NodeId, candidate: RatedCandidate, owners: Mapping[NodeId, str]) -> Counted:

@@ -61,7 +61,7 @@ class _Explainer:
         self._members = members
         self._params = params
         self._place = {row: place for place, row in enumerate(scores.rows.tolist())}
-        self._slow = scores.drafted[:, :2].tolist()
+        self._slow = scores.drafted[:2].transpose(2, 0, 1).tolist()
         self._columns = zip(
             scores.rating_counted.tolist(),
             scores.rating_bits.tolist(),

@@ -39,14 +39,14 @@ class RaterColumns:
     precedence: Ints
     """[N] Position of each node among all in byte order: ties in the pair memory go to the lower."""
     histograms: Ints
-    """[N, 4, BINS] In the order of `HISTOGRAMS`, Q16."""
+    """[4, BINS, N] In the order of `HISTOGRAMS`, Q16. Raters last: sums over bins then run along whole columns."""
     maturity: Ints
     """[N], like the next four; Q16."""
     squared_error: Ints
     error_weight: Ints
     excess: Ints
     excess_count: Ints
-    pair_generator: Ints
+    pair_generator: NDArray[np.int32]
     """[N, pairs_max] Number of the generator, or `NOBODY`; in no particular order within a row."""
     pair_count: Ints
     """[N, pairs_max] Q16, 0 in free places."""
@@ -63,13 +63,13 @@ class RaterColumns:
         return cls(
             nodes=nodes,
             precedence=precedence,
-            histograms=np.zeros((size, len(HISTOGRAMS), BINS), dtype=np.int64),
+            histograms=np.zeros((len(HISTOGRAMS), BINS, size), dtype=np.int64),
             maturity=np.zeros(size, dtype=np.int64),
             squared_error=np.zeros(size, dtype=np.int64),
             error_weight=np.zeros(size, dtype=np.int64),
             excess=np.zeros(size, dtype=np.int64),
             excess_count=np.zeros(size, dtype=np.int64),
-            pair_generator=np.full(pairs, NOBODY, dtype=np.int64),
+            pair_generator=np.full(pairs, NOBODY, dtype=np.int32),
             pair_count=np.zeros(pairs, dtype=np.int64),
             pair_excess=np.zeros(pairs, dtype=np.int64),
         )
@@ -84,7 +84,7 @@ class RaterColumns:
         number = columns.numbers()
         for node, table in tables.items():
             row = number[node]
-            columns.histograms[row] = [getattr(table, name) for name in HISTOGRAMS]
+            columns.histograms[:, :, row] = [getattr(table, name) for name in HISTOGRAMS]
             for name in _NUMBERS:
                 getattr(columns, name)[row] = getattr(table, name)
             for place, pair in enumerate(table.pairs[: params.pairs_max]):
@@ -99,7 +99,7 @@ class RaterColumns:
 
     def table(self, row: int) -> RaterTable:
         """One row as the table that two nodes compare."""
-        slow_bad, slow_good, fast_bad, fast_good = (tuple(counts) for counts in self.histograms[row].tolist())
+        slow_bad, slow_good, fast_bad, fast_good = (tuple(counts) for counts in self.histograms[:, :, row].tolist())
         places = np.flatnonzero(self.pair_generator[row] != NOBODY)
         pairs = (
             FavourCount(

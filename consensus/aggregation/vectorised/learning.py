@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
-from consensus.aggregation.fixed_point import BELIEF_BITS_MAX, BELIEF_TABLE, decay_table
+from consensus.aggregation.fixed_point import BELIEF_BITS_MAX, BELIEF_STEP_BITS, BELIEF_TABLE, decay_table
 from consensus.aggregation.reading import BIN_BP
 from consensus.aggregation.vectorised.columns import Bools, Ints, RaterColumns
 from consensus.aggregation.vectorised.pairs import learn_pairs, sum_pairs
@@ -15,8 +16,7 @@ from consensus.aggregation.vectorised.slices import OWN, Slice
 from consensus.params import AggregationParams
 from consensus.rater_tables import BINS, ONE
 
-_BELIEF = np.array((*BELIEF_TABLE, BELIEF_TABLE[-1]), dtype=np.int64)
-_BELIEF_STEP = np.diff(_BELIEF)
+_BELIEF = np.array(BELIEF_TABLE, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,7 @@ class Lessons:
 
 def belief(bits: Ints) -> Ints:
     """`fixed_point.belief`."""
-    size = np.minimum(np.abs(bits), BELIEF_BITS_MAX << 16)
-    index = size >> 8
-    value = _BELIEF[index] + (_BELIEF_STEP[index] * (size & 0xFF) >> 8)
+    value = _BELIEF[np.minimum(np.abs(bits), BELIEF_BITS_MAX << 16) >> BELIEF_STEP_BITS]
     beliefs: Ints = np.where(bits >= 0, value, ONE - value)
     return beliefs
 
@@ -101,7 +99,7 @@ class LessonSums:
     """Lessons added up per rater of the round, slice by slice."""
 
     def __init__(self, raters: int) -> None:
-        self.histograms = np.zeros((raters, 2, BINS), dtype=np.int64)
+        self.histograms = np.zeros((2, BINS, raters), dtype=np.int64)
         """Bad, then good."""
         self.ratings = np.zeros(raters, dtype=np.int64)
         self.probes = np.zeros(raters, dtype=np.int64)
@@ -109,23 +107,24 @@ class LessonSums:
     def add(self, lessons: Lessons) -> None:
         """Add what the histograms and maturity need."""
         cells = self.histograms.reshape(-1)
-        cell = lessons.rater * (2 * BINS) + lessons.bin
+        raters = len(self.ratings)
+        cell = lessons.bin * raters + lessons.rater
         np.add.at(cells, cell, lessons.bad)
-        np.add.at(cells, cell + BINS, lessons.good)
+        np.add.at(cells, cell + BINS * raters, lessons.good)
         self.ratings += np.bincount(lessons.rater, minlength=len(self.ratings))
         if lessons.probe.any():
             self.probes += np.bincount(lessons.rater[lessons.probe], minlength=len(self.probes))
 
 
 def learnt_histograms(raters: RaterColumns, rows: Ints, sums: LessonSums, params: AggregationParams) -> Ints:
-    """[A, 4, BINS] The histograms of the raters in `rows` after the lessons."""
+    """[4, BINS, A] The histograms of the raters in `rows` after the lessons."""
     added = _smooth(sums.histograms, params.smoothing)
-    slow = decays(params.forget_slow, sums.ratings)[:, None, None]
-    fast = decays(params.forget_fast, sums.ratings)[:, None, None]
-    before = raters.histograms[rows]
-    after = np.empty_like(before)
-    after[:, :2] = (before[:, :2] * slow >> 16) + added
-    after[:, 2:] = (before[:, 2:] * fast >> 16) + added
+    after = np.take(raters.histograms, rows, axis=2)
+    after[:2] *= decays(params.forget_slow, sums.ratings)
+    after[2:] *= decays(params.forget_fast, sums.ratings)
+    after >>= 16
+    after[:2] += added
+    after[2:] += added
     return after
 
 
@@ -137,15 +136,21 @@ def learnt_maturity(raters: RaterColumns, rows: Ints, sums: LessonSums, params: 
 
 def decays(factor: int, counts: Ints) -> Ints:
     """`fixed_point.decay` of one factor for many counts."""
-    powers = np.array(decay_table(factor), dtype=np.int64)
+    powers = _powers(factor)
     return powers[np.minimum(counts, len(powers) - 1)]
+
+
+@cache
+def _powers(factor: int) -> Ints:
+    return np.array(decay_table(factor), dtype=np.int64)
 
 
 def _smooth(counts: Ints, share: int) -> Ints:
     moved = counts * share >> 16
     smooth = counts.copy()
-    smooth[..., :-1] += moved[..., 1:] - moved[..., :-1]
-    smooth[..., 1:] += moved[..., :-1] - moved[..., 1:]
+    flow = moved[:, 1:] - moved[:, :-1]
+    smooth[:, :-1] += flow
+    smooth[:, 1:] -= flow
     return smooth
 
 
@@ -170,7 +175,7 @@ def learn(raters: RaterColumns, rows: Ints, slices: Iterable[Lessons], params: A
     histograms = learnt_histograms(raters, rows, sums, params)
     maturity = learnt_maturity(raters, rows, sums, params)
     changed = rows[taught]
-    raters.histograms[changed] = histograms[taught]
+    raters.histograms[:, :, changed] = histograms[:, :, taught]
     raters.maturity[changed] = maturity[taught]
     for column, added in (
         (raters.squared_error, squared),

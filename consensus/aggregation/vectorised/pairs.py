@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from consensus.aggregation.vectorised.columns import NOBODY, Ints, RaterColumns
 from consensus.params import AggregationParams
 from consensus.rater_tables import ONE
 
 _ORDER_BITS = 24
-"""Node numbers below 2^24 and counts below 2^38 make one sort key."""
+"""Precedences below 2^24 and excesses below 2^38 make one sort key."""
+
+_LAST = -(1 << 62)
+"""A sort key behind every pair's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,39 +67,42 @@ def learn_pairs(raters: RaterColumns, rows: Ints, decay: Ints, sums: PairSums, p
     generators = raters.pair_generator[rows]
     counts = raters.pair_count[rows] * decay[:, None] >> 16
     excesses = raters.pair_excess[rows] * decay[:, None] >> 16
-    matches = generators[sums.row] == sums.generator[:, None]
-    old = matches.any(axis=1)
-    place = matches[old].argmax(axis=1)
-    counts[sums.row[old], place] += sums.count[old]
-    excesses[sums.row[old], place] += sums.excess[old]
-    faint = counts < params.pair_count_min
+    matches = generators[sums.row] == sums.generator.astype(np.int32)[:, None]
+    known, place = np.divmod(np.flatnonzero(matches), generators.shape[1])
+    counts[sums.row[known], place] += sums.count[known]
+    excesses[sums.row[known], place] += sums.excess[known]
+    faint = np.nonzero(counts < params.pair_count_min)
     generators[faint] = NOBODY
     counts[faint] = 0
     excesses[faint] = 0
-    if not old.all():
-        new = ~old
-        _remember(
-            generators,
-            counts,
-            excesses,
-            PairSums(sums.row[new], sums.generator[new], sums.count[new], sums.excess[new]),
-            raters.precedence,
-        )
+    new = _worth_remembering(generators, excesses, sums, known)
+    if len(new.row):
+        _remember(generators, counts, excesses, new, raters.precedence)
     raters.pair_generator[rows] = generators
     raters.pair_count[rows] = counts
     raters.pair_excess[rows] = excesses
 
 
-def _remember(generators: Ints, counts: Ints, excesses: Ints, new: PairSums, precedence: Ints) -> None:
-    """Give every new pair a place; where they are too many, those rated most often keep theirs.
+def _worth_remembering(generators: NDArray[np.int32], excesses: Ints, sums: PairSums, known: Ints) -> PairSums:
+    """The pairs that are new, without those that a full memory would forget at once."""
+    smallest = np.where(generators == NOBODY, _LAST, excesses).min(axis=1)
+    new = sums.excess >= smallest[sums.row]
+    new[known] = False
+    return PairSums(sums.row[new], sums.generator[new], sums.count[new], sums.excess[new])
+
+
+def _remember(generators: NDArray[np.int32], counts: Ints, excesses: Ints, new: PairSums, precedence: Ints) -> None:
+    """Give every new pair a place; where they are too many, those with the largest excess keep theirs.
 
     Ties go to the generator that comes first in byte order. The columns are changed in place.
     """
-    touched, row = np.unique(new.row, return_inverse=True)
-    nth = np.arange(len(row)) - np.searchsorted(row, row)  # sorted by rater: how many of its own came before
+    first = np.flatnonzero(np.diff(new.row, prepend=-1))  # sorted by rater: where each one's begin
+    touched, sizes = new.row[first], np.diff(first, append=len(new.row))
+    row = np.repeat(np.arange(len(touched)), sizes)
+    nth = np.arange(len(row)) - first[row]
     places = generators.shape[1]
     wide = (len(touched), places + int(nth.max()) + 1)
-    all_generators = np.full(wide, NOBODY, dtype=np.int64)
+    all_generators = np.full(wide, NOBODY, dtype=np.int32)
     all_counts, all_excesses = np.zeros(wide, dtype=np.int64), np.zeros(wide, dtype=np.int64)
     for column, old, fresh in (
         (all_generators, generators, new.generator),
@@ -104,8 +111,10 @@ def _remember(generators: Ints, counts: Ints, excesses: Ints, new: PairSums, pre
     ):
         column[:, :places] = old[touched]
         column[row, places + nth] = fresh
-    keys = (all_counts << _ORDER_BITS) - precedence[all_generators]  # NOBODY: count 0 comes after every pair
+    keys = (all_excesses << _ORDER_BITS) - precedence[all_generators]
+    keys[all_generators == NOBODY] = _LAST
     kept = np.argpartition(keys, wide[1] - places, axis=1)[:, wide[1] - places :]
-    generators[touched] = np.take_along_axis(all_generators, kept, axis=1)
-    counts[touched] = np.take_along_axis(all_counts, kept, axis=1)
-    excesses[touched] = np.take_along_axis(all_excesses, kept, axis=1)
+    kept += np.arange(0, keys.size, wide[1])[:, None]  # places in the flat columns
+    generators[touched] = all_generators.ravel()[kept]
+    counts[touched] = all_counts.ravel()[kept]
+    excesses[touched] = all_excesses.ravel()[kept]

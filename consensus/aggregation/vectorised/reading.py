@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
-from consensus.aggregation.fixed_point import LOG2_TABLE
+from consensus.aggregation.fixed_point import LOG2_INDEX_BITS, LOG2_TABLE
 from consensus.aggregation.vectorised.columns import NOBODY, Ints, RaterColumns
 from consensus.params import AggregationParams
 from consensus.rater_tables import BINS, ONE, prior_counts
 
 _LOG2 = np.array(LOG2_TABLE, dtype=np.int64)
-_LOG2_STEP = np.diff(_LOG2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Worths:
     """`reading.Worth`, a row per rater of the round."""
 
     evidence: Ints
-    """[A * BINS] Row after row."""
+    """[BINS * A] Bin after bin."""
     information: Ints
     maturity: Ints
 
@@ -43,42 +43,42 @@ def log2(values: Ints) -> Ints:
     for the highest one. Nothing is ever computed in floating point.
     """
     bits = values.astype(np.float64).view(np.int64)
-    fraction = bits >> 36 & 0xFFFF
-    index = fraction >> 8
-    logs: Ints = ((bits >> 52) - 1023 << 16) + _LOG2[index] + (_LOG2_STEP[index] * (fraction & 0xFF) >> 8)
+    logs: Ints = _LOG2[bits >> 52 - LOG2_INDEX_BITS & (1 << LOG2_INDEX_BITS) - 1]
+    logs += (bits >> 52) - 1023 << 16
     return logs
 
 
 def read_worths(histograms: Ints, maturity: Ints, params: AggregationParams) -> Worths:
-    """R21 for [A, 4, BINS] histograms and their raters' maturity counters."""
-    prior = np.array(
-        [
-            prior_counts(params.prior_bad_per_myriad, params.prior_count),
-            prior_counts(params.prior_good_per_myriad, params.prior_count),
-        ],
-        dtype=np.int64,
-    )
-    counts = histograms.reshape(-1, 2, 2, BINS) + prior  # rater, memory, class, bin
-    totals = counts.sum(axis=3)
+    """R21 for [4, BINS, A] histograms and their raters' maturity counters."""
+    counts = histograms.reshape(2, 2, BINS, -1) + _prior(params)  # memory, class, bin, rater
+    totals = counts.sum(axis=2)
     logs, total_logs = log2(counts), log2(totals)
-    shift = (total_logs[:, :, 0] - total_logs[:, :, 1])[:, :, None]
-    evidence = np.clip(logs[:, :, 1] - logs[:, :, 0] + shift, -params.clip_bits, params.clip_bits)
+    evidence = logs[:, 1] - logs[:, 0]
+    evidence += (total_logs[:, 0] - total_logs[:, 1])[:, None]
+    np.clip(evidence, -params.clip_bits, params.clip_bits, out=evidence)
 
-    shares = (counts << 16) // totals[..., None]
-    bad, good = shares[:, :, 0], shares[:, :, 1]
-    double_area = (good * (2 * bad.cumsum(axis=2) - bad)).sum(axis=2) >> 16
-    information = ((good - bad) * evidence).sum(axis=2) >> 16
-    mute = (double_area <= ONE) | (information <= params.informative_bits_min)
-    evidence[mute] = 0
-    information[mute] = 0
+    shares = counts * ((1 << 62) // totals)[:, :, None] >> 46
+    bad, good = shares[:, 0], shares[:, 1]
+    double_area = (good * (2 * bad.cumsum(axis=1) - bad)).sum(axis=1) >> 16
+    information = ((good - bad) * evidence).sum(axis=1) >> 16
+    tells = (double_area > ONE) & (information > params.informative_bits_min)
+    evidence *= tells[:, None]
+    information *= tells
 
-    slow, fast = evidence[:, 0], evidence[:, 1]
+    slow, fast = evidence
     weaker = np.maximum(0, np.minimum(slow, fast)) + np.minimum(0, np.maximum(slow, fast))
     return Worths(
         evidence=weaker.ravel(),
-        information=information.min(axis=1),
+        information=information.min(axis=0),
         maturity=np.minimum(ONE, (maturity << 16) // params.maturity_full),
     )
+
+
+@cache
+def _prior(params: AggregationParams) -> Ints:
+    """Pseudo-counts as [class, bin, 1]."""
+    per_myriad = (params.prior_bad_per_myriad, params.prior_good_per_myriad)
+    return np.array([prior_counts(shares, params.prior_count) for shares in per_myriad], dtype=np.int64)[:, :, None]
 
 
 def read_characters(raters: RaterColumns, rows: Ints, params: AggregationParams) -> Characters:

@@ -60,7 +60,7 @@ class ScoreColumns:
     rows: Ints
     """[A] Rows of those who rated."""
     drafted: Ints
-    """[A, 4, BINS] Their histograms as the second pass read them."""
+    """[4, BINS, A] Their histograms as the second pass read them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ def aggregate_columns(raters: RaterColumns, ratings: RatingColumns, params: Aggr
     position = np.zeros(nodes, dtype=np.int64)
     position[rows] = np.arange(len(rows))
     characters = read_characters(raters, rows, params)
-    slices = list(cut_slices(ratings, position, characters, nodes, params))
+    slices = list(cut_slices(ratings, position, characters, params))
 
-    before = read_worths(raters.histograms[rows], raters.maturity[rows], params)
+    before = read_worths(np.take(raters.histograms, rows, axis=2), raters.maturity[rows], params)
     draft = LessonSums(len(rows))
     for part in slices:
         weighed = _weigh(part, before, characters, params, relative=False)
@@ -110,7 +110,7 @@ def _weigh(
         loudest = np.maximum(1, part.largest(voice))
         voice = (voice << 16) // part.per_rating(loudest)
     low = worths.evidence[part.low]
-    evidence = low + (worths.evidence[part.low + 1] - low) * part.above_bp // BIN_BP
+    evidence = low + (worths.evidence[part.low + len(full)] - low) * part.above_bp // BIN_BP
     contributed = voice * evidence >> 16
     return _Weighed(params.prior_bits + part.per_candidate(contributed), evidence, voice, contributed)
 

@@ -41,11 +41,8 @@ def score_bp(bits: Ints, cut: Ints, quality: Ints, params: AggregationParams) ->
 
 def verdicts(score: Ints, ratings: RatingColumns) -> Ints:
     """`scoring.verdict_of`, for all candidates of a round."""
-    return np.select(
-        [ratings.probe >= 0, score > ratings.accept_bp, ratings.reviewable & (score > ratings.review_bp)],
-        [PROBE, ACCEPT, REVIEW],
-        REJECT,
-    )
+    below = np.where(ratings.reviewable & (score > ratings.review_bp), REVIEW, REJECT)
+    return np.where(ratings.probe >= 0, PROBE, np.where(score > ratings.accept_bp, ACCEPT, below))
 
 
 def winsorised_mean(part: Slice, votes: Bools, values: Ints, weights: Ints, reach: int) -> Ints:

@@ -41,7 +41,7 @@ class Slice:
     """[m] Row of the candidate's generator."""
     composite_bp: Ints
     low: Ints
-    """[m] Bin whose middle is the next at or below the score, as an index into `Worths.evidence`,"""
+    """[m] The bin whose middle is the last at or below the score, as an index into `Worths.evidence`,"""
     above_bp: Ints
     """and how far above it the score is."""
     counted: Ints
@@ -67,7 +67,7 @@ class Slice:
 
 
 def cut_slices(
-    ratings: RatingColumns, position: Ints, characters: Characters, nodes: int, params: AggregationParams
+    ratings: RatingColumns, position: Ints, characters: Characters, params: AggregationParams
 ) -> Iterator[Slice]:
     """Cut a round.
 
@@ -75,7 +75,6 @@ def cut_slices(
         ratings: The round.
         position: Of each row of the rater columns among the round's raters.
         characters: Of the round's raters.
-        nodes: How many rows there are.
         params: The preset's numbers.
     """
     candidates = len(ratings.generator)
@@ -83,7 +82,7 @@ def cut_slices(
     while first < candidates:
         until = np.searchsorted(ratings.starts, ratings.starts[first] + SLICE_RATINGS, side="right") - 1
         last = min(candidates, max(first + 1, int(until)))
-        yield _cut(ratings, slice(first, last), position, characters, nodes, params)
+        yield _cut(ratings, slice(first, last), position, characters, params)
         first = last
 
 
@@ -92,12 +91,12 @@ def _cut(
     candidates: slice,
     position: Ints,
     characters: Characters,
-    nodes: int,
     params: AggregationParams,
 ) -> Slice:
     bounds = ratings.starts[candidates.start : candidates.stop + 1]
     within = slice(int(bounds[0]), int(bounds[-1]))
     sizes = np.diff(bounds)
+    raters, nodes = len(characters.fairness), len(position)
     filled = np.flatnonzero(sizes)
     rater = position[ratings.rater[within]]
     generator = np.repeat(ratings.generator[candidates], sizes)
@@ -119,7 +118,7 @@ def _cut(
         rater=rater,
         generator=generator,
         composite_bp=composite_bp,
-        low=rater * BINS + low,
+        low=low * raters + rater,
         above_bp=place - low * BIN_BP,
         counted=counted,
     )
