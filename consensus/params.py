@@ -86,14 +86,25 @@ class AggregationParams:
     """Slower than the histograms: a pair meets once in many ratings."""
     pair_count_min: int = q16(1, 4)
     """A pair whose decayed count falls below this is forgotten."""
-    pairs_max: int = 64
-    """Pairs a table remembers, those rated most often; so memory is linear in the nodes."""
+    pairs_max: int = 32
+    """Pairs a table remembers, those with the largest excess; so memory is linear in the nodes."""
     score_at_cut_bp: int = 7000
     below_cut_bp_per_bit: int = 280
-    above_cut_bp_per_bit: int = 310
+    above_cut_bp_per_bit: int = 78
     above_cut_bits: int = q16(3)
-    far_above_bp_per_bit: int = 85
-    rank_winsor_bp: int = 1500
+    far_above_bp_per_bit: int = 21
+    far_above_bp_max: int = 750
+    """What evidence alone may add to the score above the cut; quality adds the rest of 3000."""
+    quality_ramp_bits: int = q16(1, 2)
+    """Quality counts in full from this far above the cut, in proportion below: the score has no jump."""
+    quality_from_bp: int = 4000
+    quality_share: int = q16(3, 8)
+    winsor_bp: int = 2500
+    """How far from the median of its raters a score may pull the quality."""
+    error_floor: int = q16(1, 100)
+    """Added to a rater's mean squared error before its inverse weighs the rater's scores."""
+    error_unknown: int = q16(10, 100)
+    """Mean squared error of a rater of whom nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,10 +41,14 @@ class Memory:
     good_total: int
 
     def shares(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """P(bin | bad) and P(bin | good), each rounded down."""
+        """P(bin | bad) and P(bin | good), each rounded down.
+
+        Multiplied by the reciprocal of the total, as the columns do, where dividing every bin would cost the most.
+        """
+        per_bad, per_good = (1 << 62) // self.bad_total, (1 << 62) // self.good_total
         return (
-            tuple((count << 16) // self.bad_total for count in self.bad),
-            tuple((count << 16) // self.good_total for count in self.good),
+            tuple(count * per_bad >> 46 for count in self.bad),
+            tuple(count * per_good >> 46 for count in self.good),
         )
 
     def double_area(self) -> int:
@@ -86,6 +90,11 @@ def maturity(table: RaterTable, params: AggregationParams) -> int:
 def bias(table: RaterTable) -> int:
     """Mean of the rater's scores over their targets; 0 for a newcomer."""
     return (table.excess << 16) // table.excess_count if table.excess_count else 0
+
+
+def mean_squared_error(table: RaterTable) -> int | None:
+    """Of the rater's scores against their targets; None for a newcomer."""
+    return (table.squared_error << 16) // table.error_weight if table.error_weight else None
 
 
 def favour(pair: FavourCount, own_bias: int, params: AggregationParams) -> int:

@@ -193,7 +193,7 @@ class Task:
     """In drawing order; position i of n takes every n-th candidate of the crate's list from i on (R8)."""
     raters: tuple[NodeId, ...]
     observers: tuple[NodeId, ...]
-    """Suspended members that rate to recover: their ratings of probes teach their tables, no more (R10)."""
+    """Suspended members that rate to recover: their ratings teach their tables, no more (R10)."""
     slots: int
     """Per generator."""
     quota: int

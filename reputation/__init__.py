@@ -1,6 +1,15 @@
 """From certified outcomes to standing, weights and a hash-linked ledger. Pure, like `consensus`."""
 
-from reputation.ledger import EMPTY_LEDGER, LedgerError, LedgerEvent, LedgerHead, Reason, ReasonKind, extend_ledger
+from reputation.ledger import (
+    EMPTY_LEDGER,
+    LedgerError,
+    LedgerEvent,
+    LedgerHead,
+    Reason,
+    ReasonKind,
+    extend_ledger,
+    link_hash,
+)
 from reputation.rounds import AppliedRound, DecidedRound, FalseFact, Generated, apply_round, new_member
 from reputation.standing import Role, Standing, generating_skill_bp, role_of, standing_of
 from reputation.weights import voting_weights
@@ -21,6 +30,7 @@ __all__ = [
     "apply_round",
     "extend_ledger",
     "generating_skill_bp",
+    "link_hash",
     "new_member",
     "role_of",
     "standing_of",

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from consensus.encoding import hash_value
+from consensus.encoding import encode, hash_bytes
 from consensus.types import ZERO_HASH, Hash, NodeId
 from reputation.standing import Standing
 
@@ -65,7 +65,12 @@ class LedgerEvent:
 
     def hash(self) -> Hash:
         """What the next event links to."""
-        return hash_value("ledger-event", self)
+        return link_hash(self.previous, encode(self))
+
+
+def link_hash(previous: Hash, body: bytes) -> Hash:
+    """Digest of an event from the digest of the one before and its own canonical encoding."""
+    return hash_bytes("ledger-event", previous + body)
 
 
 @dataclass(frozen=True, slots=True)

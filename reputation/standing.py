@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from consensus.params import Preset
-from consensus.rater_tables import ONE, fairness, maturity, memories
+from consensus.rater_tables import ONE, fairness, maturity, mean_squared_error, memories
 from consensus.types import Member, RaterTable
 
 
@@ -37,7 +37,7 @@ class Role(Enum):
     NEWCOMER = "newcomer"
     """Too little is known of it: few seats, little voice."""
     OBSERVER = "observer"
-    """Known and not trusted: its ratings of probes teach its table, no more, until it recovers (R10, R37)."""
+    """Known and not trusted: its ratings teach its table, no more, until it recovers (R10, R37)."""
     BARRED = "barred"
     """Suspended for broken commitments or a proven equivocation: no seat at all (R33)."""
 
@@ -59,11 +59,10 @@ def standing_of(table: RaterTable, preset: Preset) -> Standing:
 
 
 def _accuracy(table: RaterTable, preset: Preset) -> int:
-    if table.error_weight == 0:
+    params, error = preset.reputation, mean_squared_error(table)
+    if error is None:
         return ONE
-    params = preset.reputation
-    mean_squared_error = (table.squared_error << 16) // table.error_weight
-    return max(0, min(ONE, ((params.error_worst - mean_squared_error) << 16) // params.error_span))
+    return max(0, min(ONE, ((params.error_worst - error) << 16) // params.error_span))
 
 
 def role_of(member: Member, height: int, preset: Preset) -> Role:

@@ -1,6 +1,8 @@
-"""Evidence, not averages: what ratings say of a round's candidates and teach of their raters (R20 to R29)."""
+"""Evidence, not averages: what ratings say of a round's candidates and teach of their raters (R20 to R29).
 
-from consensus.aggregation.reference import aggregate
+`reference` is the specification in plain integers; read it first. `aggregate` computes the same bits in columns.
+"""
+
 from consensus.aggregation.values import (
     Aggregation,
     Contribution,
@@ -9,6 +11,7 @@ from consensus.aggregation.values import (
     ScoredCandidate,
     Verdict,
 )
+from consensus.aggregation.vectorised import aggregate
 
 __all__ = [
     "Aggregation",

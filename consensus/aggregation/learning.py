@@ -106,7 +106,7 @@ def _experience(lessons: Sequence[Lesson], params: AggregationParams) -> int:
 def _learn_pairs(
     pairs: tuple[FavourCount, ...], lessons: Sequence[Lesson], params: AggregationParams
 ) -> tuple[FavourCount, ...]:
-    """Fade what is remembered of every generator, add the round, and forget the faintest (R23)."""
+    """Fade what is remembered of every generator, add the round, forget the faint and the least suspicious (R23)."""
     factor = decay(params.forget_pairs, len(lessons))
     counts = {pair.generator: pair.count * factor >> 16 for pair in pairs}
     excesses = {pair.generator: pair.excess * factor >> 16 for pair in pairs}
@@ -115,7 +115,7 @@ def _learn_pairs(
         counts[generator] = counts.get(generator, 0) + ONE
         excesses[generator] = excesses.get(generator, 0) + lesson.composite - lesson.outcome.target
     remembered = [generator for generator, count in counts.items() if count >= params.pair_count_min]
-    remembered.sort(key=lambda generator: (-counts[generator], generator))
+    remembered.sort(key=lambda generator: (-excesses[generator], generator))
     return tuple(
         FavourCount(generator=generator, count=counts[generator], excess=excesses[generator])
         for generator in sorted(remembered[: params.pairs_max])

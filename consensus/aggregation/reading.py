@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from consensus.aggregation.fixed_point import log2
 from consensus.params import AggregationParams
-from consensus.rater_tables import BINS, ONE, Memory, bias, fairness, favoured, maturity, memories
+from consensus.rater_tables import BINS, ONE, Memory, bias, fairness, favoured, maturity, mean_squared_error, memories
 from consensus.types import NodeId, RaterTable
 
 BIN_BP = 10_000 // BINS
@@ -37,6 +37,8 @@ class Character:
 
     bias_bp: int
     """Mean of its scores over their targets, basis points."""
+    precision: int
+    """How much nearer than others its scores come to their targets, Q16, 0..1; only proportions matter."""
     fairness: int
     """Factor on its voice, from `fairness_voice_min` to 1."""
     favoured: frozenset[NodeId]
@@ -57,8 +59,12 @@ def read_worth(table: RaterTable, params: AggregationParams) -> Worth:
 
 def read_character(table: RaterTable, params: AggregationParams) -> Character:
     """R23: whom the rater favours, and what that leaves of its voice."""
+    error = mean_squared_error(table)
+    if error is None:
+        error = params.error_unknown
     return Character(
         bias_bp=bias(table) * 10_000 >> 16,
+        precision=(params.error_floor << 16) // (params.error_floor + error),
         fairness=max(params.fairness_voice_min, fairness(table, params)),
         favoured=favoured(table, params),
     )

@@ -15,12 +15,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from consensus.aggregation.learning import Lesson, believed_outcome, learn, probe_outcome
-from consensus.aggregation.reading import Character, Worth, evidence_at, read_character, read_worth
-from consensus.aggregation.scoring import cut_bits, score_bp, verdict_of, winsorised_mean
-from consensus.aggregation.values import Aggregation, Contribution, Counted, RatedCandidate, ScoredCandidate, Verdict
+from consensus.aggregation.reading import BIN_BP, Character, Worth, evidence_at, read_character, read_worth
+from consensus.aggregation.scoring import composite_bp, cut_bits, score_bp, verdict_of, winsorised_mean
+from consensus.aggregation.values import (
+    Aggregation,
+    Contribution,
+    Counted,
+    RatedCandidate,
+    ScoredCandidate,
+    Verdict,
+    eligibility,
+    one_per_rater,
+)
 from consensus.params import AggregationParams
 from consensus.rater_tables import BINS, EMPTY_TABLE
-from consensus.types import GivenRating, NodeId, RaterTable, Scores
+from consensus.types import NodeId, RaterTable, Scores
+
+_TEACHES = frozenset({Counted.COUNTED, Counted.FAVOURED, Counted.OBSERVER})
+"""What is muted still teaches its rater's table, or nobody could lose a reputation, or earn it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,52 +112,24 @@ def _poll(
     owners: Mapping[NodeId, str],
     params: AggregationParams,
 ) -> _Poll:
-    one_each: dict[NodeId, GivenRating] = {}
-    for rating in sorted(candidate.ratings, key=lambda rating: (rating.rater, rating.scores)):
-        one_each.setdefault(rating.rater, rating)
     ballots = []
-    for rating in one_each.values():
-        scores = _on_scale(rating.scores)
-        composite_bp = _composite_bp(scores, params)
+    for rating in one_per_rater(candidate.ratings):
+        composite = composite_bp(rating.scores, params)
+        counted = eligibility(rating.rater, candidate, owners)
+        if rating.rater not in characters:
+            counted = Counted.UNKNOWN
+        elif counted is Counted.COUNTED and candidate.generator in characters[rating.rater].favoured:
+            counted = Counted.FAVOURED
         ballots.append(
             _Ballot(
                 rater=rating.rater,
-                scores=scores,
-                composite_bp=composite_bp,
-                bin=min(BINS - 1, composite_bp * BINS // 10_000),
-                counted=_eligibility(rating.rater, candidate, characters, owners),
+                scores=rating.scores,
+                composite_bp=composite,
+                bin=min(BINS - 1, composite // BIN_BP),
+                counted=counted,
             )
         )
     return _Poll(candidate, tuple(ballots))
-
-
-def _on_scale(scores: Scores) -> Scores:
-    """Scores beyond the scale, which the wire layer refuses, are drawn to it."""
-    first, second, third, fourth = (max(0, min(10_000, score)) for score in scores)
-    return first, second, third, fourth
-
-
-def _composite_bp(scores: Scores, params: AggregationParams) -> int:
-    """R20."""
-    return sum(weight * score for weight, score in zip(params.criterion_weights_bp, scores, strict=True)) // 10_000
-
-
-def _eligibility(
-    rater: NodeId,
-    candidate: RatedCandidate,
-    characters: Mapping[NodeId, Character],
-    owners: Mapping[NodeId, str],
-) -> Counted:
-    generator = candidate.generator
-    if rater not in characters:
-        return Counted.UNKNOWN
-    if rater == generator or (rater in owners and owners[rater] == owners.get(generator)):
-        return Counted.OWN
-    if rater in candidate.observers:
-        return Counted.OBSERVER
-    if generator in characters[rater].favoured:
-        return Counted.FAVOURED
-    return Counted.COUNTED
 
 
 def _weigh(
@@ -180,14 +164,9 @@ def _taught(
     lessons: dict[NodeId, list[Lesson]] = {rater: [] for rater in tables}
     for poll, weighed in weighed_polls:
         for ballot, own in zip(poll.ballots, weighed.contributed, strict=True):
-            if _teaches(ballot.counted, probe=poll.candidate.probe is not None):
+            if ballot.counted in _TEACHES:
                 lessons[ballot.rater].append(_lesson(poll.candidate, ballot, weighed.bits - own, params))
     return {rater: learn(table, lessons[rater], params) for rater, table in tables.items()}
-
-
-def _teaches(counted: Counted, *, probe: bool) -> bool:
-    """Favour is muted but remembered, or nobody could lose it; an observer answers for probes alone (R10)."""
-    return counted in {Counted.COUNTED, Counted.FAVOURED} or (counted is Counted.OBSERVER and probe)
 
 
 def _lesson(candidate: RatedCandidate, ballot: _Ballot, others_bits: int, params: AggregationParams) -> Lesson:
@@ -216,15 +195,15 @@ class _Raters:
 
 def _score(poll: _Poll, weighed: _Weighed, raters: _Raters, params: AggregationParams) -> ScoredCandidate:
     candidate = poll.candidate
-    cut = cut_bits(candidate.raters, params)
-    score = score_bp(weighed.bits, cut, params)
     counted = [
         (ballot, voice * raters.worths[ballot.rater].information >> 16)
         for ballot, voice in zip(poll.ballots, weighed.voices, strict=True)
         if ballot.counted is Counted.COUNTED
     ]
     composites = [ballot.composite_bp for ballot, _ in counted]
-    unbiased = [ballot.composite_bp - raters.characters[ballot.rater].bias_bp for ballot, _ in counted]
+    cut = cut_bits(candidate.raters, params)
+    quality = _quality_bp(counted, raters.characters, params)
+    score = score_bp(weighed.bits, cut, quality, params)
     return ScoredCandidate(
         content=candidate.content,
         task=candidate.task,
@@ -232,8 +211,8 @@ def _score(poll: _Poll, weighed: _Weighed, raters: _Raters, params: AggregationP
         verdict=verdict_of(score, candidate),
         evidence_bits=weighed.bits,
         cut_bits=cut,
+        quality_bp=quality,
         score_bp=score,
-        rank_key=score + winsorised_mean(unbiased, [weight for _, weight in counted], params.rank_winsor_bp),
         criteria_bp=_criteria_bp(counted),
         spread_bp=max(composites) - min(composites) if composites else 0,
         counted=len(counted),
@@ -242,6 +221,15 @@ def _score(poll: _Poll, weighed: _Weighed, raters: _Raters, params: AggregationP
             for ballot, voice, bits in zip(poll.ballots, weighed.voices, weighed.contributed, strict=True)
         ),
     )
+
+
+def _quality_bp(
+    counted: Sequence[tuple[_Ballot, int]], characters: Mapping[NodeId, Character], params: AggregationParams
+) -> int:
+    """Mean of the scores less their raters' bias; who informs more and errs less weighs more (R29)."""
+    unbiased = [ballot.composite_bp - characters[ballot.rater].bias_bp for ballot, _ in counted]
+    weights = [weight * characters[ballot.rater].precision >> 16 for ballot, weight in counted]
+    return winsorised_mean(unbiased, weights, params.winsor_bp)
 
 
 def _criteria_bp(counted: Sequence[tuple[_Ballot, int]]) -> Scores:

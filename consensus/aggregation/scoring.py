@@ -1,4 +1,4 @@
-"""From evidence to a score, and from scores to an order (R24, R28, R29)."""
+"""From evidence to a score, and from the score to a verdict (R24, R28, R29)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from collections.abc import Sequence
 
 from consensus.aggregation.values import RatedCandidate, Verdict
 from consensus.params import AggregationParams
+from consensus.types import Scores
+
+
+def composite_bp(scores: Scores, params: AggregationParams) -> int:
+    """The weighted mean of the criteria, rounded down (R20)."""
+    return sum(weight * score for weight, score in zip(params.criterion_weights_bp, scores, strict=True)) // 10_000
 
 
 def cut_bits(raters: int, params: AggregationParams) -> int:
@@ -13,17 +19,27 @@ def cut_bits(raters: int, params: AggregationParams) -> int:
     return params.cut_base_bits + params.cut_per_rater_bits * raters
 
 
-def score_bp(bits: int, cut: int, params: AggregationParams) -> int:
-    """Piecewise linear in the evidence, 0..10000; rounded down, so that a score above the cut has passed it."""
+def score_bp(bits: int, cut: int, quality: int, params: AggregationParams) -> int:
+    """The score, 0..10000, continuous and never falling in the evidence, `score_at_cut_bp` at the cut itself.
+
+    Up to the cut it is linear in the evidence alone. Above it, evidence saturates: it says that a candidate is good,
+    hardly how good. So there the larger part comes from the quality, and scores order the candidates of a task.
+
+    Args:
+        bits: Evidence, Q16.
+        cut: Q16.
+        quality: What unbiased raters would have given, basis points.
+        params: The preset's numbers.
+    """
     distance = bits - cut
     if distance <= 0:
-        score = params.score_at_cut_bp + (params.below_cut_bp_per_bit * distance >> 16)
-    else:
-        near = min(distance, params.above_cut_bits)
-        score = params.score_at_cut_bp + (
-            params.above_cut_bp_per_bit * near + params.far_above_bp_per_bit * (distance - near) >> 16
-        )
-    return max(0, min(10_000, score))
+        return max(0, params.score_at_cut_bp + (params.below_cut_bp_per_bit * distance >> 16))
+    near = min(distance, params.above_cut_bits)
+    sure_bp = params.above_cut_bp_per_bit * near + params.far_above_bp_per_bit * (distance - near) >> 16
+    fine_bp = params.quality_share * max(0, quality - params.quality_from_bp) >> 16
+    ramp = min(distance, params.quality_ramp_bits)
+    above_bp = (min(sure_bp, params.far_above_bp_max) + fine_bp) * ramp // params.quality_ramp_bits
+    return min(10_000, params.score_at_cut_bp + above_bp)
 
 
 def verdict_of(score: int, candidate: RatedCandidate) -> Verdict:

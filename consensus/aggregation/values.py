@@ -5,8 +5,8 @@ Scores are basis points (0..10000). Evidence, voices, counts and probabilities a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from consensus.types import GivenRating, Hash, NodeId, RaterTable, Scores
@@ -34,7 +34,7 @@ class RatedCandidate:
     """Whether fresh raters could score it in the next round. False for a carried candidate, whose ratings are then all
     ratings of both rounds: its score is final, and only now do they teach (R28)."""
     observers: frozenset[NodeId] = frozenset()
-    """Raters of this candidate that rate as observers: only probes teach their tables, nothing counts (R10)."""
+    """Raters of this candidate that rate as observers: their tables learn, their ratings do not count (R10)."""
 
 
 class Counted(Enum):
@@ -49,6 +49,29 @@ class Counted(Enum):
     """The rater has so far favoured this generator (R23)."""
     UNKNOWN = "unknown"
     """The rater is no member: nothing is known of it, and nothing is learnt."""
+
+
+def one_per_rater(ratings: Iterable[GivenRating]) -> tuple[GivenRating, ...]:
+    """Sorted by rater and on the scale, of several by one rater the smallest: no order of arrival decides anything."""
+    one_each: dict[NodeId, GivenRating] = {}
+    for rating in sorted(ratings, key=lambda rating: (rating.rater, rating.scores)):
+        one_each.setdefault(rating.rater, _on_scale(rating))
+    return tuple(one_each.values())
+
+
+def _on_scale(rating: GivenRating) -> GivenRating:
+    """Scores beyond the scale, which the wire layer refuses, are drawn to it."""
+    if min(rating.scores) >= 0 and max(rating.scores) <= 10_000:
+        return rating
+    first, second, third, fourth = (max(0, min(10_000, score)) for score in rating.scores)
+    return replace(rating, scores=(first, second, third, fourth))
+
+
+def eligibility(rater: NodeId, candidate: RatedCandidate, owners: Mapping[NodeId, str]) -> Counted:
+    """OWN, OBSERVER or COUNTED, from what is known before any table is read. Nodes without an owner are their own."""
+    if rater == candidate.generator or (rater in owners and owners[rater] == owners.get(candidate.generator)):
+        return Counted.OWN
+    return Counted.OBSERVER if rater in candidate.observers else Counted.COUNTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +119,9 @@ class ScoredCandidate:
     evidence_bits: int
     """Prior plus all contributions."""
     cut_bits: int
+    quality_bp: int
+    """What unbiased raters would have given, as far as the counted ratings tell (R29)."""
     score_bp: int
-    rank_key: int
     """Orders the accepted of one task, larger first, then by content hash (R29)."""
     criteria_bp: Scores
     """Voice-weighted mean per criterion of the counted ratings; zeros when none counted."""

@@ -1,0 +1,185 @@
+"""Tables and ratings as columns of 64-bit integers, and the way there and back.
+
+Nodes are numbered: row i of every column belongs to `nodes[i]`. Numbers are a matter of this process; what two nodes
+compare are the tables that come back out, in which node ids stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consensus.aggregation.values import Counted, RatedCandidate, eligibility, one_per_rater
+from consensus.params import AggregationParams
+from consensus.rater_tables import BINS
+from consensus.types import FavourCount, GivenRating, NodeId, RaterTable
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+NOBODY = -1
+"""In a pair column: the place is free."""
+
+HISTOGRAMS = ("slow_bad", "slow_good", "fast_bad", "fast_good")
+_NUMBERS = ("maturity", "squared_error", "error_weight", "excess", "excess_count")
+
+COUNTED_CODES = tuple(Counted)
+"""A rating's code is the position in this tuple."""
+
+
+@dataclass(slots=True)
+class RaterColumns:
+    """The tables of all nodes. Memory is fixed per node: 40 counts, 5 numbers and `pairs_max` pairs."""
+
+    nodes: tuple[NodeId, ...]
+    precedence: Ints
+    """[N] Position of each node among all in byte order: ties in the pair memory go to the lower."""
+    histograms: Ints
+    """[4, BINS, N] In the order of `HISTOGRAMS`, Q16. Raters last: sums over bins then run along whole columns."""
+    maturity: Ints
+    """[N], like the next four; Q16."""
+    squared_error: Ints
+    error_weight: Ints
+    excess: Ints
+    excess_count: Ints
+    pair_generator: NDArray[np.int32]
+    """[N, pairs_max] Number of the generator, or `NOBODY`; in no particular order within a row."""
+    pair_count: Ints
+    """[N, pairs_max] Q16, 0 in free places."""
+    pair_excess: Ints
+
+    @classmethod
+    def empty(cls, nodes: Iterable[NodeId], params: AggregationParams) -> RaterColumns:
+        """Columns for nodes of whom nothing is known."""
+        nodes = tuple(nodes)
+        size = len(nodes)
+        precedence = np.empty(size, dtype=np.int64)
+        precedence[sorted(range(size), key=nodes.__getitem__)] = np.arange(size)
+        pairs = (size, params.pairs_max)
+        return cls(
+            nodes=nodes,
+            precedence=precedence,
+            histograms=np.zeros((len(HISTOGRAMS), BINS, size), dtype=np.int64),
+            maturity=np.zeros(size, dtype=np.int64),
+            squared_error=np.zeros(size, dtype=np.int64),
+            error_weight=np.zeros(size, dtype=np.int64),
+            excess=np.zeros(size, dtype=np.int64),
+            excess_count=np.zeros(size, dtype=np.int64),
+            pair_generator=np.full(pairs, NOBODY, dtype=np.int32),
+            pair_count=np.zeros(pairs, dtype=np.int64),
+            pair_excess=np.zeros(pairs, dtype=np.int64),
+        )
+
+    @classmethod
+    def of(
+        cls, tables: Mapping[NodeId, RaterTable], strangers: Iterable[NodeId], params: AggregationParams
+    ) -> RaterColumns:
+        """Columns with these tables; `strangers` are generators without a table, who still need a number."""
+        generators = {pair.generator for table in tables.values() for pair in table.pairs}
+        columns = cls.empty(sorted(tables.keys() | generators | set(strangers)), params)
+        number = columns.numbers()
+        for node, table in tables.items():
+            row = number[node]
+            columns.histograms[:, :, row] = [getattr(table, name) for name in HISTOGRAMS]
+            for name in _NUMBERS:
+                getattr(columns, name)[row] = getattr(table, name)
+            for place, pair in enumerate(table.pairs[: params.pairs_max]):
+                columns.pair_generator[row, place] = number[pair.generator]
+                columns.pair_count[row, place] = pair.count
+                columns.pair_excess[row, place] = pair.excess
+        return columns
+
+    def numbers(self) -> dict[NodeId, int]:
+        """The row of every node."""
+        return {node: row for row, node in enumerate(self.nodes)}
+
+    def table(self, row: int) -> RaterTable:
+        """One row as the table that two nodes compare."""
+        slow_bad, slow_good, fast_bad, fast_good = (tuple(counts) for counts in self.histograms[:, :, row].tolist())
+        places = np.flatnonzero(self.pair_generator[row] != NOBODY)
+        pairs = (
+            FavourCount(
+                generator=self.nodes[self.pair_generator[row, place]],
+                count=int(self.pair_count[row, place]),
+                excess=int(self.pair_excess[row, place]),
+            )
+            for place in places
+        )
+        return RaterTable(
+            slow_bad=slow_bad,
+            slow_good=slow_good,
+            fast_bad=fast_bad,
+            fast_good=fast_good,
+            maturity=int(self.maturity[row]),
+            squared_error=int(self.squared_error[row]),
+            error_weight=int(self.error_weight[row]),
+            excess=int(self.excess[row]),
+            excess_count=int(self.excess_count[row]),
+            pairs=tuple(sorted(pairs, key=lambda pair: pair.generator)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RatingColumns:
+    """A round's ratings of C candidates, M in all, those of one candidate next to each other.
+
+    Every rater is a row of the rater columns and rates a candidate at most once.
+    """
+
+    starts: Ints
+    """[C + 1] Ratings `starts[c]` to `starts[c + 1]` are those of candidate c."""
+    generator: Ints
+    """[C] Row of the generator."""
+    raters: Ints
+    """[C] K of the candidate's job."""
+    accept_bp: Ints
+    review_bp: Ints
+    probe: Ints
+    """[C] 1 for a good probe, 0 for a bad one, -1 for a candidate."""
+    reviewable: Bools
+    rater: Ints
+    """[M] Row of the rater."""
+    scores: Ints
+    """[M, 4] Basis points, 0..10000."""
+    counted: Ints
+    """[M] Code of COUNTED, OWN or OBSERVER; favour is found out by the aggregation."""
+
+
+def rating_columns(
+    candidates: Sequence[RatedCandidate],
+    number: Mapping[NodeId, int],
+    members: AbstractSet[NodeId],
+    owners: Mapping[NodeId, str],
+) -> RatingColumns:
+    """Lay out candidates in the order given; ratings by non-members are left out."""
+    ratings: list[tuple[GivenRating, Counted]] = []
+    starts = [0]
+    for candidate in candidates:
+        ratings += [
+            (rating, eligibility(rating.rater, candidate, owners))
+            for rating in one_per_rater(candidate.ratings)
+            if rating.rater in members
+        ]
+        starts.append(len(ratings))
+    probes = {None: -1, False: 0, True: 1}
+    scores = _ints([rating.scores for rating, _ in ratings]).reshape(len(ratings), 4)
+    return RatingColumns(
+        starts=_ints(starts),
+        generator=_ints([number[candidate.generator] for candidate in candidates]),
+        raters=_ints([candidate.raters for candidate in candidates]),
+        accept_bp=_ints([candidate.accept_bp for candidate in candidates]),
+        review_bp=_ints([candidate.review_bp for candidate in candidates]),
+        probe=_ints([probes[candidate.probe] for candidate in candidates]),
+        reviewable=np.array([candidate.reviewable for candidate in candidates], dtype=np.bool_),
+        rater=_ints([number[rating.rater] for rating, _ in ratings]),
+        scores=scores,
+        counted=_ints([COUNTED_CODES.index(counted) for _, counted in ratings]),
+    )
+
+
+def _ints(values: Sequence[object]) -> Ints:
+    return np.array(values, dtype=np.int64)

@@ -1,0 +1,120 @@
+"""The pair memory in columns: whom each rater rated how often, and how much above the targets (R23)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consensus.aggregation.vectorised.columns import NOBODY, Ints, RaterColumns
+from consensus.params import AggregationParams
+from consensus.rater_tables import ONE
+
+_ORDER_BITS = 24
+"""Precedences below 2^24 and excesses below 2^38 make one sort key."""
+
+_LAST = -(1 << 62)
+"""A sort key behind every pair's."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairSums:
+    """What a round added: one entry per rater and generator that met, sorted by rater."""
+
+    row: Ints
+    """Position in the round's raters."""
+    generator: Ints
+    count: Ints
+    excess: Ints
+
+
+def sum_pairs(row: Ints, generator: Ints, excess: Ints, *, raters: int, nodes: int) -> PairSums:
+    """Add up single ratings per pair.
+
+    Args:
+        row: Position of each rating's rater among the round's.
+        generator: Number of the candidate's generator.
+        excess: Score over its target, Q16.
+        raters: How many raters the round has.
+        nodes: How many numbers there are.
+    """
+    keys = row * nodes + generator
+    if raters * nodes <= 16 * len(keys) + 4096:  # few nodes: a cell per possible pair is cheaper than sorting
+        counts = np.bincount(keys, minlength=raters * nodes)
+        met = np.flatnonzero(counts)
+        sums = np.zeros(raters * nodes, dtype=np.int64)
+        np.add.at(sums, keys, excess)
+        return PairSums(met // nodes, met % nodes, counts[met] * ONE, sums[met])
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    met = ordered[first]
+    counts = np.diff(np.r_[first, len(ordered)])
+    return PairSums(met // nodes, met % nodes, counts * ONE, np.add.reduceat(excess[order], first))
+
+
+def learn_pairs(raters: RaterColumns, rows: Ints, decay: Ints, sums: PairSums, params: AggregationParams) -> None:
+    """Fade the pairs of the raters in `rows`, add the round's, and forget the faintest.
+
+    Args:
+        raters: Changed in place.
+        rows: Row of each of the round's raters.
+        decay: [A] Factor on what each of them remembers, Q16.
+        sums: What the round added.
+        params: The preset's numbers.
+    """
+    generators = raters.pair_generator[rows]
+    counts = raters.pair_count[rows] * decay[:, None] >> 16
+    excesses = raters.pair_excess[rows] * decay[:, None] >> 16
+    matches = generators[sums.row] == sums.generator.astype(np.int32)[:, None]
+    known, place = np.divmod(np.flatnonzero(matches), generators.shape[1])
+    counts[sums.row[known], place] += sums.count[known]
+    excesses[sums.row[known], place] += sums.excess[known]
+    faint = np.nonzero(counts < params.pair_count_min)
+    generators[faint] = NOBODY
+    counts[faint] = 0
+    excesses[faint] = 0
+    new = _worth_remembering(generators, excesses, sums, known)
+    if len(new.row):
+        _remember(generators, counts, excesses, new, raters.precedence)
+    raters.pair_generator[rows] = generators
+    raters.pair_count[rows] = counts
+    raters.pair_excess[rows] = excesses
+
+
+def _worth_remembering(generators: NDArray[np.int32], excesses: Ints, sums: PairSums, known: Ints) -> PairSums:
+    """The pairs that are new, without those that a full memory would forget at once."""
+    smallest = np.where(generators == NOBODY, _LAST, excesses).min(axis=1)
+    new = sums.excess >= smallest[sums.row]
+    new[known] = False
+    return PairSums(sums.row[new], sums.generator[new], sums.count[new], sums.excess[new])
+
+
+def _remember(generators: NDArray[np.int32], counts: Ints, excesses: Ints, new: PairSums, precedence: Ints) -> None:
+    """Give every new pair a place; where they are too many, those with the largest excess keep theirs.
+
+    Ties go to the generator that comes first in byte order. The columns are changed in place.
+    """
+    first = np.flatnonzero(np.diff(new.row, prepend=-1))  # sorted by rater: where each one's begin
+    touched, sizes = new.row[first], np.diff(first, append=len(new.row))
+    row = np.repeat(np.arange(len(touched)), sizes)
+    nth = np.arange(len(row)) - first[row]
+    places = generators.shape[1]
+    wide = (len(touched), places + int(nth.max()) + 1)
+    all_generators = np.full(wide, NOBODY, dtype=np.int32)
+    all_counts, all_excesses = np.zeros(wide, dtype=np.int64), np.zeros(wide, dtype=np.int64)
+    for column, old, fresh in (
+        (all_generators, generators, new.generator),
+        (all_counts, counts, new.count),
+        (all_excesses, excesses, new.excess),
+    ):
+        column[:, :places] = old[touched]
+        column[row, places + nth] = fresh
+    keys = (all_excesses << _ORDER_BITS) - precedence[all_generators]
+    keys[all_generators == NOBODY] = _LAST
+    kept = np.argpartition(keys, wide[1] - places, axis=1)[:, wide[1] - places :]
+    kept += np.arange(0, keys.size, wide[1])[:, None]  # places in the flat columns
+    generators[touched] = all_generators.ravel()[kept]
+    counts[touched] = all_counts.ravel()[kept]
+    excesses[touched] = all_excesses.ravel()[kept]

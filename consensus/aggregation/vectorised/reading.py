@@ -1,0 +1,113 @@
+"""`aggregation.reading` and `rater_tables` in columns: what the raters of a round are worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from consensus.aggregation.fixed_point import LOG2_INDEX_BITS, LOG2_TABLE
+from consensus.aggregation.vectorised.columns import NOBODY, Ints, RaterColumns
+from consensus.params import AggregationParams
+from consensus.rater_tables import BINS, ONE, prior_counts
+
+_LOG2 = np.array(LOG2_TABLE, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Worths:
+    """`reading.Worth`, a row per rater of the round."""
+
+    evidence: Ints
+    """[BINS * A] Bin after bin."""
+    information: Ints
+    maturity: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Characters:
+    """`reading.Character`, a row per rater of the round."""
+
+    bias_bp: Ints
+    precision: Ints
+    fairness: Ints
+    favoured: Ints
+    """Sorted keys, row * N + generator."""
+
+
+def log2(values: Ints) -> Ints:
+    """`fixed_point.log2` of positive integers below 2^53.
+
+    A float holds such an integer exactly, as a power of two and a fraction, so its bits are read instead of searching
+    for the highest one. Nothing is ever computed in floating point.
+    """
+    bits = values.astype(np.float64).view(np.int64)
+    logs: Ints = _LOG2[bits >> 52 - LOG2_INDEX_BITS & (1 << LOG2_INDEX_BITS) - 1]
+    logs += (bits >> 52) - 1023 << 16
+    return logs
+
+
+def read_worths(histograms: Ints, maturity: Ints, params: AggregationParams) -> Worths:
+    """R21 for [4, BINS, A] histograms and their raters' maturity counters."""
+    counts = histograms.reshape(2, 2, BINS, -1) + _prior(params)  # memory, class, bin, rater
+    totals = counts.sum(axis=2)
+    logs, total_logs = log2(counts), log2(totals)
+    evidence = logs[:, 1] - logs[:, 0]
+    evidence += (total_logs[:, 0] - total_logs[:, 1])[:, None]
+    np.clip(evidence, -params.clip_bits, params.clip_bits, out=evidence)
+
+    shares = counts * ((1 << 62) // totals)[:, :, None] >> 46
+    bad, good = shares[:, 0], shares[:, 1]
+    double_area = (good * (2 * bad.cumsum(axis=1) - bad)).sum(axis=1) >> 16
+    information = ((good - bad) * evidence).sum(axis=1) >> 16
+    tells = (double_area > ONE) & (information > params.informative_bits_min)
+    evidence *= tells[:, None]
+    information *= tells
+
+    slow, fast = evidence
+    weaker = np.maximum(0, np.minimum(slow, fast)) + np.minimum(0, np.maximum(slow, fast))
+    return Worths(
+        evidence=weaker.ravel(),
+        information=information.min(axis=0),
+        maturity=np.minimum(ONE, (maturity << 16) // params.maturity_full),
+    )
+
+
+@cache
+def _prior(params: AggregationParams) -> Ints:
+    """Pseudo-counts as [class, bin, 1]."""
+    per_myriad = (params.prior_bad_per_myriad, params.prior_good_per_myriad)
+    return np.array([prior_counts(shares, params.prior_count) for shares in per_myriad], dtype=np.int64)[:, :, None]
+
+
+def read_characters(raters: RaterColumns, rows: Ints, params: AggregationParams) -> Characters:
+    """R23 for the raters in `rows`, before the round."""
+    excess_count, error_weight = raters.excess_count[rows], raters.error_weight[rows]
+    bias = np.where(excess_count > 0, (raters.excess[rows] << 16) // np.maximum(1, excess_count), 0)
+    known = (raters.squared_error[rows] << 16) // np.maximum(1, error_weight)
+    error = np.where(error_weight > 0, known, params.error_unknown)
+    fairness, favoured = _read_favours(raters, rows, bias, params)
+    return Characters(
+        bias_bp=bias * 10_000 >> 16,
+        precision=(params.error_floor << 16) // (params.error_floor + error),
+        fairness=np.maximum(params.fairness_voice_min, fairness),
+        favoured=favoured,
+    )
+
+
+def _read_favours(raters: RaterColumns, rows: Ints, bias: Ints, params: AggregationParams) -> tuple[Ints, Ints]:
+    """Fairness of each rater, and the keys of the pairs that do not count."""
+    count = raters.pair_count[rows]
+    excess = raters.pair_excess[rows] - (bias[:, None] * count >> 16)
+    # Most pairs show so little favour that they change nothing: only for the others is it worth dividing.
+    harmless = min(params.favour_excess_max, params.favour_worst - params.favour_span)
+    row, place = np.nonzero(excess << 16 > harmless * (count + params.favour_count_min))
+    favour = (excess[row, place] << 16) // (count[row, place] + params.favour_count_min)
+    largest = np.zeros(len(rows), dtype=np.int64)
+    np.maximum.at(largest, row, favour)
+    fairness = np.clip((params.favour_worst - largest << 16) // params.favour_span, 0, ONE)
+    generator = raters.pair_generator[rows[row], place]
+    barred = (count[row, place] >= params.favour_count_min) & (favour > params.favour_excess_max)
+    barred &= generator != NOBODY
+    return fairness, np.sort(row[barred] * len(raters.nodes) + generator[barred])
