@@ -29,6 +29,7 @@ Verify = Callable[[NodeId, bytes, bytes], bool]
 """Whether `(signer, message, signature)` fit. A simulation puts a cheap stand-in here, all others `verify_ed25519`."""
 
 
+@lru_cache(maxsize=64)  # asked for again by everybody who handles a proposal; headers are small and few are current
 def header_hash(header: Header) -> Hash:
     """The name of a header: what is voted on and what the next header calls `previous`."""
     return hash_value("header", header)

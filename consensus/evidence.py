@@ -3,7 +3,8 @@
 Both messages come with verified envelopes (`node.wire`), so their sender signed both. An honest node signs one
 message per slot and stores it first (R4), and what it sends again is the same bytes; so two digests in one slot never
 come from an honest node, whoever puts them together and however late. Kinds without slots prove nothing: a
-coordinator may have many jobs, and a candidate's notice is signed by a pseudonym, which is nobody's reputation.
+coordinator may have many jobs. A candidate's notice has one, though its sender is only a pseudonym: made for one
+candidate, it announces one, and two notices void it before anybody knows whose it was.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from consensus.errors import RefusedError
 from consensus.types import (
     Attestation,
     CandidateCommit,
+    CandidateNotice,
     Equivocation,
     GeneratorReveal,
     Hash,
@@ -27,7 +29,9 @@ from consensus.types import (
     Vote,
 )
 
-SlotBody = CandidateCommit | RatingCommit | RatingReveal | GeneratorReveal | Attestation | Proposal | Vote
+SlotBody = (
+    CandidateCommit | CandidateNotice | RatingCommit | RatingReveal | GeneratorReveal | Attestation | Proposal | Vote
+)
 """The messages of which a node signs one per slot."""
 
 ROUND_KINDS = frozenset(
@@ -42,6 +46,7 @@ ROUND_KINDS = frozenset(
 
 _KINDS: dict[type, frozenset[Kind]] = {
     CandidateCommit: frozenset({Kind.CANDIDATE_COMMIT}),
+    CandidateNotice: frozenset({Kind.CANDIDATE_NOTICE}),
     RatingCommit: frozenset({Kind.RATING_COMMIT}),
     RatingReveal: frozenset({Kind.RATING_REVEAL}),
     GeneratorReveal: frozenset({Kind.GENERATOR_REVEAL}),

@@ -43,7 +43,6 @@ from consensus.types import (
 NOBODY = NodeId(ZERO_HASH)
 """The sender that an attested expiry names: a clock has no key."""
 
-_ONE_PER_SENDER = ROUND_KINDS | {Kind.CANDIDATE_NOTICE}  # a pseudonym is made for one candidate and has one notice
 _MANY_PER_SENDER = frozenset({Kind.JOB, Kind.CANCEL, Kind.EVIDENCE, Kind.EXPIRY})
 
 
@@ -146,7 +145,7 @@ def check_attestation(message: Signed[Attestation], height: int, committee: Comm
 
 def _check_entries(entries: tuple[AttestedMessage, ...]) -> None:
     for before, entry in zip((None, *entries), entries, strict=False):  # sorted, so one slot's are neighbours
-        if entry.kind in _ONE_PER_SENDER:
+        if entry.kind in ROUND_KINDS:
             if before is not None and (before.kind, before.sender) == (entry.kind, entry.sender):
                 raise RefusedError("bad-attestation", f"two digests for one {entry.kind.name} of one sender")
         elif entry.kind not in _MANY_PER_SENDER:
@@ -206,7 +205,7 @@ def _fill(entries: list[AttestedMessage], probes: tuple[ProbeFinding, ...]) -> I
     slots: dict[SlotKey, list[AttestedMessage]] = defaultdict(list)
     others: dict[Kind, list[Hash]] = defaultdict(list)
     for entry in entries:
-        if entry.kind in _ONE_PER_SENDER:
+        if entry.kind in ROUND_KINDS:
             slots[SlotKey(entry.kind, entry.sender)].append(entry)
         else:
             others[entry.kind].append(entry.digest)

@@ -92,13 +92,19 @@ class Liar(HonestMember):
 
 
 class Adversary:
-    """Acts once in each view it hears of; what it does there is the subclass's."""
+    """Hears everything at once, whatever the network does to others, and is heard by whom it likes.
+
+    Acts once in each view it hears of; what it does there is the subclass's.
+    """
+
+    hears_all = True
 
     def __init__(self, swarm: Swarm, index: int) -> None:
         self.swarm, self.index = swarm, index
         self.node = swarm.nodes[index]
         self.headers: dict[Hash, Header] = {}
         self._views: set[int] = set()
+        self._delay_ms_max = swarm.random.choice((20, 300, 2_000, 15_000))
 
     def start(self) -> None:
         self._enter(0)
@@ -114,7 +120,7 @@ class Adversary:
     def _enter(self, view: int) -> None:
         if view not in self._views and view < len(self._views) + FAR_VIEWS:
             self._views.add(view)
-            self.swarm.at(self.swarm.random.randrange(1, 15_000), self.act, view)
+            self.swarm.at(self.swarm.random.randrange(1, self._delay_ms_max), self.act, view)
             if self.swarm.proposer(view) == self.node:
                 self.propose(view)
 
@@ -125,8 +131,10 @@ class Adversary:
         """Some time after the view was heard of."""
 
     def vote(self, receiver: int, view: int, phase: VotePhase, header: Hash | None) -> None:
-        vote = sign_vote(self.node, Vote(1, view, phase, header))
-        self.swarm.send(self.index, receiver, VoteReceived(vote))
+        self.tell(receiver, VoteReceived(sign_vote(self.node, Vote(1, view, phase, header))))
+
+    def tell(self, receiver: int, event: Event) -> None:
+        self.swarm.at(1, self.swarm.members[receiver].receive, event)
 
     def peers(self) -> list[int]:
         return [receiver for receiver in range(len(self.swarm.nodes)) if receiver != self.index]
@@ -154,7 +162,7 @@ class Equivocator(Adversary):
             self.headers[header_hash(header)] = header
             for receiver in self.peers():
                 if random.random() < 0.6:
-                    self.swarm.send(self.index, receiver, ProposalReceived(message))
+                    self.tell(receiver, ProposalReceived(message))
 
     def _pick_header(self, view: int, number: int) -> Header:
         random = self.swarm.random
@@ -188,6 +196,34 @@ class Flooder(Equivocator):
         self.swarm.at(self.swarm.random.randrange(500, 5_000), super().act, view)
 
 
+class Mirror(Adversary):
+    """Agrees with everybody: tells each member that it prevotes as that member does, and some that it precommits so.
+
+    With every quorum it completes it tries to make two halves decide differently, or one member decide alone.
+    """
+
+    def __init__(self, swarm: Swarm, index: int) -> None:
+        super().__init__(swarm, index)
+        self._agrees = swarm.random.random() < 0.5
+
+    def propose(self, view: int) -> None:
+        splits = self.swarm.random.random() < 0.5
+        since = self.swarm.random.choice((-1, view - 1))
+        for receiver in self.peers():
+            header = make_header(self.node, view, f"side {splits and self.swarm.side(receiver)}")
+            message = sign_proposal(self.node, Proposal(view, since, header, ATTESTATIONS))
+            self.tell(receiver, ProposalReceived(message))
+
+    def receive(self, event: Event) -> None:
+        super().receive(event)
+        if not isinstance(event, VoteReceived) or event.message.body.header is None:
+            return
+        vote, receiver = event.message.body, self.swarm.index[event.message.sender]
+        self.vote(receiver, vote.view, VotePhase.PREVOTE, vote.header)
+        agrees = self.swarm.favours(vote.view, receiver) or self._agrees
+        self.vote(receiver, vote.view, VotePhase.PRECOMMIT, vote.header if agrees else None)
+
+
 BEHAVIOURS = {
     "crash": Crasher,
     "diskless": Diskless,
@@ -198,4 +234,5 @@ BEHAVIOURS = {
     "nil voter": NilVoter,
     "equivocator": Equivocator,
     "flooder": Flooder,
+    "mirror": Mirror,
 }

@@ -7,38 +7,63 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from random import Random
 
 from tests.simulation.agreement_adversaries import BEHAVIOURS
 from tests.simulation.agreement_swarm import HonestMember, Outcome, Scenario, Swarm
 
 SIZES = (4, 7, 10, 13)
-NETWORKS = ("calm", "lossy", "partition")
+NETWORKS = ("calm", "lossy", "partition", "shifting", "spiteful")
 
 
 def draw_scenario(seed: int) -> Scenario:
-    """The schedule with this number. Sizes, networks and weights take turns; the rest is drawn."""
+    """The schedule with this number: every third one a siege, the others anything."""
     random = Random(seed)
-    count = SIZES[seed % 4]
-    network = NETWORKS[seed // 4 % 3]
-    weights = tuple(random.randrange(1, 100) for _ in range(count)) if seed // 12 % 2 else (10,) * count
-    faulty: dict[int, str] = {}
-    one_kind = random.choice([None, None, *BEHAVIOURS])
-    if random.random() < 0.9:
-        for index in random.sample(range(count), count):
-            weight = sum(weights[other] for other in (*faulty, index))
-            if 3 * weight < sum(weights):
-                faulty[index] = one_kind or random.choice(list(BEHAVIOURS))
+    return _draw_siege(seed, random) if seed % 3 == 0 else _draw_any(seed, random)
+
+
+def _draw_any(seed: int, random: Random) -> Scenario:
+    count = random.choice(SIZES)
+    weights = random.choice((None, [random.randrange(1, 100) for _ in range(count)])) or [10] * count
+    kind = random.choice((None, None, *BEHAVIOURS))
+    share = random.choice((0.0, 0.5, 1.0, 1.0, 1.0))
+    network = random.choice(NETWORKS)
     return Scenario(
         seed=seed,
-        weights=weights,
-        faulty=faulty,
+        weights=tuple(weights),
+        faulty={index: kind or random.choice(list(BEHAVIOURS)) for index in _draw_faulty(random, weights, share)},
         network=network,
-        gst_ms=0 if network == "calm" else random.choice((5_000, 20_000, 60_000)),
+        gst_ms=0 if network == "calm" else random.choice((5_000, 20_000, 60_000, 150_000)),
         loss=0.0 if network == "calm" else random.choice((0.0, 0.1, 0.4)),
         delay_ms_max=random.choice((50, 300, 1_500)),
-        crashes=random.random() < 0.4,
+        crashes=random.choice(("none", "none", "single", "power cut")),
     )
+
+
+def _draw_siege(seed: int, random: Random) -> Scenario:
+    """All that may be faulty works together with a network that is out to make two members decide differently."""
+    count = random.choice(SIZES)
+    weights = [10] * count
+    return Scenario(
+        seed=seed,
+        weights=tuple(weights),
+        faulty=dict.fromkeys(_draw_faulty(random, weights, 1.0), "mirror"),
+        network=random.choice(("partition", "shifting", "spiteful", "spiteful", "spiteful")),
+        gst_ms=random.choice((60_000, 150_000)),
+        loss=random.choice((0.0, 0.1)),
+        delay_ms_max=50,
+        crashes=random.choice(("none", "power cut")),
+    )
+
+
+def _draw_faulty(random: Random, weights: Sequence[int], share: float) -> list[int]:
+    """Members that together hold less than this share of a third of the weight."""
+    faulty: list[int] = []
+    for index in random.sample(range(len(weights)), len(weights)):
+        if 3 * sum(weights[other] for other in (*faulty, index)) < share * sum(weights):
+            faulty.append(index)
+    return faulty
 
 
 def run_schedule(seed: int) -> Outcome:

@@ -3,9 +3,9 @@
 Everything that happens comes off one event queue, and every choice from one generator seeded by the schedule's
 number, so a number names a schedule for good. Times are whole milliseconds of the queue's own clock.
 
-Members are honest drivers around the shipped machine (`HonestMember`: they crash in the middle of their acts and come back
-from their disk) or adversaries (`agreement_adversaries`). The network loses, delays, reorders, doubles and splits until
-`gst_ms`, and delivers within `delay_ms_max` from then on. What got lost is had again by asking a random peer.
+Members are honest drivers around the shipped machine (`HonestMember`: they die in the middle of their acts and come
+back from their disk) or adversaries (`agreement_adversaries`). The network loses, delays, reorders, doubles and splits
+until `gst_ms`, and delivers within `delay_ms_max` from then on. What got lost is had again by asking a random peer.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from consensus.draw import proposer
 from consensus.errors import RefusedError
 from consensus.evidence import prove_equivocation
 from consensus.params import MAINNET
-from consensus.types import Certificate, Hash, Header, NodeId, Proposal, Signed
+from consensus.types import Certificate, Hash, Header, Kind, NodeId, Proposal, Signed
 from tests.support.agreement import (
     ATTESTATIONS,
     NETWORK,
@@ -74,8 +74,8 @@ class Scenario:
     gst_ms: int
     loss: float
     delay_ms_max: int
-    crashes: bool
-    """Whether honest members crash and come back."""
+    crashes: str
+    """`none`; `single`, honest members die one by one; or `power cut`, all at once; they come back."""
 
 
 @dataclass(slots=True)
@@ -102,6 +102,9 @@ class Outcome:
 class Member(Protocol):
     """Somebody with a seat, as the swarm sees it."""
 
+    hears_all: bool
+    """Whether messages to it are never lost or late."""
+
     def start(self) -> None: ...
 
     def receive(self, event: Event) -> None: ...
@@ -123,6 +126,8 @@ class Swarm:
         self._queue: list[tuple[int, int, Any, Any]] = []
         self._count = 0
         self._proposers: dict[int, NodeId] = {}
+        self._coins: dict[tuple[int, ...], bool] = {}
+        self._spited: dict[int, Kind | None] = {}
         self._side = [self.random.random() < 0.5 for _ in self.nodes]
 
     def proposer(self, view: int) -> NodeId:
@@ -141,14 +146,52 @@ class Swarm:
         self.outcome.messages += 1
         scenario, random = self.scenario, self.random
         deliver = self.members[receiver].receive
-        if self.now_ms < scenario.gst_ms:
-            if random.random() < scenario.loss:
-                return
-            if scenario.network == "partition" and self._side[sender] != self._side[receiver]:
-                return
+        if self.members[receiver].hears_all:
+            self.at(1, deliver, event)
+            return
+        if self.now_ms < scenario.gst_ms and (random.random() < scenario.loss or self._cuts(sender, receiver, event)):
+            return
         self.at(1 + int(random.random() * scenario.delay_ms_max), deliver, event)
         if random.random() < 0.05:
             self.at(1 + int(random.random() * 10 * scenario.delay_ms_max), deliver, event)
+
+    def _cuts(self, sender: int, receiver: int, event: Event) -> bool:
+        """Whether the network, before it heals, keeps this message from this receiver."""
+        kind = self.scenario.network
+        if kind == "partition":
+            return self._side[sender] != self._side[receiver]
+        if kind == "shifting":
+            era = self.now_ms // 7_000
+            return self._draw(era, sender) != self._draw(era, receiver)
+        if kind == "spiteful":
+            return self._is_spited(sender, receiver, event)
+        return False
+
+    def _is_spited(self, sender: int, receiver: int, event: Event) -> bool:
+        """The network reads along: who has decided is cut off, and of some views one kind reaches one member only."""
+        if sender in self.outcome.decided or isinstance(event, CertificateReceived):
+            return True
+        assert isinstance(event, (ProposalReceived, VoteReceived))
+        kind, view = event.message.kind, event.message.body.view
+        if view not in self._spited:
+            self._spited[view] = self.random.choice((None, Kind.PROPOSAL, Kind.PREVOTE, Kind.PRECOMMIT))
+        if kind is not self._spited[view] or self.favours(view, receiver):
+            return False
+        return self._draw(view, sender, receiver)
+
+    def favours(self, view: int, receiver: int) -> bool:
+        """Whether a spiteful network lets this member, and hardly another, hear all of this view."""
+        return receiver == (self.scenario.seed + view) % len(self.nodes)
+
+    def side(self, member: int) -> bool:
+        """On which side of a partition a member is."""
+        return self._side[member]
+
+    def _draw(self, *what: int) -> bool:
+        """A coin for each thing, thrown once."""
+        if what not in self._coins:
+            self._coins[what] = self.random.random() < 0.5
+        return self._coins[what]
 
     def broadcast(self, sender: int, event: Event) -> None:
         for receiver in range(len(self.nodes)):
@@ -165,6 +208,9 @@ class Swarm:
     def run(self) -> Outcome:
         for member in self.members:
             member.start()
+        if self.scenario.crashes == "power cut":
+            for _ in range(self.random.randrange(1, 4)):
+                self.at(self.random.randrange(1, 30_000), self._cut_power, None)
         waiting = {index for index in range(len(self.nodes)) if index not in self.scenario.faulty}
         while self._queue and not waiting <= self.outcome.decided.keys():
             self.now_ms, _, act, argument = heapq.heappop(self._queue)
@@ -175,18 +221,23 @@ class Swarm:
         self._judge()
         return self.outcome
 
+    def _cut_power(self, _: None) -> None:
+        for index, member in enumerate(self.members):
+            if index not in self.scenario.faulty and member.up:
+                member.kill(2_000)
+
     def _judge(self) -> None:
         """Exchange all that honest members hold, then look at what they decided and whom they accused."""
         outcome, faulty = self.outcome, self.scenario.faulty.keys()
         honest = [member for index, member in enumerate(self.members) if index not in faulty]
-        held = [message for member in honest for message in member.machine.messages()]
+        held = {message.digest: message for member in honest for message in member.machine.messages()}
         for member in honest:
             if not member.up:
                 member.start()
-            for message in held:
-                member.take_in(message)
+            for digest in held.keys() - {message.digest for message in member.machine.messages()}:
+                member.handle(received(held[digest]))
         slots: dict[object, Hash] = {}
-        for message in held:
+        for message in held.values():
             slot = (message.sender, message.kind, message.body.view)
             if slots.setdefault(slot, message.digest) != message.digest:
                 outcome.exposed.add(self.index[message.sender])
@@ -210,9 +261,11 @@ def received(message: Signed[Any]) -> ProposalReceived | VoteReceived:
 class HonestMember:
     """The driver that `consensus.agreement.effects` asks for, with a disk, a fuse and a clock of its own.
 
-    `fuse` counts down the small acts (store, sign and send, answer): at zero the process dies on the spot, in the middle
-    of whatever it was doing, and comes back some time later with what is on its disk.
+    `fuse` counts down the small acts (store, send, hand back): at zero the process dies on the spot, in the middle of
+    whatever it was doing, and comes back some time later with what is on its disk.
     """
+
+    hears_all = False
 
     def __init__(self, swarm: Swarm, index: int, *, signs: bool = True) -> None:
         self.swarm, self.index = swarm, index
@@ -245,18 +298,13 @@ class HonestMember:
             self.handle(CertificateReceived(self.certificate))
             return
         self.handle(Started())
-        if self.swarm.scenario.crashes and self.fuse < 0 and self.life <= 3:
+        if self.swarm.scenario.crashes == "single" and self.fuse < 0 and self.life <= 3:
             self.fuse = self.swarm.random.randrange(1, 60)
         self.swarm.at(self.swarm.random.randrange(1, ASK_EVERY_MS), self._ask, self.life)
 
     def receive(self, event: Event) -> None:
         if self.up:
             self.handle(event)
-
-    def take_in(self, message: Signed[Any]) -> None:
-        """Take a message from a peer that offers what it holds."""
-        if self.up:
-            self.handle(received(message))
 
     def handle(self, event: Event) -> None:
         """Take in a fact and do what the machine asks, then what comes back of it."""
@@ -330,12 +378,16 @@ class HonestMember:
         """Whether the process has just died."""
         self.fuse -= 1
         if self.fuse == 0:
-            self.up = False
-            self._inbox.clear()
-            self.swarm.outcome.restarts += 1
-            self.swarm.mark(self.index, "killed")
-            self.swarm.at(self.swarm.random.randrange(1, 20_000), self.come_back, None)
+            self.kill(20_000)
         return not self.up
+
+    def kill(self, back_ms_max: int) -> None:
+        """Die now, whatever is being done, and come back within a while."""
+        self.up = False
+        self._inbox.clear()
+        self.swarm.outcome.restarts += 1
+        self.swarm.mark(self.index, "killed")
+        self.swarm.at(self.swarm.random.randrange(1, back_ms_max), self.come_back, None)
 
     def come_back(self, _: None) -> None:
         self.start()

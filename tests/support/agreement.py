@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from consensus.certificate import precommit_bytes
+from consensus.certificate import header_hash, precommit_bytes
 from consensus.encoding import hash_value
 from consensus.inputs import attestation_root
 from consensus.types import (
@@ -76,11 +76,21 @@ def sign_vote(sender: NodeId, vote: Vote) -> Signed[Vote]:
     if vote.phase is VotePhase.PRECOMMIT and vote.header is not None:
         message = precommit_bytes(NETWORK, vote.height, vote.view, vote.header)
         vote = Vote(vote.height, vote.view, vote.phase, vote.header, cheap_sign(sender, message))
-    return Signed(sender, Kind(vote.phase), hash_value("message", (sender, vote)), vote)
+    return Signed(
+        sender, Kind(vote.phase), _digest(sender, vote.phase, vote.view, vote.header or b"", vote.height), vote
+    )
 
 
 def sign_proposal(sender: NodeId, proposal: Proposal) -> Signed[Proposal]:
-    return Signed(sender, Kind.PROPOSAL, hash_value("message", (sender, proposal)), proposal)
+    header = header_hash(proposal.header)
+    return Signed(
+        sender, Kind.PROPOSAL, _digest(sender, Kind.PROPOSAL, proposal.view, header, proposal.valid_view), proposal
+    )
+
+
+def _digest(sender: NodeId, kind: int, view: int, header: bytes, number: int) -> Hash:
+    """What `node.wire` makes of the envelope; here it need only be different for different messages."""
+    return Hash(hashlib.sha256(b"%b %d %d %b %d" % (sender, kind, view, header, number)).digest())
 
 
 def prevote(sender: NodeId, view: int, header: Hash | None, *, height: int = 1) -> Signed[Vote]:
