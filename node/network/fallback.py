@@ -84,7 +84,7 @@ class DirectCarrier(Protocol):
         ...
 
 
-class FallbackNetwork:
+class FallbackNetwork(Network):
     """Implements `Network` over a primary one and a carrier. Belongs to one event loop."""
 
     def __init__(self, primary: Network, carrier: DirectCarrier) -> None:

@@ -49,7 +49,7 @@ class RefusedError(TransientError):
     """The peer answered with an error.
 
     Attributes:
-        reason: `busy`, `unknown-protocol`, `malformed`, `failed`, `answer-too-long`, or, where the peer's handler
+        reason: `busy`, `unknown-protocol`, `failed`, `answer-too-long`, or, where the peer's handler
             raised one of the node's own errors, `fault:<rule>` or `waits:<what for>`.
     """
 

@@ -26,6 +26,7 @@ from node.network.bridge import Life, Mailbox, call_other_loop
 from node.network.handlers import Handlers, Tally, check_gossip, check_request
 from node.network.interface import (
     GossipHandler,
+    Network,
     NetworkHealth,
     PeerCache,
     PeerInfo,
@@ -82,7 +83,7 @@ class Libp2pConfig:
             raise ValueError("a port is 0 to 65535")
 
 
-class Libp2pNetwork:
+class Libp2pNetwork(Network):
     """Implements `Network`. Belongs to the event loop that starts it."""
 
     def __init__(self, config: Libp2pConfig, *, cache: PeerCache | None = None) -> None:

@@ -16,6 +16,7 @@ from consensus.types import NodeId
 from node.network.handlers import Handlers, Tally, check_gossip, check_request
 from node.network.interface import (
     GossipHandler,
+    Network,
     NetworkHealth,
     NoAnswerError,
     PeerInfo,
@@ -152,7 +153,7 @@ class MemoryHub:
         return tuple(sorted(self._nodes))
 
 
-class MemoryNetwork:
+class MemoryNetwork(Network):
     """One node's `Network` on a `MemoryHub`."""
 
     def __init__(self, hub: MemoryHub, node: NodeId) -> None:
