@@ -19,7 +19,7 @@ from typing import Protocol
 from consensus.types import NodeId
 from node.errors import OperatorError, TransientError
 from node.network.addresses import parse_address
-from node.network.handlers import Handlers, Tally, check_gossip, check_request
+from node.network.handlers import Handlers, Tally, check_request
 from node.network.interface import (
     GossipHandler,
     Network,
@@ -95,6 +95,7 @@ class FallbackNetwork(Network):
         self._handlers = Handlers(self._tally)
         self._leases: dict[NodeId, float] = {}
         self._reached: dict[NodeId, float] = {}
+        self._taught: dict[NodeId, tuple[str, ...]] = {}
         self._heard: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
         self._places = asyncio.Semaphore(DELIVERIES_AT_ONCE)
         self._deliveries: set[asyncio.Task[None]] = set()
@@ -127,7 +128,7 @@ class FallbackNetwork(Network):
 
     async def publish(self, topic: str, data: bytes) -> None:
         """See `Network.publish`."""
-        check_gossip(topic, data)
+        self._handlers.check_gossip(topic, data)
         await self._primary.publish(topic, data)
         for peer in self._direct_peers():
             self._send(peer, topic, data)
@@ -260,12 +261,19 @@ class FallbackNetwork(Network):
     async def _look(self) -> None:
         while True:
             now = asyncio.get_running_loop().time()
-            for info in self._primary.peers():
-                for address in info.addresses:
-                    self._teach(info.node, address)
+            self._teach_all()
             self._reached = {peer: at for peer, at in self._reached.items() if now - at < REACHED_S}
             self._say_cut_off(now)
             await asyncio.sleep(LOOK_S)
+
+    def _teach_all(self) -> None:
+        """Tell the carrier where peers' servers listen, as far as that has changed."""
+        taught = {info.node: info.addresses for info in self._primary.peers()}
+        for node, addresses in taught.items():
+            if self._taught.get(node) != addresses:
+                for address in addresses:
+                    self._teach(node, address)
+        self._taught = taught
 
     def _say_cut_off(self, now: float) -> None:
         if self._linked():

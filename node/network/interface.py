@@ -126,7 +126,8 @@ class Network(Protocol):
         """Send a hint to everybody subscribed. Returns when it is on its way; while nobody is linked it is lost.
 
         Raises:
-            ValueError: `data` is longer than `GOSSIP_BYTES_MAX`.
+            ValueError: `data` is longer than `GOSSIP_BYTES_MAX`, or this node has not subscribed to `topic`: a link
+                carries only the topics of both its ends, so the message would get nowhere.
         """
         ...
 

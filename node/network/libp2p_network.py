@@ -23,7 +23,7 @@ from consensus.types import NodeId
 from node.errors import OperatorError
 from node.network.addresses import Address, parse_address
 from node.network.bridge import Life, Mailbox, call_other_loop
-from node.network.handlers import Handlers, Tally, check_gossip, check_request
+from node.network.handlers import Handlers, Tally, check_request
 from node.network.interface import (
     GossipHandler,
     Network,
@@ -154,7 +154,7 @@ class Libp2pNetwork(Network):
 
     async def publish(self, topic: str, data: bytes) -> None:
         """See `Network.publish`."""
-        check_gossip(topic, data)
+        self._handlers.check_gossip(topic, data)
         core = self._core
         if core is None or self._life is None or not self._life.post(lambda: core.publish(topic, data)):
             self._tally.drop("gossip-not-running" if core is None else "gossip-bridge-full")

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from consensus.types import NodeId
-from node.network.handlers import Handlers, Tally, check_gossip, check_request
+from node.network.handlers import Handlers, Tally, check_request
 from node.network.interface import (
     GossipHandler,
     Network,
@@ -191,7 +191,7 @@ class MemoryNetwork(Network):
 
     async def publish(self, topic: str, data: bytes) -> None:
         """See `Network.publish`."""
-        check_gossip(topic, data)
+        self._handlers.check_gossip(topic, data)
         if not self.running:
             self._tally.drop("gossip-not-running")
             return

@@ -266,7 +266,8 @@ def test_a_node_whose_network_thread_keeps_dying_is_still_reached_and_heard_by_t
         below = [network(1, grpc_port=1), network(2, grpc_port=2)]
         both = [FallbackNetwork(each, wires.carrier(each.node)) for each in below]
         heard = []
-        both[1].subscribe("fallback", lambda forwarder, data: heard.append((forwarder, data)))
+        for joined in both:
+            joined.subscribe("fallback", lambda forwarder, data: heard.append((forwarder, data)))
 
         async def echo(_asker, data):
             return data
