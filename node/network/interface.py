@@ -91,14 +91,18 @@ class PeerCache(Protocol):
     """Where known peers survive a restart. Called from a worker thread, never from an event loop."""
 
     def load(self) -> Sequence[KnownPeer]:
-        """Every remembered peer. Damaged entries are left out, never raised."""
+        """Every remembered peer. Damaged entries are left out.
+
+        Raises:
+            OperatorError, TransientError: Nothing can be read.
+        """
         ...
 
     def save(self, peers: Sequence[KnownPeer]) -> None:
         """Replace what is remembered.
 
         Raises:
-            OperatorError: It cannot be written.
+            OperatorError, TransientError: It cannot be written; what was remembered stays.
         """
         ...
 

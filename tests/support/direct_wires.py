@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from node.network.interface import NoAnswerError, UnreachableError
+from node.errors import TransientError
+from node.network.interface import NoAnswerError
 
 
 class Wires:
-    """A carrier for every node, as gRPC would be: to whoever is known and not cut."""
+    """A carrier for every node, as gRPC would be: to whoever listens and is not cut."""
 
     def __init__(self):
         self.servers = {}
@@ -18,31 +19,26 @@ class Wires:
     def carrier(self, owner):
         return Carrier(self, owner)
 
-    def server(self, caller, peer):
+    def exchange(self, caller, peer):
         if peer not in self.servers or {caller, peer} & self.down:
-            raise UnreachableError("the wire is cut")
-        return self.servers[peer]
+            raise TransientError("the wire is cut", waits_for="the wire")
+        return self.servers[peer].exchange
 
 
 class Carrier:
     def __init__(self, wires, owner):
         self.wires = wires
         self.owner = owner
-        self.known = set()
 
-    def learn(self, peer, _host, _port):
-        self.known.add(peer)
-
-    def knows(self, peer):
-        return peer in self.known
-
-    async def request(self, peer, protocol, data, *, timeout_s):
+    async def request(self, peer, address, protocol, data, *, timeout_s):
+        assert address.startswith("grpc://")
         try:
             async with asyncio.timeout(timeout_s):
-                return await self.wires.server(self.owner, peer).on_request(self.owner, protocol, data)
+                return await self.wires.exchange(self.owner, peer).request(self.owner, protocol, data)
         except TimeoutError:
             raise NoAnswerError("slow") from None
 
-    async def deliver(self, peer, topic, data, *, timeout_s):
+    async def deliver(self, peer, address, topic, data, *, timeout_s):
+        assert address.startswith("grpc://")
         self.wires.delivered.append((self.owner, peer, topic))
-        self.wires.server(self.owner, peer).on_delivery(self.owner, topic, data)
+        await self.wires.exchange(self.owner, peer).deliver(self.owner, topic, data)

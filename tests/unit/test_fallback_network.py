@@ -145,7 +145,7 @@ def test_the_lease_ends_when_gossip_is_back():
 
 def test_what_comes_both_ways_is_heard_once_and_what_is_said_again_later_is_heard_again():
     async def story(nodes):
-        nodes.of[B].on_delivery(A, "news", b"both ways")
+        await nodes.of[B].exchange.deliver(A, "news", b"both ways")
         await nodes.of[A].publish("news", b"both ways")
         await asyncio.sleep(1)
         once = list(nodes.heard[B])
