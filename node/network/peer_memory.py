@@ -44,10 +44,11 @@ class PeerMemory:
         return tuple((node, address, source) for (node, address), source in self._told.items())
 
     def tell(self, node: NodeId | None, address: Address, *, source: str) -> None:
-        """Remember an address; the oldest makes room."""
+        """Remember an address; the oldest that is not our operator's makes room."""
         self._told[node, address] = source
         if len(self._told) > TOLD_MAX:
-            self._told.popitem(last=False)
+            oldest = next((key for key, told_by in self._told.items() if told_by != "bootstrap"), None)
+            del self._told[oldest or (node, address)]
 
     def learn_known(self, known: tuple[KnownPeer, ...]) -> None:
         """Take over what a life knows of peers that proved their key."""

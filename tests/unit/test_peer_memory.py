@@ -89,8 +89,10 @@ def test_what_did_not_change_is_not_written():
     assert cache.saved == []
 
 
-def test_told_addresses_are_bounded():
+def test_told_addresses_are_bounded_and_hearsay_pushes_out_no_bootstrap_address():
     memory = PeerMemory(None)
-    for number in range(1, peer_memory.TOLD_MAX + 10):
+    memory.tell(None, Address("p2p", "seed", 1), source="bootstrap")
+    for number in range(peer_memory.TOLD_MAX + 10):
         memory.tell(A, Address("p2p", f"host{number}", 1), source="exchange")
     assert len(memory.told) == peer_memory.TOLD_MAX
+    assert memory.told[0] == (None, Address("p2p", "seed", 1), "bootstrap")
