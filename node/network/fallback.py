@@ -9,21 +9,21 @@ is missed closes the gap by asking.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
 
 from consensus.types import NodeId
-from node.errors import OperatorError, TransientError
-from node.network.addresses import parse_address
-from node.network.handlers import Handlers, Tally, check_gossip, check_request
+from node.errors import NodeError, PeerFaultError, TransientError
+from node.network.handlers import Handlers, Tally, check_request
 from node.network.interface import (
     GossipHandler,
     Network,
     NetworkHealth,
+    NoAnswerError,
     PeerInfo,
     RefusedError,
     RequestHandler,
@@ -56,35 +56,54 @@ TWICE_S = 10.0
 TWICE_MAX = 2048
 """A message that came one way is not handed on when it comes the other way within this time."""
 
+LEAST_S = 0.1
+"""What the second way is granted of a time that the first has used up."""
+
+SERVERS_MAX = 4096
+"""Peers whose servers are remembered; as many as any network knows, and some that were forgotten there."""
+
 CUT_OFF_TOPIC = "-"
 """Delivered with no data: "my gossip is down, deliver to me"."""
 
 
 class DirectCarrier(Protocol):
-    """Another way to a peer whose address is known. Authenticates both sides by their node keys."""
+    """Another way to a peer whose address is known (`node.rpc.PeerLinks`). It authenticates both sides by node key."""
 
-    def learn(self, peer: NodeId, host: str, port: int) -> None:
-        """Where the peer's server listens."""
-        ...
-
-    def knows(self, peer: NodeId) -> bool:
-        """Whether it could try."""
-        ...
-
-    async def request(self, peer: NodeId, protocol: str, data: bytes, *, timeout_s: float) -> bytes:
-        """As `Network.request`, with its errors. The other side calls `FallbackNetwork.on_request`."""
-        ...
-
-    async def deliver(self, peer: NodeId, topic: str, data: bytes, *, timeout_s: float) -> None:
-        """Hand over one gossip message. The other side calls `FallbackNetwork.on_delivery`.
+    async def request(self, peer: NodeId, address: str, protocol: str, data: bytes, *, timeout_s: float) -> bytes:
+        """Ask the peer at `grpc://host:port`; there `Exchange.request` is called.
 
         Raises:
-            TransientError: It was not taken.
+            RefusedError, NoAnswerError: As `Network.request`: the peer is there, and this is its answer.
+            TransientError: Anything else that did not bring an answer.
+            PeerFaultError: Somebody else is there, or it breaks the protocol.
         """
         ...
 
+    async def deliver(self, peer: NodeId, address: str, topic: str, data: bytes, *, timeout_s: float) -> None:
+        """Hand over one gossip message; there `Exchange.deliver` is called. Raises as `request`."""
+        ...
 
-class FallbackNetwork:
+
+class Exchange:
+    """What the carrier's server calls when a peer has come that way."""
+
+    def __init__(self, network: FallbackNetwork) -> None:
+        self._network = network
+
+    async def request(self, caller: NodeId, protocol: str, data: bytes) -> bytes:
+        """A peer asks.
+
+        Raises:
+            RefusedError: With the reason to tell it.
+        """
+        return await self._network.answer(caller, protocol, data)
+
+    async def deliver(self, caller: NodeId, topic: str, data: bytes) -> None:
+        """A peer delivers a message by hand."""
+        self._network.take(caller, topic, data)
+
+
+class FallbackNetwork(Network):
     """Implements `Network` over a primary one and a carrier. Belongs to one event loop."""
 
     def __init__(self, primary: Network, carrier: DirectCarrier) -> None:
@@ -95,6 +114,8 @@ class FallbackNetwork:
         self._handlers = Handlers(self._tally)
         self._leases: dict[NodeId, float] = {}
         self._reached: dict[NodeId, float] = {}
+        self._servers: dict[NodeId, str] = {}
+        self.exchange = Exchange(self)
         self._heard: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
         self._places = asyncio.Semaphore(DELIVERIES_AT_ONCE)
         self._deliveries: set[asyncio.Task[None]] = set()
@@ -127,7 +148,7 @@ class FallbackNetwork:
 
     async def publish(self, topic: str, data: bytes) -> None:
         """See `Network.publish`."""
-        check_gossip(topic, data)
+        self._handlers.check_gossip(topic, data)
         await self._primary.publish(topic, data)
         for peer in self._direct_peers():
             self._send(peer, topic, data)
@@ -137,23 +158,24 @@ class FallbackNetwork:
         check_request(protocol, data, timeout_s)
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout_s
-        ways = [self._primary.request, self._ask_carrier]
-        if self._carrier.knows(peer) and peer not in self._linked():
-            ways.reverse()  # no link stands: the carrier knows where to go, the other would have to look first
-        for way in ways[: len(ways) if self._carrier.knows(peer) else 1]:
-            left_s = end - loop.time()
-            if left_s <= 0:
-                break
+        ways = [self._primary.request]
+        if peer in self._servers:
+            # Where no link stands the carrier knows where to go, and the other would have to look first.
+            ways.insert(1 if peer in self._linked() else 0, self._ask_carrier)
+        last: NodeError = UnreachableError("no way was tried")
+        for way in ways:
             try:
-                return await way(peer, protocol, data, timeout_s=left_s)
-            except UnreachableError as error:
+                return await way(peer, protocol, data, timeout_s=max(end - loop.time(), LEAST_S))
+            except (RefusedError, NoAnswerError):
+                raise  # the peer is there: another way would not change its mind
+            except (TransientError, PeerFaultError) as error:
                 last = error
-        raise last
+        raise last if isinstance(last, UnreachableError | PeerFaultError) else UnreachableError(str(last)) from last
 
     def add_address(self, node: NodeId, address: str, *, source: str) -> None:
         """See `Network.add_address`."""
         self._primary.add_address(node, address, source=source)
-        self._teach(node, address)
+        self._learn_server(node, (address,))
 
     def peers(self) -> tuple[PeerInfo, ...]:
         """See `Network.peers`."""
@@ -179,16 +201,15 @@ class FallbackNetwork:
             drops=tuple(sorted(drops.items())),
         )
 
-    # What the carrier's server calls
+    # What comes by the carrier
 
-    def on_delivery(self, peer: NodeId, topic: str, data: bytes) -> None:
+    def take(self, peer: NodeId, topic: str, data: bytes) -> None:
         """A peer delivered a message directly: hand it on, and deliver to that peer likewise for a while."""
-        loop = asyncio.get_running_loop()
-        self._leases[peer] = loop.time() + LEASE_S
+        self._leases[peer] = asyncio.get_running_loop().time() + LEASE_S
         if topic != CUT_OFF_TOPIC:
             self._hear("carrier", peer, topic, data)
 
-    async def on_request(self, peer: NodeId, protocol: str, data: bytes) -> bytes:
+    async def answer(self, peer: NodeId, protocol: str, data: bytes) -> bytes:
         """A peer asks directly.
 
         Raises:
@@ -219,7 +240,7 @@ class FallbackNetwork:
         else:
             wanted = [info.node for info in self._primary.peers()]
             wanted += [peer for peer in self._leases if peer not in wanted]
-        return [peer for peer in wanted if peer not in linked and self._carrier.knows(peer)][:DIRECT_PEERS_MAX]
+        return [peer for peer in wanted if peer not in linked and peer in self._servers][:DIRECT_PEERS_MAX]
 
     def _send(self, peer: NodeId, topic: str, data: bytes) -> None:
         if len(self._deliveries) >= DELIVERIES_MAX:
@@ -232,24 +253,20 @@ class FallbackNetwork:
     async def _deliver(self, peer: NodeId, topic: str, data: bytes) -> None:
         async with self._places:
             try:
-                await self._carrier.deliver(peer, topic, data, timeout_s=DELIVER_S)
-            except TransientError:
+                await self._carrier.deliver(peer, self._servers[peer], topic, data, timeout_s=DELIVER_S)
+            except (TransientError, PeerFaultError):
                 self._tally.drop("gossip-carrier-failed")
             else:
                 self._reached[peer] = asyncio.get_running_loop().time()
                 self._tally.gossip_sent += topic != CUT_OFF_TOPIC
 
     async def _ask_carrier(self, peer: NodeId, protocol: str, data: bytes, *, timeout_s: float) -> bytes:
-        answered = False
         try:
-            answer = await self._carrier.request(peer, protocol, data, timeout_s=timeout_s)
-            answered = True
+            answer = await self._carrier.request(peer, self._servers[peer], protocol, data, timeout_s=timeout_s)
         except RefusedError:
-            answered = True  # a refusal is an answer: the peer is there
+            self._reached[peer] = asyncio.get_running_loop().time()  # a refusal is an answer
             raise
-        finally:
-            if answered:
-                self._reached[peer] = asyncio.get_running_loop().time()
+        self._reached[peer] = asyncio.get_running_loop().time()
         return answer
 
     # Whether gossip is up
@@ -261,8 +278,7 @@ class FallbackNetwork:
         while True:
             now = asyncio.get_running_loop().time()
             for info in self._primary.peers():
-                for address in info.addresses:
-                    self._teach(info.node, address)
+                self._learn_server(info.node, info.addresses)
             self._reached = {peer: at for peer, at in self._reached.items() if now - at < REACHED_S}
             self._say_cut_off(now)
             await asyncio.sleep(LOOK_S)
@@ -278,8 +294,8 @@ class FallbackNetwork:
             for peer in self._direct_peers():
                 self._send(peer, CUT_OFF_TOPIC, b"")
 
-    def _teach(self, node: NodeId, text: str) -> None:
-        with contextlib.suppress(OperatorError):  # the primary network has counted it
-            _, address = parse_address(text)
-            if address.scheme == "grpc":
-                self._carrier.learn(node, address.host, address.port)
+    def _learn_server(self, node: NodeId, addresses: Iterable[str]) -> None:
+        """Remember where a peer's server listens: the first such address, which is the newest."""
+        server = next((address for address in addresses if address.startswith("grpc://")), None)
+        if server is not None and (node in self._servers or len(self._servers) < SERVERS_MAX):
+            self._servers[node] = server

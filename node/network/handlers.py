@@ -95,6 +95,17 @@ class Handlers:
             raise ValueError(f"protocol {protocol} already has a handler")
         self._protocols[_name(protocol)] = handler
 
+    def check_gossip(self, topic: str, data: bytes) -> None:
+        """Refuse what may not be published.
+
+        Raises:
+            ValueError: `data` is longer than `GOSSIP_BYTES_MAX`, or `topic` is not subscribed here.
+        """
+        if topic not in self._topics:
+            raise ValueError(f"topic {topic!r} is not subscribed here, so nobody would hear this")
+        if len(data) > GOSSIP_BYTES_MAX:
+            raise ValueError(f"a gossip message of {len(data)} bytes is beyond {GOSSIP_BYTES_MAX}")
+
     def deliver(self, forwarder: NodeId, topic: str, data: bytes) -> None:
         """Hand one gossip message to its handler; never raises."""
         handler = self._topics.get(topic)
@@ -137,17 +148,6 @@ class Handlers:
         if (whose, type(error)) not in self._logged:
             self._logged.add((whose, type(error)))  # as many as there are handlers and bugs of ours
             logger.error("the handler of %s raised; it is counted from now on", whose, exc_info=error)
-
-
-def check_gossip(topic: str, data: bytes) -> None:
-    """Refuse what may not be published.
-
-    Raises:
-        ValueError: The topic's name is malformed or `data` is longer than `GOSSIP_BYTES_MAX`.
-    """
-    _name(topic)
-    if len(data) > GOSSIP_BYTES_MAX:
-        raise ValueError(f"a gossip message of {len(data)} bytes is beyond {GOSSIP_BYTES_MAX}")
 
 
 def check_request(protocol: str, data: bytes, timeout_s: float) -> None:

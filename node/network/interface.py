@@ -49,7 +49,7 @@ class RefusedError(TransientError):
     """The peer answered with an error.
 
     Attributes:
-        reason: `busy`, `unknown-protocol`, `malformed`, `failed`, `answer-too-long`, or, where the peer's handler
+        reason: `busy`, `unknown-protocol`, `failed`, `answer-too-long`, or, where the peer's handler
             raised one of the node's own errors, `fault:<rule>` or `waits:<what for>`.
     """
 
@@ -91,14 +91,18 @@ class PeerCache(Protocol):
     """Where known peers survive a restart. Called from a worker thread, never from an event loop."""
 
     def load(self) -> Sequence[KnownPeer]:
-        """Every remembered peer. Damaged entries are left out, never raised."""
+        """Every remembered peer. Damaged entries are left out.
+
+        Raises:
+            OperatorError, TransientError: Nothing can be read.
+        """
         ...
 
     def save(self, peers: Sequence[KnownPeer]) -> None:
         """Replace what is remembered.
 
         Raises:
-            OperatorError: It cannot be written.
+            OperatorError, TransientError: It cannot be written; what was remembered stays.
         """
         ...
 
@@ -126,7 +130,8 @@ class Network(Protocol):
         """Send a hint to everybody subscribed. Returns when it is on its way; while nobody is linked it is lost.
 
         Raises:
-            ValueError: `data` is longer than `GOSSIP_BYTES_MAX`.
+            ValueError: `data` is longer than `GOSSIP_BYTES_MAX`, or this node has not subscribed to `topic`: a link
+                carries only the topics of both its ends, so the message would get nowhere.
         """
         ...
 

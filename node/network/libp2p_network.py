@@ -23,9 +23,10 @@ from consensus.types import NodeId
 from node.errors import OperatorError
 from node.network.addresses import Address, parse_address
 from node.network.bridge import Life, Mailbox, call_other_loop
-from node.network.handlers import Handlers, Tally, check_gossip, check_request
+from node.network.handlers import Handlers, Tally, check_request
 from node.network.interface import (
     GossipHandler,
+    Network,
     NetworkHealth,
     PeerCache,
     PeerInfo,
@@ -82,7 +83,7 @@ class Libp2pConfig:
             raise ValueError("a port is 0 to 65535")
 
 
-class Libp2pNetwork:
+class Libp2pNetwork(Network):
     """Implements `Network`. Belongs to the event loop that starts it."""
 
     def __init__(self, config: Libp2pConfig, *, cache: PeerCache | None = None) -> None:
@@ -153,7 +154,7 @@ class Libp2pNetwork:
 
     async def publish(self, topic: str, data: bytes) -> None:
         """See `Network.publish`."""
-        check_gossip(topic, data)
+        self._handlers.check_gossip(topic, data)
         core = self._core
         if core is None or self._life is None or not self._life.post(lambda: core.publish(topic, data)):
             self._tally.drop("gossip-not-running" if core is None else "gossip-bridge-full")

@@ -13,9 +13,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from consensus.types import NodeId
-from node.network.handlers import Handlers, Tally, check_gossip, check_request
+from node.network.handlers import Handlers, Tally, check_request
 from node.network.interface import (
     GossipHandler,
+    Network,
     NetworkHealth,
     NoAnswerError,
     PeerInfo,
@@ -152,7 +153,7 @@ class MemoryHub:
         return tuple(sorted(self._nodes))
 
 
-class MemoryNetwork:
+class MemoryNetwork(Network):
     """One node's `Network` on a `MemoryHub`."""
 
     def __init__(self, hub: MemoryHub, node: NodeId) -> None:
@@ -190,7 +191,7 @@ class MemoryNetwork:
 
     async def publish(self, topic: str, data: bytes) -> None:
         """See `Network.publish`."""
-        check_gossip(topic, data)
+        self._handlers.check_gossip(topic, data)
         if not self.running:
             self._tally.drop("gossip-not-running")
             return

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from consensus.types import NodeId
 from node.errors import OperatorError
+from node.network.interface import PeerCache
 from node.values.peer import KnownPeer
 
 logger = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ ADDRESSES_MAX = 8
 TEXT_MAX = 255
 
 
-class FilePeerCache:
+class FilePeerCache(PeerCache):
     """A JSON list of peers, replaced as a whole, so that a reader sees the old or the new one."""
 
     def __init__(self, path: Path) -> None:

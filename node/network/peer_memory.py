@@ -8,7 +8,7 @@ import logging
 from collections import OrderedDict
 
 from consensus.types import NodeId
-from node.errors import OperatorError
+from node.errors import OperatorError, TransientError
 from node.network.addresses import Address, parse_address
 from node.network.interface import PeerCache
 from node.network.limits import NetworkLimits
@@ -44,10 +44,11 @@ class PeerMemory:
         return tuple((node, address, source) for (node, address), source in self._told.items())
 
     def tell(self, node: NodeId | None, address: Address, *, source: str) -> None:
-        """Remember an address; the oldest makes room."""
+        """Remember an address; the oldest that is not our operator's makes room."""
         self._told[node, address] = source
         if len(self._told) > TOLD_MAX:
-            self._told.popitem(last=False)
+            oldest = next((key for key, told_by in self._told.items() if told_by != "bootstrap"), None)
+            del self._told[oldest or (node, address)]
 
     def learn_known(self, known: tuple[KnownPeer, ...]) -> None:
         """Take over what a life knows of peers that proved their key."""
@@ -69,8 +70,12 @@ class PeerMemory:
 
     async def load(self) -> None:
         """Take up what the cache remembers."""
-        if self._cache is not None:
+        if self._cache is None:
+            return
+        try:
             self._known = self._saved = tuple(await asyncio.to_thread(self._cache.load))
+        except (OperatorError, TransientError) as error:
+            logger.warning("known peers cannot be read (%s); they are looked for anew", error)
 
     async def save_now_and_then(self) -> None:
         """Write the cache when something has changed, until cancelled; soon at first, for a node that is killed."""
@@ -86,8 +91,10 @@ class PeerMemory:
         """Write the cache, if anything has changed."""
         if self._cache is None or self._known == self._saved:
             return
-        self._saved = known = self._known
+        known = self._known
         try:
             await asyncio.to_thread(self._cache.save, known)
-        except OperatorError as error:
-            logger.warning("%s %s", error, error.hint)
+        except (OperatorError, TransientError) as error:
+            logger.warning("known peers cannot be remembered: %s", error)
+        else:
+            self._saved = known

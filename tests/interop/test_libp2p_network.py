@@ -13,10 +13,12 @@ from libp2p.security.insecure.transport import PLAINTEXT_PROTOCOL_ID
 from consensus.types import NodeId
 from node.errors import OperatorError, PeerFaultError
 from node.identity.names import peer_id
+from node.network.fallback import FallbackNetwork
 from node.network.interface import PeerInfo, UnreachableError
 from node.network.libp2p_network import Libp2pConfig, Libp2pNetwork
 from node.network.libp2p_transport import BoundedCommunicator, TcpStream, Upgrader, key_pair_of
 from node.network.limits import NetworkLimits
+from tests.support.direct_wires import Wires
 from tests.support.network_process import QUICK
 
 
@@ -253,6 +255,44 @@ def test_a_hanging_network_thread_is_replaced(monkeypatch):
                 await asyncio.wait_for(hung.ended.wait(), 5)
 
     asyncio.run(story())
+
+
+def test_a_node_whose_network_thread_keeps_dying_is_still_reached_and_heard_by_the_carrier(monkeypatch):
+    monkeypatch.setattr("node.network.supervisor.RESTART_MIN_S", 60.0)
+    monkeypatch.setattr("node.network.supervisor.RESTART_MAX_S", 60.0)
+
+    async def story():
+        wires = Wires()
+        below = [network(1, grpc_port=1), network(2, grpc_port=2)]
+        both = [FallbackNetwork(each, wires.carrier(each.node)) for each in below]
+        heard = []
+        for joined in both:
+            joined.subscribe("fallback", lambda forwarder, data: heard.append((forwarder, data)))
+
+        async def echo(_asker, data):
+            return data
+
+        for each, joined in zip(below, both, strict=True):
+            joined.serve("echo/1", echo)
+            wires.servers[each.node] = joined
+        async with running(*both):
+            both[0].add_address(below[1].node, address(below[1]), source="bootstrap")
+            await until(lambda: links(below[0]) and links(below[1]))
+            await asyncio.sleep(2.5)  # one look at the peers: the carrier learns where they listen
+            below[0]._life._token.run_sync_soon(crash)
+            await until(lambda: not below[0].health().running)
+            assert await both[0].request(below[1].node, "echo/1", b"over the wire", timeout_s=5) == b"over the wire"
+            assert await both[1].request(below[0].node, "echo/1", b"and back", timeout_s=10) == b"and back"
+            await both[0].publish("fallback", b"cut off")
+            await until(lambda: heard)
+            assert heard == [(below[0].node, b"cut off")]
+            assert "libp2p is down" in both[0].health().summary
+
+    asyncio.run(story())
+
+
+def crash():
+    raise SystemError("injected")
 
 
 # Impersonation

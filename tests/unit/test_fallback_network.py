@@ -9,49 +9,9 @@ from node.network import virtual_time
 from node.network.fallback import CUT_OFF_AFTER_S, LEASE_S, TWICE_S, FallbackNetwork
 from node.network.interface import NoAnswerError, RefusedError, UnreachableError
 from node.network.memory import MemoryHub
+from tests.support.direct_wires import Wires
 
 A, B, C = (NodeId(bytes([number]) * 32) for number in (1, 2, 3))
-
-
-class Wires:
-    """A carrier for every node, as gRPC would be: to whoever is known and not cut."""
-
-    def __init__(self):
-        self.servers = {}
-        self.down = set()
-        self.delivered = []
-
-    def carrier(self, owner):
-        return Carrier(self, owner)
-
-    def server(self, caller, peer):
-        if peer not in self.servers or {caller, peer} & self.down:
-            raise UnreachableError("the wire is cut")
-        return self.servers[peer]
-
-
-class Carrier:
-    def __init__(self, wires, owner):
-        self.wires = wires
-        self.owner = owner
-        self.known = set()
-
-    def learn(self, peer, _host, _port):
-        self.known.add(peer)
-
-    def knows(self, peer):
-        return peer in self.known
-
-    async def request(self, peer, protocol, data, *, timeout_s):
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self.wires.server(self.owner, peer).on_request(self.owner, protocol, data)
-        except TimeoutError:
-            raise NoAnswerError("slow") from None
-
-    async def deliver(self, peer, topic, data, *, timeout_s):
-        self.wires.delivered.append((self.owner, peer, topic))
-        self.wires.server(self.owner, peer).on_delivery(self.owner, topic, data)
 
 
 class Nodes:
@@ -185,7 +145,7 @@ def test_the_lease_ends_when_gossip_is_back():
 
 def test_what_comes_both_ways_is_heard_once_and_what_is_said_again_later_is_heard_again():
     async def story(nodes):
-        nodes.of[B].on_delivery(A, "news", b"both ways")
+        await nodes.of[B].exchange.deliver(A, "news", b"both ways")
         await nodes.of[A].publish("news", b"both ways")
         await asyncio.sleep(1)
         once = list(nodes.heard[B])

@@ -61,6 +61,7 @@ def test_gossip_reaches_everybody_but_its_publisher():
 
 def test_a_topic_nobody_subscribed_to_is_no_fault():
     async def story(swarm):
+        swarm.of[A].subscribe("other", lambda _forwarder, _data: None)
         await swarm.of[A].publish("other", b"hello")
         await asyncio.sleep(1)
         return swarm.heard[B], swarm.of[B].health().gossip_dropped
@@ -122,8 +123,10 @@ def test_bounds_hold_at_the_sender():
             await swarm.of[A].publish("news", bytes(GOSSIP_BYTES_MAX + 1))
         with pytest.raises(ValueError, match="beyond"):
             await swarm.of[A].request(B, "echo/1", bytes(REQUEST_BYTES_MAX + 1), timeout_s=1)
+        with pytest.raises(ValueError, match="not subscribed"):
+            await swarm.of[A].publish("unheard of", b"")
         with pytest.raises(ValueError, match="no name"):
-            await swarm.of[A].publish("two words", b"")
+            swarm.of[A].subscribe("two words", lambda _forwarder, _data: None)
         return await swarm.of[A].request(B, "echo/1", bytes(REQUEST_BYTES_MAX), timeout_s=1)
 
     assert len(swarm_run(story, A, B)) == REQUEST_BYTES_MAX
@@ -139,6 +142,7 @@ def test_a_handler_that_raises_on_gossip_is_counted_and_does_not_stop_the_next_m
                 raise KeyError("a bug")
 
         swarm.of[B].subscribe("odd", handler)
+        swarm.of[A].subscribe("odd", handler)
         await swarm.of[A].publish("odd", b"1")
         await swarm.of[A].publish("odd", b"2")
         await asyncio.sleep(1)
