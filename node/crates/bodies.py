@@ -72,9 +72,8 @@ def note_bodies(parts: Sequence[Parsed], surveys: Sequence[Survey], drafts: Sequ
         drafts: All items of the file.
     """
     # The whole file's tree sees the arguments of pass-through macros as tokens only: their own trees know better.
-    hidden = [(part.root.start_byte, part.root.end_byte) for part in parts[1:]]
-    sightings = [one for one in surveys[0].sightings if not any(start <= one.position < end for start, end in hidden)]
-    sightings += [one for inner in surveys[1:] for one in inner.sightings]
+    hidden = sorted((part.root.start_byte, part.root.end_byte) for part in parts[1:])
+    sightings = [*_outside(surveys[0].sightings, hidden), *(one for inner in surveys[1:] for one in inner.sightings)]
     _assign(
         sorted(drafts, key=lambda draft: (draft.span[0], -draft.span[1])),
         sorted(sightings, key=lambda sighting: sighting.position),
@@ -82,6 +81,17 @@ def note_bodies(parts: Sequence[Parsed], surveys: Sequence[Survey], drafts: Sequ
     for draft in drafts:
         _note_header(draft)
         draft.calls = set(sorted(draft.calls)[:CALLS_MAX])
+
+
+def _outside(sightings: Iterable[Sighting], hidden: Sequence[Bytes]) -> Iterator[Sighting]:
+    """Those that stand in none of the pieces, which are sorted and at most nested."""
+    following = end = 0
+    for sighting in sorted(sightings, key=lambda sighting: sighting.position):
+        while following < len(hidden) and hidden[following][0] <= sighting.position:
+            end = max(end, hidden[following][1])
+            following += 1
+        if sighting.position >= end:
+            yield sighting
 
 
 def _called(part: Parsed, node: Node, kind: str) -> Iterator[tuple[int, str]]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from node.crates.manifest import DEPENDENCY_TABLES, Manifest, Target
+from node.crates.manifest import DEPENDENCY_TABLES, Manifest, Target, dependency_tables
 from node.crates.modules import read_modules
 from node.crates.sources import Sources
 from node.crates.toml_text import toml_text
@@ -49,7 +49,7 @@ def build_manifest(manifest: Manifest, sources: Sources, *, dev_dependencies: bo
 
 
 def _refuse_other_registries(manifest: Manifest) -> None:
-    for table in _dependency_tables(manifest.document):
+    for _, table in dependency_tables(manifest.document):
         for name, line in table.items():
             if isinstance(line, Mapping) and ("registry" in line or "registry-index" in line):
                 raise OperatorError(
@@ -153,8 +153,3 @@ def _without(scope: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
         for key, kind in DEPENDENCY_TABLES.items()
         if kind == "dev" and key in scope
     }
-
-
-def _dependency_tables(document: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    scopes = [document, *document.get("target", {}).values()]
-    return [scope[key] for scope in scopes for key in DEPENDENCY_TABLES if key in scope]

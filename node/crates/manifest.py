@@ -78,8 +78,7 @@ class Manifest:
     @property
     def library_name(self) -> str:
         """What `use` calls the library."""
-        name = _table(self.document, "lib").get("name", self.name)
-        return str(name).replace("-", "_")
+        return (_text(_table(self.document, "lib"), "name") or self.name).replace("-", "_")
 
     def build_script(self, files: Collection[str]) -> str | None:
         """Path of the build script, if there is one."""
@@ -94,27 +93,30 @@ class Manifest:
         A target whose file is not published is left out, as cargo itself does when it publishes.
         """
         found: list[Target] = []
-        library = _table(self.document, "lib").get("path", "src/lib.rs")
+        library = _text(_table(self.document, "lib"), "path") or "src/lib.rs"
         if library in files:
-            found.append(Target(FileRole.LIBRARY, self.library_name, str(library)))
+            found.append(Target(FileRole.LIBRARY, self.library_name, library))
         for role in _LISTS:
             found.extend(self._listed(role, files))
         script = self.build_script(files)
         if script is not None:
             found.append(Target(FileRole.BUILD_SCRIPT, "build_script_build", script))
-        return tuple({target.path: target for target in reversed(found)}.values())[::-1]
+        first: dict[str, Target] = {}
+        for target in found:
+            first.setdefault(target.path, target)
+        return tuple(first.values())
 
     def _listed(self, role: FileRole, files: Collection[str]) -> Iterator[Target]:
         """Targets of one kind: those the manifest lists, then those that cargo would find."""
         listed = _tables(self.document, _LISTS[role])
         inferred = dict(self.inferred(role, files))
         for entry in listed:
-            name = entry.get("name", "")
-            path = entry.get("path", inferred.get(name, ""))
-            if isinstance(name, str) and path in files:
-                yield Target(role, name, str(path))
+            name = _text(entry, "name")
+            path = _text(entry, "path") or inferred.get(name, "")
+            if path in files:
+                yield Target(role, name, path)
         if self.package.get("auto" + (_FOLDERS.get(role) or "bins"), True) is not False:
-            names = {entry.get("name") for entry in listed}
+            names = {_text(entry, "name") for entry in listed}
             for name, path in sorted(inferred.items()):
                 if name not in names:
                     yield Target(role, name, path)

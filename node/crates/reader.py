@@ -23,6 +23,8 @@ from node.crates.parsing import Parsed, children_of_type, decode, parse_inside
 from node.crates.uses import path_parts, use_names
 from node.values.crate import ItemKind
 
+MACRO_DEPTH_MAX = 4
+"""Of pass-through macros inside each other: each level is parsed again."""
 DEPTH_MAX = 64
 """Of modules, impls and pass-through macros inside each other; what lies deeper is not read."""
 SIGNATURE_MAX = 2000
@@ -50,6 +52,7 @@ class _Place:
     container: Draft | None = None
     folders: PathParts = ()
     depth: int = 0
+    macros: int = 0
     foreign: bool = False
     """Inside `extern { .. }`: what is declared there is unsafe to call."""
 
@@ -310,7 +313,11 @@ class Reader:
                 path = self._parsed.text(literal)[1:-1]
                 self.found.inclusions.append(Inclusion(place.module, path, place.test_only))
                 return
-        if _passes_through(name[-1]) and self._read_passed_through(name[-1], tree, pending, place):
+        if (
+            _passes_through(name[-1])
+            and place.macros < MACRO_DEPTH_MAX
+            and self._read_passed_through(name[-1], tree, pending, place)
+        ):
             return
         self.found.unseen_macros[name[-1]] = self.found.unseen_macros.get(name[-1], 0) + 1
 
@@ -319,15 +326,15 @@ class Reader:
         braces = [tree]
         if name == "cfg_if":
             braces = [child for child in children_of_type(tree, ["token_tree"]) if child.children[0].type == "{"]
-        inside = [parse_inside(self._parsed, brace) for brace in braces]
-        if not inside or any(part is None for part in inside):
+        parts = [part for brace in braces if (part := parse_inside(self._parsed, brace)) is not None]
+        if not parts or len(parts) < len(braces):
             return False
         test_only = place.test_only or is_for_tests(map(self._attribute, pending.attributes))
-        for part in inside:
-            if part is not None:
-                self.parts.append(part)
-                self.surveys.append(survey(part))
-                self._read_nodes(part.root.children, replace(place, test_only=test_only, depth=place.depth + 1), [])
+        inside = replace(place, test_only=test_only, depth=place.depth + 1, macros=place.macros + 1)
+        for part in parts:
+            self.parts.append(part)
+            self.surveys.append(survey(part))
+            self._read_nodes(part.root.children, inside, [])
         return True
 
     _HANDLERS: ClassVar[dict[str, Callable[[Reader, Node, _Pending, _Place], None]]] = {

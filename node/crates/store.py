@@ -187,7 +187,7 @@ class CrateStore:
         found = _load_prepared(ready, source)
         if found is not None:
             return found
-        with self._work.scratch() as scratch:
+        with self._work.scratch() as scratch, _readable(source.pin):
             preparation = prepare_crate(
                 self._cargo, read_sources(source.root), _published_lock(source.root), scratch / "cargo", self._limits
             )
@@ -209,7 +209,8 @@ class CrateStore:
                 if knowledge_digest(data) == digest:
                     return Knowledge(decode_knowledge(data), data, digest)
             path.unlink(missing_ok=True)  # damaged: made again below
-        base = analyse(read_sources(source.root), source.pin.checksum)
+        with _readable(source.pin):
+            base = analyse(read_sources(source.root), source.pin.checksum)
         data = encode_knowledge(base)
         if len(data) > KNOWLEDGE_BYTES_MAX:
             raise OperatorError(
@@ -347,6 +348,15 @@ def _load_pin(folder: Path) -> CratePin | None:
         return decode(CratePin, (folder / "pin").read_bytes())
     except (OSError, EncodingError):
         return None
+
+
+@contextlib.contextmanager
+def _readable(pin: CratePin) -> Iterator[None]:
+    """A manifest whose parts turn out to be of other types than cargo's is its crate's fault."""
+    try:
+        yield
+    except ManifestError as error:
+        raise OperatorError(f"{pin.label}: {error}", hint="choose another version") from error
 
 
 def _published_lock(root: Path) -> bytes | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from node.crates.drafts import Draft, PathParts, UseName
 from node.values.crate import FileRole, ItemKind
@@ -34,6 +34,20 @@ class _Found:
     module: str
 
 
+_Key = tuple[str, str]
+"""A module and a name in it."""
+
+
+@dataclass(slots=True)
+class _Query:
+    """One search, which may lead through many modules."""
+
+    learnt: dict[_Key, tuple[_Found, ...]] = field(default_factory=dict)
+    open: set[_Key] = field(default_factory=set)
+    """Asked and not answered yet: meeting one of these again is going in a circle."""
+    met_itself: bool = False
+
+
 class Surface:
     """The names of one target's modules.
 
@@ -52,20 +66,15 @@ class Surface:
         self._drafts = drafts
         self._by_root = by_root
         self._names: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-        self._uses: dict[str, list[UseName]] = defaultdict(list)
+        self._uses: dict[str, dict[str, list[UseName]]] = defaultdict(lambda: defaultdict(list))
+        self._known: dict[_Key, tuple[_Found, ...]] = {}
         self._steps = 0
         self.gave_up = False
-        self._known: dict[tuple[str, str], tuple[_Found, ...]] = {}
         for index, draft in enumerate(drafts):
             if draft.container is None and draft.kind not in _UNNAMED:
                 self._names[draft.module][draft.name].append(index)
         for use in uses:
-            self._uses[use.module].append(use)
-
-    def _may_go_on(self, depth: int) -> bool:
-        self._steps += 1
-        self.gave_up = self.gave_up or self._steps >= STEPS_MAX or depth >= DEPTH_MAX
-        return self._steps < STEPS_MAX and depth < DEPTH_MAX
+            self._uses[use.module][use.alias].append(use)
 
     def resolve(self) -> None:
         """Name every item, and find the shortest public path of each that has one."""
@@ -86,39 +95,51 @@ class Surface:
 
     # Names to items
 
-    def _look_up(self, module: str, name: str, seen: frozenset[tuple[str, str]]) -> tuple[_Found, ...]:
-        """What `name` means inside `module`: its own items, then what its `use`s name, then their globs."""
-        key = (module, name)
-        if key in self._known:
-            return self._known[key]
-        if key in seen or not self._may_go_on(len(seen)):
-            return ()
-        seen |= {key}
-        found = [self._as_found(index) for index in self._names[module].get(name, ())]
-        for use in self._uses[module]:
-            if use.alias == name:
-                found.extend(self._follow(use.module, use.path, seen))
-        if not found:
-            for use in self._uses[module]:
-                if use.alias == "*":
-                    for target in self._follow(use.module, use.path, seen):
-                        if target.module:
-                            found.extend(self._look_up(target.module, name, seen))
-        result = tuple(dict.fromkeys(found))
-        if len(seen) == 1:  # asked from outside: no cycle was cut short on the way here
-            self._known[key] = result
-        return result
-
-    def _follow(self, module: str, path: PathParts, seen: frozenset[tuple[str, str]]) -> tuple[_Found, ...]:
+    def _find(self, module: str, path: PathParts) -> tuple[_Found, ...]:
         """What a path written inside `module` leads to."""
+        query = _Query()
+        found = self._follow(module, path, query)
+        if not query.met_itself:  # nothing was cut short, so all that was learnt on the way is the whole truth
+            self._known.update(query.learnt)
+        return found
+
+    def _follow(self, module: str, path: PathParts, query: _Query) -> tuple[_Found, ...]:
         if not path or path[0] == "":
             return ()  # `::name` is another crate
         here, rest = self._start(module, path)
         for part in rest:
-            here = tuple(found for place in here if place.module for found in self._look_up(place.module, part, seen))
+            here = tuple(found for place in here if place.module for found in self._look_up(place.module, part, query))
         return here
 
+    def _look_up(self, module: str, name: str, query: _Query) -> tuple[_Found, ...]:
+        """What `name` means inside `module`: its own items and what its `use`s name, else what its globs bring."""
+        key = (module, name)
+        if key in self._known:
+            return self._known[key]
+        if key in query.learnt:
+            query.met_itself = query.met_itself or key in query.open
+            return query.learnt[key]
+        if not self._may_go_on(len(query.open)):
+            return ()
+        query.open.add(key)
+        query.learnt[key] = ()
+        found = [self._as_found(index) for index in self._names[module].get(name, ())]
+        for use in self._uses[module].get(name, ()):
+            found.extend(self._follow(use.module, use.path, query))
+        if not found:
+            for target in self._globs(module, query):
+                found.extend(self._look_up(target, name, query))
+        query.learnt[key] = tuple(dict.fromkeys(found))
+        query.open.discard(key)
+        return query.learnt[key]
+
+    def _globs(self, module: str, query: _Query) -> list[str]:
+        """Modules that `module` takes everything from."""
+        uses = self._uses[module].get("*", ())
+        return [target.module for use in uses for target in self._follow(use.module, use.path, query) if target.module]
+
     def _start(self, module: str, path: PathParts) -> tuple[tuple[_Found, ...], PathParts]:
+        """The module where the search for a path begins, and what is left of the path."""
         rest = list(path)
         place = module
         if rest[0] == "crate":
@@ -139,6 +160,11 @@ class Surface:
             return _Found(index, f"{draft.module}::{draft.name.removeprefix('r#')}")
         return _Found(index, "")
 
+    def _may_go_on(self, depth: int) -> bool:
+        self._steps += 1
+        self.gave_up = self.gave_up or self._steps >= STEPS_MAX or depth >= DEPTH_MAX
+        return self._steps < STEPS_MAX and depth < DEPTH_MAX
+
     # From the root outwards
 
     def _mark_reachable(self) -> None:
@@ -153,7 +179,7 @@ class Surface:
         while level:
             following: list[tuple[str, str]] = []
             for path, module in sorted(level):
-                for name, found in sorted(self._exports(module, frozenset()), key=lambda pair: (pair[0], pair[1].item)):
+                for name, found in sorted(self._exports(module), key=lambda pair: (pair[0], pair[1].item)):
                     public_path = f"{path}::{name}"
                     if found.item >= 0 and self._mark(self._drafts[found.item], public_path):
                         continue
@@ -169,24 +195,23 @@ class Surface:
         draft.public_path = draft.public_path or public_path
         return False
 
-    def _exports(self, module: str, seen: frozenset[str]) -> list[tuple[str, _Found]]:
-        """Names that `module` shows to everybody, its public globs spread out."""
-        if module in seen or not self._may_go_on(len(seen)):
-            return []
-        shown = [
-            (name, self._as_found(index))
-            for name, indexes in self._names[module].items()
-            for index in indexes
-            if self._drafts[index].visibility == "pub"
-        ]
-        for use in self._uses[module]:
-            if not use.exported:
-                continue
-            for target in self._follow(use.module, use.path, frozenset()):
-                if use.alias != "*":
-                    shown.append((use.alias, target))
-                elif target.module:
-                    shown.extend(self._exports(target.module, seen | {module}))
+    def _exports(self, module: str) -> list[tuple[str, _Found]]:
+        """Names that `module` shows to everybody, those of its public globs among them."""
+        shown: list[tuple[str, _Found]] = []
+        places, seen = [module], {module}
+        for place in places:  # grows while it is walked: globs bring modules that have globs
+            for name, indexes in self._names[place].items():
+                public = [index for index in indexes if self._drafts[index].visibility == "pub"]
+                shown.extend((name, self._as_found(index)) for index in public)
+            for use in (use for uses in self._uses[place].values() for use in uses if use.exported):
+                if not self._may_go_on(0):
+                    return shown
+                for target in self._find(use.module, use.path):
+                    if use.alias != "*":
+                        shown.append((use.alias, target))
+                    elif target.module and target.module not in seen:
+                        seen.add(target.module)
+                        places.append(target.module)
         return shown
 
     # Impls and their members
@@ -211,7 +236,7 @@ class Surface:
             return []
         if path[0] == "Self":
             return []
-        found = self._follow(module, path, frozenset())
+        found = self._find(module, path)
         return [self._drafts[one.item] for one in found if one.item >= 0 and self._drafts[one.item].kind in _DEFINING]
 
     def _name_member(self, draft: Draft, container: Draft) -> None:

@@ -8,7 +8,7 @@ cannot tell whether it reads well. Scores are shares of what held, weighted by t
   has the lowest floor; a single thin test merely keeps it from the top.
 - The other criteria are the means of theirs, less what compiler and linter say against the answer. None exceeds
   semantic validity by more than `LEAD_MAX`: tidy text about the wrong thing is worth little.
-- What was not executed stays below what was.
+- What was not executed stays below what was, and what is thin below what gives something to learn from.
 
 Integers only: equal evidence gives equal scores on every node.
 """
@@ -37,6 +37,8 @@ LINT_COST = 1_500
 WARNING_COST = 1_000
 UNSAFE_COST = 2_000
 """For `unsafe` in the answer that the question does not have."""
+SUBSTANCE_WORDS = 40
+"""Different words in question and answer from which on an example is no longer thin."""
 THICKNESS = (0, 6_000, 8_000, 9_000, FULL)
 """What 0, 1, 2, 3, or more tests that ran and passed are worth as evidence."""
 
@@ -56,11 +58,13 @@ FLOORS: Mapping[str, int] = {
     "asserts": 4_000,
     "mutants_killed": 4_000,
     "tests_passed": 6_000,
+    "substance": 8_000,
 }
 """What semantic validity may still be when this measure is zero, basis points."""
 FLOOR = 5_000
 """Of every other measure."""
 
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UNSAFE = re.compile(r"\bunsafe\b")
 
 
@@ -74,7 +78,8 @@ class ChecksScorer:
 
     def score(self, evidence: Evidence) -> Scores:
         """The four criteria in basis points. Meant for candidates that no check has ended (`node.rating.rate`)."""
-        measures = _by_criterion((*evidence.inspection.measures, *evidence.beyond, *_executed(evidence)))
+        found = (*evidence.inspection.measures, *evidence.beyond, *_executed(evidence), _substance(evidence))
+        measures = _by_criterion(found)
         meaning = min(_meaning(measures[MEANING]), _meaning_max(evidence))
         own = {
             SYNTAX: _mean(measures[SYNTAX], meaning),
@@ -113,6 +118,13 @@ def _executed(evidence: Evidence) -> Iterator[Measure]:
     yield f"{COMPILES}/compiled", FULL if any(step.compiled for step in result.steps) else 0
 
 
+def _substance(evidence: Evidence) -> Measure:
+    """How much there is to learn from: of two examples that hold equally, the richer one ranks first."""
+    texts = _texts(evidence.example.input_data) + "\n" + _texts(evidence.example.output_data)
+    words = len(set(_WORD.findall(texts)))
+    return f"{MEANING}/substance", min(FULL, FULL * words // SUBSTANCE_WORDS)
+
+
 def _answers(evidence: Evidence) -> list[StepResult]:
     """Steps that show the answer itself, not what it is compared with (`before`, `stub`, `mutant-*`)."""
     steps = evidence.result.steps if evidence.result is not None else ()
@@ -120,8 +132,8 @@ def _answers(evidence: Evidence) -> list[StepResult]:
 
 
 def _meaning(measures: Mapping[str, int]) -> int:
-    """Weighted mean, held down by the weakest; half where nothing at all is known."""
-    if not measures:
+    """Weighted mean, held down by the weakest; half at most where nothing but its substance is known."""
+    if not measures.keys() - {"substance"}:
         return FULL // 2
     weights = {name: WEIGHTS.get(name, 1) for name in measures}
     mean = sum(weights[name] * value for name, value in measures.items()) // sum(weights.values())

@@ -224,6 +224,41 @@ def test_written_toml_reads_back_as_the_same_values(document):
     assert tomllib.loads(toml_text(document)) == document
 
 
+KEYS = st.sampled_from(
+    [
+        *(
+            "package",
+            "lib",
+            "bin",
+            "test",
+            "example",
+            "bench",
+            "dependencies",
+            "dev-dependencies",
+            "target",
+            "features",
+        ),
+        *("name", "version", "path", "build", "autotests", "registry", "optional", "workspace", "project", "cfg(unix)"),
+    ]
+)
+ODD = st.recursive(
+    st.sampled_from(["x", "src/lib.rs", "1", True, False, 0, 1.5, []]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(KEYS, ODD, max_size=6), st.dictionaries(KEYS, ODD, max_size=4))
+def test_a_manifest_of_the_wrong_shape_is_refused_and_never_a_crash(document, package):
+    text = toml_text(document | {"package": {"name": "x", "version": "1.0.0"} | package})
+    try:
+        found = parse_manifest(text.encode())
+        found.targets({"src/lib.rs", "x"})
+        build_manifest(found, Sources(text.encode(), (SourceText("src/lib.rs", b""),)), dev_dependencies=True)
+    except (ManifestError, OperatorError):
+        return
+
+
 def test_what_toml_cannot_hold_is_refused():
     with pytest.raises(TypeError, match="NoneType"):
         toml_text({"a": None})

@@ -17,7 +17,7 @@ from node.values.verdict import Inspection, Outcome, PlanResult, Problem, Proble
 
 EXAMPLE = Example(
     crate_name="heck",
-    input_data=json.dumps({"title": "t", "description": "d"}),
+    input_data=json.dumps({"title": "t", "description": " ".join(f"word{number}" for number in range(40))}),
     output_data=json.dumps({"code": "fn f() {}"}),
     task_category="code_generation",
     test="",
@@ -105,6 +105,14 @@ def test_clean_examples_are_well_above_acceptance():
 def test_thin_evidence_is_worth_less_than_much_of_it():
     one, two, many = (composite(scored(result=executed(step(tests=count)))) for count in (1, 2, 9))
     assert one < two < many
+
+
+def test_of_two_examples_that_hold_equally_the_richer_one_ranks_first():
+    thin = dataclasses.replace(EXAMPLE, input_data=json.dumps({"title": "t", "description": "d"}))
+    held = evidence(result=executed(step()))
+    rich_scores = ChecksScorer().score(held)
+    thin_scores = ChecksScorer().score(dataclasses.replace(held, example=thin))
+    assert composite(rich_scores) > composite(thin_scores) >= 8_000
 
 
 def test_what_was_executed_is_worth_more_than_what_was_only_read_and_that_more_than_what_could_not_be_executed():
