@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,50 +57,43 @@ def _open_folder(session: LauncherSession, folder: Path) -> None:
     session.give(folder)
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A compiler call to be made in an overlay."""
+
+    invocation: Invocation
+    """The recorded call, for its environment."""
+    arguments: tuple[str, ...]
+    """Of the new call (`Invocation.rebuilt`)."""
+    overlay: Path
+    """Working directory; stands in for the project everywhere."""
+    out_dir: Path
+    """Where outputs go; made if missing."""
+    clippy: bool = False
+    """Run clippy's driver instead of rustc."""
+
+
 async def compile_overlay(
-    session: LauncherSession,
-    bench: Bench,
-    toolchain: Toolchain,
-    invocation: Invocation,
-    arguments: Sequence[str],
-    *,
-    overlay: Path,
-    out_dir: Path,
-    readable: tuple[Path, ...] = (),
-    clippy: bool = False,
+    session: LauncherSession, bench: Bench, toolchain: Toolchain, call: Call, *, readable: tuple[Path, ...]
 ) -> Built:
-    """Compile in an overlay.
+    """Make a compiler call.
 
     Args:
         session: Where.
         bench: Of the crate.
         toolchain: With which compiler.
-        invocation: The recorded call, for its environment.
-        arguments: Of the new call (`Invocation.rebuilt`).
-        overlay: Working directory; stands in for the project everywhere.
-        out_dir: Where outputs go; made if missing.
-        readable: Further files the call needs.
-        clippy: Run clippy's driver instead of rustc.
+        call: What to compile.
+        readable: Files it needs besides the bench, the overlay and the toolchain.
     """
-    await asyncio.to_thread(_open_folder, session, out_dir)
-    project = str(bench.project)
-    environment = {
-        name: str(overlay) + value.removeprefix(project) if value.startswith(project) else value
-        for name, value in invocation.environment.items()
-    }
-    program: tuple[str, ...] = (str(toolchain.rustc),)
-    if clippy:
-        if toolchain.clippy is None:
-            raise AssertionError("lints are only asked for where clippy is installed")
-        program = (str(toolchain.clippy), str(toolchain.rustc))
+    await asyncio.to_thread(_open_folder, session, call.out_dir)
     command = Command(
-        argv=(*program, *arguments),
+        argv=(*_program(toolchain, clippy=call.clippy), *call.arguments),
         profile=Profile.BUILD,
         limits=bench.build_limits,
-        directory=overlay,
-        environment=environment,
-        readable=(toolchain.sysroot, bench.root, overlay, *readable),
-        writable=(out_dir,),
+        directory=call.overlay,
+        environment=moved(call.invocation.environment, bench.project, call.overlay),
+        readable=(toolchain.sysroot, bench.root, call.overlay, *readable),
+        writable=(call.out_dir,),
     )
     ran = await session.run(command)
     diagnostics = parse_diagnostics(ran.stderr)
@@ -110,3 +103,19 @@ async def compile_overlay(
         out_of_time=ran.out_of_time,
         crashed=not ran.succeeded and not ran.out_of_time and not any(item.error for item in diagnostics),
     )
+
+
+def _program(toolchain: Toolchain, *, clippy: bool) -> tuple[str, ...]:
+    if not clippy:
+        return (str(toolchain.rustc),)
+    if toolchain.clippy is None:
+        raise AssertionError("lints are only asked for where clippy is installed")
+    return str(toolchain.clippy), str(toolchain.rustc)
+
+
+def moved(environment: Mapping[str, str], project: Path, overlay: Path) -> dict[str, str]:
+    """Variables with paths into the project leading into what stands in for it."""
+    old, new = str(project), str(overlay)
+    return {
+        name: new + value.removeprefix(old) if value.startswith(old) else value for name, value in environment.items()
+    }

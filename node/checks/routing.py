@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import tree_sitter_rust
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
 
 from node.checks.project import edits_by_file, integration_stem
 from node.checks.syntax import (
@@ -21,10 +20,9 @@ from node.checks.syntax import (
     find_functions,
     observes_position,
     only_comments_differ,
+    parse_rust,
 )
 from node.values.verdict import AddedFile, Project
-
-_LANGUAGE = Language(tree_sitter_rust.language())
 
 _ESCALATION = re.compile(rb"#!?\[\s*(?:deny|forbid)\s*\(([^)]*)\)", re.DOTALL)
 _LOCAL_LINTS = re.compile(
@@ -144,7 +142,7 @@ def lone_file_reason(added: AddedFile) -> str:
     word = _LONE_WORDS.search(source)
     if word is not None:
         return f"uses {word[0].decode(errors='replace').strip()}"
-    root = Parser(_LANGUAGE).parse(source).root_node
+    root = parse_rust(source)
     if root.has_error:
         return "does not parse"
     return _lone_top_level(root) or _lone_inside(root)
@@ -215,7 +213,7 @@ def _base_name(node: Node | None) -> bytes:
 
 def extern_crates(added: AddedFile) -> tuple[str, ...]:
     """Crates that the file declares at its top, sorted: files of edition 2015 share a build only with their like."""
-    root = Parser(_LANGUAGE).parse(added.text.encode(errors="surrogateescape")).root_node
+    root = parse_rust(added.text.encode(errors="surrogateescape"))
     names = set()
     for item in root.children:
         name = item.child_by_field_name("name") if item.type == "extern_crate_declaration" else None

@@ -73,10 +73,14 @@ class FunctionSite:
     """Why variants of its body must be compiled on their own; empty when they may share a build."""
 
 
+def parse_rust(source: bytes) -> Node:
+    """The syntax tree of a file; what tree-sitter does not understand stands in it as errors."""
+    return Parser(_LANGUAGE).parse(source).root_node
+
+
 def find_functions(source: bytes) -> tuple[FunctionSite, ...]:
     """The outermost functions of a file, in order. Functions that macros make are not seen."""
-    tree = Parser(_LANGUAGE).parse(source)
-    return tuple(_functions(tree.root_node, ()))
+    return tuple(_functions(parse_rust(source), ()))
 
 
 def _functions(container: Node, outer: tuple[str, ...]) -> Iterator[FunctionSite]:
@@ -191,13 +195,11 @@ def _body_change(source: bytes, site: FunctionSite, edits: Sequence[Edit]) -> Bo
         position = edit.span.end
     text += source[position : site.end]
     new = bytes(text)
-    root = Parser(_LANGUAGE).parse(new).root_node
+    root = parse_rust(new)
     if any(node.type not in {"function_item", "attribute_item", *_COMMENTS} for node in root.children):
         return None
     found = list(_functions(root, ()))
-    comments_kept = _doc_comments(root) == _doc_comments(
-        Parser(_LANGUAGE).parse(source[site.start : site.end]).root_node
-    )
+    comments_kept = _doc_comments(root) == _doc_comments(parse_rust(source[site.start : site.end]))
     if len(found) != 1 or found[0].head != site.head or not comments_kept:
         return None
     try:
@@ -219,7 +221,7 @@ def observes_position(text: bytes) -> bool:
 
 def only_comments_differ(before: bytes, after: bytes) -> bool:
     """Whether two files are the same tokens once comments and doc comments are left out, and both parse."""
-    trees = [Parser(_LANGUAGE).parse(text).root_node for text in (before, after)]
+    trees = [parse_rust(text) for text in (before, after)]
     if trees[1].has_error and not trees[0].has_error:
         return False
     return list(_tokens(trees[0])) == list(_tokens(trees[1]))
@@ -228,7 +230,7 @@ def only_comments_differ(before: bytes, after: bytes) -> bool:
 def end_of_inner_attributes(source: bytes) -> int:
     """Where the first item of a file may stand: behind `#![..]`, `//!` and a first line `#!..`."""
     position = 0
-    for child in Parser(_LANGUAGE).parse(source).root_node.children:
+    for child in parse_rust(source).children:
         inner_doc = child.type in _COMMENTS and child.child_by_field_name("inner") is not None
         if child.type in {"inner_attribute_item", "shebang"} or inner_doc:
             position = child.end_byte

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from node.checks.bench import Bench, TestBinary
-from node.checks.builds import Built, compile_overlay
+from node.checks.builds import Built, Call, compile_overlay, moved
 from node.checks.cargo import UncheckedError
 from node.checks.harness import TestEnd, TestRun
 from node.checks.invocation import Invocation
 from node.checks.running import run_tests, test_environment
 from node.checks.sandbox.launcher import LauncherSession
 from node.checks.sandbox.limits import TEST_LIMITS, Limits
+from node.checks.schemata import SELECTOR_VARIABLE
 from node.checks.toolchain import Toolchain
 from node.checks.workers import Workers
 from node.values.verdict import TestName
@@ -76,28 +77,19 @@ class Workshop:
         return self._folder / f"{name}-{self._used}"
 
     async def compile(
-        self, invocation: Invocation, arguments: Sequence[str], *, overlay: Path, out_dir: Path, clippy: bool = False
+        self, invocation: Invocation, arguments: tuple[str, ...], *, overlay: Path, out_dir: Path, clippy: bool = False
     ) -> Built:
         """Compile in an overlay with the next free worker.
 
         Raises:
-            UncheckedError: The machine failed, not the code: disk full, or the compiler killed from outside.
+            UncheckedError: The machine failed, not the code: the disk is full.
         """
+        call = Call(invocation, arguments, overlay, out_dir, clippy)
+        readable = (self._folder, self.selector.parent)
         async with self.workers.session() as session:
-            built = await compile_overlay(
-                session,
-                self.bench,
-                self.toolchain,
-                invocation,
-                arguments,
-                overlay=overlay,
-                out_dir=out_dir,
-                readable=(self._folder, self.selector.parent),
-                clippy=clippy,
-            )
-        for item in built.diagnostics:
-            if item.error and "No space left on device" in item.message:
-                raise UncheckedError("the disk is full")
+            built = await compile_overlay(session, self.bench, self.toolchain, call, readable=readable)
+        if any(item.error and "No space left on device" in item.message for item in built.diagnostics):
+            raise UncheckedError("the disk is full")
         return built
 
     def limits_for(self, cpu_ms: float | None) -> Limits:
@@ -110,15 +102,10 @@ class Workshop:
         self, invocation: Invocation, executable: Path, *, directory: Path, cpu_ms: float | None, variant: int = 0
     ) -> Program:
         """A binary as cargo would run it, with a variant chosen."""
-        environment = test_environment(invocation)
-        project = str(self.bench.project)
-        moved = {
-            name: str(directory) + value.removeprefix(project) if value.startswith(project) else value
-            for name, value in environment.items()
-        }
+        environment = moved(test_environment(invocation), self.bench.project, directory)
         if variant:
-            moved["SWARM_VARIANT"] = str(variant)
-        return Program(executable, directory, moved, self.limits_for(cpu_ms))
+            environment[SELECTOR_VARIABLE] = str(variant)
+        return Program(executable, directory, environment, self.limits_for(cpu_ms))
 
     async def run_each(self, program: Program, names: Sequence[str]) -> TestEnds:
         """Run each test in a process of its own."""
