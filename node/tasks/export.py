@@ -67,8 +67,9 @@ def files_of(project: Project, sources: Mapping[str, bytes]) -> dict[str, bytes]
     """
     files = dict(sources)
     for path in {edit.span.path for edit in project.edits}:
-        edits = [edit for edit in project.edits if edit.span.path == path]
-        files[path] = edited(sources.get(path, b""), edits)
+        if path not in sources:
+            raise ExportError(f"{path} is no file of the crate")
+        files[path] = edited(sources[path], [edit for edit in project.edits if edit.span.path == path])
     return files | {file.path: file.text.encode() for file in project.files}
 
 

@@ -94,6 +94,8 @@ def _columns(example: Example) -> list[str]:
     found += [f"{name} is empty" for name in ("crate_name", "crate_version", "engine") if not getattr(example, name)]
     if not _HEX.match(example.crate_checksum):
         found.append("crate_checksum is not 64 hex digits")
+    if is_wearing(example.test):
+        found.append("test holds more quotes than code does")
     if len(example.test) > TEST_CHARS_MAX:
         found.append(f"test has {len(example.test)} characters, at most {TEST_CHARS_MAX} allowed")
     if (example.model is None) != example.engine.startswith("source/"):
@@ -101,11 +103,22 @@ def _columns(example: Example) -> list[str]:
     return found
 
 
+QUOTES_MAX = 4_000
+RAW_STRINGS_MAX = 200
+
+
+def is_wearing(code: str) -> bool:
+    """Whether a piece of code would keep the parser busy: unfinished literals cost the square of their number."""
+    return code.count('"') > QUOTES_MAX or code.count("r#") + code.count('r"') > RAW_STRINGS_MAX
+
+
 def _troubles(field: Field, form: Form) -> list[str]:
     """What is wrong with one field's content."""
     if field.name not in form.inputs and field.name not in form.outputs:
         return []
     text = form.text(field.name)
+    if field.kind not in {FieldKind.PROSE, FieldKind.NAME, FieldKind.DOCSTRING} and is_wearing(text):
+        return ["holds more quotes than code does"]
     if field.kind in {FieldKind.CODE, FieldKind.CODE_LIST}:
         pieces = form.texts(field.name) if field.kind is FieldKind.CODE_LIST else (text,)
         found = ["does not parse as Rust"] if not all(map(parses, pieces)) else []

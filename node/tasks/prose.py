@@ -5,19 +5,20 @@ from __future__ import annotations
 import html
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from node.tasks.lexicon import STOP_WORDS
 
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})(.*)$")
-_LINK = re.compile(r"\[([^\]\[]+)\](?:\([^)\s]*(?:\s+\"[^\"]*\")?\)|\[[^\]]*\])?")
+# Every repetition below is bounded: texts come from peers, and an open one can make a pattern go back for minutes.
+_LINK = re.compile(r"\[([^\]\[]{1,200})\](?:\([^)\s(]{0,400}(?:\s{1,9}\"[^\"]{0,200}\")?\)|\[[^\]\[]{0,200}\])?")
 _LINK_DEFINITION = re.compile(r"^\s{0,3}\[[^\]]+\]:\s*\S+.*$")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+(.*)$")
-_CODE = re.compile(r"(`+)(.+?)\1")
+_TICKS = re.compile(r"`+")
 _AUTOLINK = re.compile(r"<((?:https?|mailto):[^\s>]+)>")
-_HTML = re.compile(r"</?[a-zA-Z][^>]*>")
-_EMPHASIS = re.compile(r"(?<![\w*])(\*\*|__|\*|_)(?=\S)([^`]+?)(?<=\S)\1(?![\w*])")
+_HTML = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
+_EMPHASIS = re.compile(r"(?<![\w*])(\*\*|__|\*|_)(?=\S)([^`]{1,200}?)(?<=\S)\1(?![\w*])")
 _NAME = re.compile(r"^[A-Za-z_]\w*(?:::<[^>]*>)?(?:(?:::|\.)[A-Za-z_]\w*)*(?:\(\))?!?$")
 _SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z`\[\"(]|\s*$)")
 _ABBREVIATIONS = ("e.g.", "i.e.", "etc.", "cf.", "vs.", "approx.", "resp.", "incl.", "no.", "fig.")
@@ -127,13 +128,43 @@ def running_text(blocks: Sequence[Block]) -> str:
     return "\n\n".join(part for part in parts if not part.endswith(":"))
 
 
+@dataclass(frozen=True, slots=True)
+class CodeSpan:
+    """Characters [start, end) of a text that are set in code marks, marks included."""
+
+    start: int
+    end: int
+
+
+def code_spans(text: str) -> Iterator[CodeSpan]:
+    """The code spans of a text: a run of backticks up to the next run of the same length.
+
+    By hand, because a regular expression with a back reference takes hours for some texts, and texts come from peers.
+    """
+    runs = [(run.start(), run.end()) for run in _TICKS.finditer(text)]
+    following: dict[int, int] = {}
+    closing: list[int | None] = [None] * len(runs)
+    for place in range(len(runs) - 1, -1, -1):
+        length = runs[place][1] - runs[place][0]
+        closing[place] = following.get(length)
+        following[length] = place
+    place = 0
+    while place < len(runs):
+        close = closing[place]
+        if close is not None:
+            yield CodeSpan(runs[place][0], runs[close][1])
+            place = close
+        place += 1
+
+
 def plain(text: str) -> str:
     """Markdown as running text: links become their text, tags vanish, white space folds; code spans stay marked."""
     parts: list[str] = []
     end = 0
-    for span in _CODE.finditer(linked := _LINK.sub(lambda link: link[1], text)):
-        parts += [_plain_words(linked[end : span.start()]), span[0]]
-        end = span.end()
+    linked = _LINK.sub(lambda link: link[1], text)
+    for span in code_spans(linked):
+        parts += [_plain_words(linked[end : span.start]), linked[span.start : span.end]]
+        end = span.end
     return " ".join("".join([*parts, _plain_words(linked[end:])]).split())
 
 
@@ -144,7 +175,9 @@ def _plain_words(text: str) -> str:
 
 def first_sentence(text: str) -> str:
     """The first sentence of running text, with its full stop; the whole text when it holds only one."""
-    masked = _CODE.sub(lambda span: "`" * len(span[0]), text)
+    masked = text
+    for span in code_spans(text):
+        masked = masked[: span.start] + "`" * (span.end - span.start) + masked[span.end :]
     for end in _SENTENCE_END.finditer(masked):
         if not masked[: end.end()].lower().endswith(_ABBREVIATIONS):
             return text[: end.end()]
@@ -159,7 +192,7 @@ def words(text: str) -> tuple[str, ...]:
 
 def mentioned_names(text: str) -> tuple[str, ...]:
     """Paths and identifiers that a text sets in code marks, call brackets and macro marks removed, each once."""
-    spans = (span[2].strip() for span in _CODE.finditer(text))
+    spans = (text[span.start : span.end].strip("`").strip() for span in code_spans(text))
     names = (re.sub(r"(\(\)|!)+$", "", re.sub(r"::<[^>]*>", "", span)) for span in spans if _NAME.match(span))
     return tuple(dict.fromkeys(names))
 

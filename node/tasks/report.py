@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 from node.values.crate import CratePin, Span
@@ -22,6 +23,11 @@ KEYS = (
 TESTS_MAX = 16
 EDITS_MAX = 16
 TEXT_CHARS_MAX = 65_536
+
+_FILE_STEM = re.compile(r"[\w-]{0,128}")
+_TEST_PATH = re.compile(r"\w[\w:]{0,255}")
+_PATH = re.compile(r"[\w.-][\w./+-]{0,255}")
+_ADDED_PATH = re.compile(r"tests/[\w-]{1,128}\.rs")
 
 
 class ReportError(ValueError):
@@ -130,16 +136,33 @@ def _read_changes(value: object, pin: CratePin) -> Project:
     return Project(
         pin,
         tuple(
-            Edit(Span(_text(edit["path"]), _count(edit["start"]), _count(edit["end"])), _text(edit["text"]))
+            Edit(Span(_published_path(edit["path"]), _count(edit["start"]), _count(edit["end"])), _text(edit["text"]))
             for edit in edits
         ),
-        tuple(AddedFile(_text(file["path"]), _text(file["text"])) for file in files),
+        tuple(AddedFile(_added_path(file["path"]), _text(file["text"])) for file in files),
     )
 
 
 def _read_test(value: dict[str, object]) -> TestName:
-    target = _text(value["target"])
-    return TestName(TestTarget(target).value, _text(value["file"]), _text(value["name"]))
+    target, file, name = _text(value["target"]), _text(value["file"]), _text(value["name"])
+    if not (_FILE_STEM.fullmatch(file) and _TEST_PATH.fullmatch(name)):
+        raise ReportError("a test's name is not one that a harness lists")
+    return TestName(TestTarget(target).value, file, name)
+
+
+def _published_path(value: object) -> str:
+    """A path inside the crate: these are written to disk when a row is exported."""
+    path = _text(value)
+    if not _PATH.fullmatch(path) or ".." in path.split("/"):
+        raise ReportError("an edit is outside the crate")
+    return path
+
+
+def _added_path(value: object) -> str:
+    path = _text(value)
+    if not _ADDED_PATH.fullmatch(path):
+        raise ReportError("a file is added elsewhere than among the integration tests")
+    return path
 
 
 def _mapping(value: object) -> dict[str, object]:

@@ -145,3 +145,29 @@ def test_a_report_is_read_back_only_in_the_form_it_is_written_in():
     assert validate(example_of("code_search", check_report=text)) == ()
     assert "strict form" in told(example_of("code_search", check_report=text.replace(": ", ":")))
     assert "strict form" in told(example_of("code_search", check_report=text.replace('"parsed": ', '"parsed":  ')))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tests": [{"target": "library", "file": "", "name": "--list"}]},
+        {"tests": [{"target": "library", "file": "../a", "name": "a"}]},
+        {"tests": [{"target": "elsewhere", "file": "", "name": "a"}]},
+        {"answer": {"edits": [], "files": [{"path": "tests/../../evil.rs", "text": ""}]}},
+        {"answer": {"edits": [], "files": [{"path": "build.rs", "text": ""}]}},
+        {"answer": {"edits": [{"path": "/etc/passwd", "start": 0, "end": 0, "text": ""}], "files": []}},
+        {"answer": {"edits": [{"path": "src/../../x", "start": 0, "end": 0, "text": ""}], "files": []}},
+        {"answer": {"edits": [{"path": "src/lib.rs", "start": -1, "end": 0, "text": ""}], "files": []}},
+    ],
+)
+def test_a_report_names_nothing_outside_the_crate_and_its_tests(changes):
+    report = json.loads(example_of("code_search").check_report)
+    report["project"] |= changes
+    example = example_of("code_search", check_report=json.dumps(report, ensure_ascii=False))
+    assert validate(example)
+
+
+def test_code_that_would_wear_out_the_parser_is_refused_before_it_is_parsed():
+    worn = render(TABLE["code_summarization"].inputs, {"code": 'r#"' * 10_000})
+    assert "more quotes" in told(example_of("code_summarization", input_data=worn))
+    assert "more quotes" in told(example_of("code_summarization", test='"' * 5_000))

@@ -1,4 +1,4 @@
-from node.tasks.prose import first_sentence, mentioned_names, plain, read_markdown, running_text
+from node.tasks.prose import code_spans, first_sentence, mentioned_names, plain, read_markdown, running_text
 
 DOC = """\
 Breaks a text, e.g. a [`Paragraph`](crate::Paragraph), into lines. See <https://example.org>.
@@ -59,3 +59,20 @@ def test_markup_goes_and_code_stays():
 def test_names_are_what_code_marks_hold_if_it_is_a_path():
     text = "Calls `Histogram::record()`, `vec!`, not `a + b`, `0..n` or plain words; `record` twice: `record`."
     assert mentioned_names(text) == ("Histogram::record", "vec", "record")
+
+
+def test_a_code_span_ends_at_the_next_run_of_as_many_backticks():
+    def spans(text: str) -> list[str]:
+        return [text[span.start : span.end] for span in code_spans(text)]
+
+    assert spans("a `b` ``c`d`` e") == ["`b`", "``c`d``"]
+    assert spans("`open and ``never`` closed") == ["``never``"]
+    assert spans("`" * 99) == []
+
+
+def test_hostile_texts_are_read_in_time_that_grows_with_their_length():
+    # Any of these took minutes with a pattern that goes back; the whole test set has a time limit.
+    for text in ("`" * 16_000, "` `` ``` " * 2_000, "**a" * 5_000, "[a](" * 4_000, "<a " * 5_000, "_a" * 8_000):
+        read_markdown(text)
+        first_sentence(text)
+        mentioned_names(text)
