@@ -88,8 +88,8 @@ def maturity(table: RaterTable, params: AggregationParams) -> int:
 
 
 def bias(table: RaterTable) -> int:
-    """Mean of the rater's scores over their targets; 0 for a newcomer."""
-    return (table.excess << 16) // table.excess_count if table.excess_count else 0
+    """Mean of the rater's scores over their targets, -1..1; 0 for a newcomer."""
+    return max(-ONE, min(ONE, (table.excess << 16) // table.excess_count)) if table.excess_count else 0
 
 
 def mean_squared_error(table: RaterTable) -> int | None:

@@ -10,7 +10,7 @@ from reputation.ledger import (
     extend_ledger,
     link_hash,
 )
-from reputation.rounds import AppliedRound, DecidedRound, FalseFact, Generated, apply_round, new_member
+from reputation.rounds import AppliedRound, DecidedRound, FalseFact, Generated, apply_round, members_after, new_member
 from reputation.standing import Role, Standing, generating_skill_bp, role_of, standing_of
 from reputation.weights import voting_weights
 
@@ -31,6 +31,7 @@ __all__ = [
     "extend_ledger",
     "generating_skill_bp",
     "link_hash",
+    "members_after",
     "new_member",
     "role_of",
     "standing_of",

@@ -83,11 +83,16 @@ def new_member(node: NodeId, owner: str, height: int) -> Member:
     )
 
 
+def members_after(members: Iterable[Member], decided: DecidedRound, preset: Preset) -> tuple[Member, ...]:
+    """The members after a decided round, sorted by node, without the record of it (R33, R35)."""
+    return tuple(_apply(member, decided, preset)[0] for member in _in_order(members))
+
+
 def apply_round(members: Iterable[Member], decided: DecidedRound, ledger: LedgerHead, preset: Preset) -> AppliedRound:
     """Apply a decided round to the members and append what changed to the ledger (R33, R35, R38)."""
     after = []
     events = []
-    for member in sorted(members, key=lambda member: member.node):
+    for member in _in_order(members):
         changed, reasons = _apply(member, decided, preset)
         after.append(changed)
         if changed != member:
@@ -107,6 +112,10 @@ def apply_round(members: Iterable[Member], decided: DecidedRound, ledger: Ledger
     return AppliedRound(members=tuple(after), events=tuple(events), ledger=ledger)
 
 
+def _in_order(members: Iterable[Member]) -> list[Member]:
+    return sorted(members, key=lambda member: member.node)
+
+
 def _apply(member: Member, decided: DecidedRound, preset: Preset) -> tuple[Member, tuple[Reason, ...]]:
     """Everything that a round does to one member: what was learnt, what it made, how it behaved; offences last."""
     reasons: list[Reason] = []
@@ -117,9 +126,11 @@ def _apply(member: Member, decided: DecidedRound, preset: Preset) -> tuple[Membe
     if member.node in decided.generated:
         member = _with_generated(member, decided.generated[member.node], reasons, preset)
     member = _with_conduct(member, decided, reasons, preset)
-    for claimed_good in (fact.claimed_good for fact in decided.false_facts if fact.rater == member.node):
-        member = state_false_fact(member, preset, claimed_good=claimed_good)
-        reasons.append(Reason(ReasonKind.FALSE_FACT, 1))
+    false = [fact for fact in decided.false_facts if fact.rater == member.node]
+    for fact in false:
+        member = state_false_fact(member, preset, claimed_good=fact.claimed_good)
+    if false:
+        reasons.append(Reason(ReasonKind.FALSE_FACT, len(false)))
     if member.node in decided.equivocators:
         member = commit_offence(member, decided.height, preset)
         reasons.append(Reason(ReasonKind.EQUIVOCATED, member.suspended_until))

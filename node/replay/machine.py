@@ -18,10 +18,9 @@ from consensus.types import ZERO_HASH, CandidateState, GivenRating, Hash, Member
 from node.errors import OperatorError
 from node.replay.records import CandidateMade, CandidateRated, CandidateRevealed, Record, ScenarioOpened
 from reputation import (
-    EMPTY_LEDGER,
     DecidedRound,
     Generated,
-    apply_round,
+    members_after,
     new_member,
     standing_of,
 )
@@ -52,6 +51,12 @@ class NodeOutcome:
 
 
 Outcome = CandidateOutcome | NodeOutcome
+
+_STATES = {
+    Verdict.ACCEPT: CandidateState.ACCEPTED,
+    Verdict.REJECT: CandidateState.REJECTED_SCORE,
+    Verdict.PROBE: CandidateState.PROBE,
+}
 
 
 @dataclass(slots=True)
@@ -181,11 +186,11 @@ class Replay:
             committed=raters,
             revealed=raters,
         )
-        self._members = apply_round(self._members, decided, EMPTY_LEDGER, self._preset).members
+        self._members = members_after(self._members, decided, self._preset)
         pending = {name for name, score in scored.items() if score.verdict is Verdict.REVIEW}
         self._carried = {name: self._open[name] for name in pending}
         self._open = {}
-        final = [_outcome(name, score) for name, score in scored.items() if name not in pending]
+        final = [self._outcome(name, score) for name, score in scored.items() if name not in pending]
         return [*ended, *final, *self._standings()]
 
     def _rated_candidates(self) -> tuple[list[CandidateOutcome], dict[str, RatedCandidate]]:
@@ -220,6 +225,16 @@ class Replay:
             reviewable=not carried and bool(candidate.ratings[2]),
         )
 
+    def _outcome(self, name: str, score: ScoredCandidate) -> CandidateOutcome:
+        """A score is not enough: half of the committee has to hold what is accepted (R18), and who rated it did."""
+        state = _STATES[score.verdict]
+        scenario = self._scenario
+        if scenario is not None and state is CandidateState.ACCEPTED and 2 * len(score.contributions) < scenario.raters:
+            state = CandidateState.UNAVAILABLE
+        return CandidateOutcome(
+            candidate=name, score_bp=score.score_bp, accepted=state is CandidateState.ACCEPTED, state=state
+        )
+
     def _standings(self) -> list[NodeOutcome]:
         return [
             NodeOutcome(
@@ -238,20 +253,6 @@ def _ends_as(candidate: _Candidate) -> CandidateState | None:
     if candidate.revealed is None:
         return CandidateState.VOID
     return None
-
-
-def _outcome(name: str, score: ScoredCandidate) -> CandidateOutcome:
-    states = {
-        Verdict.ACCEPT: CandidateState.ACCEPTED,
-        Verdict.REJECT: CandidateState.REJECTED_SCORE,
-        Verdict.PROBE: CandidateState.PROBE,
-    }
-    return CandidateOutcome(
-        candidate=name,
-        score_bp=score.score_bp,
-        accepted=score.verdict is Verdict.ACCEPT,
-        state=states[score.verdict],
-    )
 
 
 def _generated(scored: dict[str, ScoredCandidate]) -> dict[NodeId, Generated]:

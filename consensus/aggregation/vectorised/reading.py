@@ -84,7 +84,8 @@ def _prior(params: AggregationParams) -> Ints:
 def read_characters(raters: RaterColumns, rows: Ints, params: AggregationParams) -> Characters:
     """R23 for the raters in `rows`, before the round."""
     excess_count, error_weight = raters.excess_count[rows], raters.error_weight[rows]
-    bias = np.where(excess_count > 0, (raters.excess[rows] << 16) // np.maximum(1, excess_count), 0)
+    mean = np.clip((raters.excess[rows] << 16) // np.maximum(1, excess_count), -ONE, ONE)
+    bias = np.where(excess_count > 0, mean, 0)
     known = (raters.squared_error[rows] << 16) // np.maximum(1, error_weight)
     error = np.where(error_weight > 0, known, params.error_unknown)
     fairness, favoured = _read_favours(raters, rows, bias, params)

@@ -1,0 +1,141 @@
+"""What kept and broken promises do to a member, and how a decided round adds it all up."""
+
+from dataclasses import replace
+
+import pytest
+
+from consensus.params import MAINNET
+from consensus.rater_tables import EMPTY_TABLE, ONE
+from consensus.types import Hash
+from reputation import (
+    EMPTY_LEDGER,
+    DecidedRound,
+    FalseFact,
+    Generated,
+    ReasonKind,
+    Role,
+    apply_round,
+    generating_skill_bp,
+    members_after,
+    new_member,
+    role_of,
+    standing_of,
+)
+from tests.support.ratings import node
+
+ADA, BEN = node("ada"), node("ben")
+ROOT = Hash(bytes(32))
+
+
+def mature(name, probes=8):
+    return replace(new_member(node(name), name, 0), table=replace(EMPTY_TABLE, maturity=probes * ONE))
+
+
+def after(member, *, rounds=1, height=10, **facts):
+    for offset in range(rounds):
+        decided = DecidedRound(height=height + offset, outcome_root=ROOT, **facts)
+        (member,) = members_after([member], decided, MAINNET)
+    return member
+
+
+def reasons(member, **facts):
+    decided = DecidedRound(height=10, outcome_root=ROOT, **facts)
+    (event,) = apply_round([member], decided, EMPTY_LEDGER, MAINNET).events
+    return {reason.kind: reason.amount for reason in event.reasons}
+
+
+def test_answering_its_seat_costs_a_member_nothing():
+    member = mature("ada")
+    assert after(member, seats={ADA: 3}, committed=frozenset({ADA}), revealed=frozenset({ADA})) == member
+
+
+def test_idleness_halves_maturity_in_some_350_rounds():
+    assert after(mature("ada", probes=16), rounds=355).table.maturity == pytest.approx(8 * ONE, rel=0.01)
+
+
+def test_an_empty_seat_costs_half_a_rating():
+    member = mature("ada")
+    idle = after(member).table.maturity
+    absent = after(member, seats={ADA: 2}).table.maturity
+    assert idle - absent == pytest.approx(ONE // 10, abs=20)
+    assert reasons(member, seats={ADA: 2})[ReasonKind.NO_SHOW] == 2
+
+
+def test_an_unrevealed_commitment_costs_a_probe():
+    member = mature("ada")
+    broken = after(member, seats={ADA: 1}, committed=frozenset({ADA}))
+    assert after(member).table.maturity - broken.table.maturity == pytest.approx(ONE, rel=0.01)
+
+
+def test_the_third_unrevealed_commitment_in_32_seats_suspends_for_16_rounds():
+    member = after(mature("ada"), rounds=2, height=10, committed=frozenset({ADA}))
+    assert member.suspended_until == 0
+    member = after(member, height=12, committed=frozenset({ADA}))
+    assert [role_of(member, height, MAINNET) for height in (13, 28, 29)] == [Role.BARRED, Role.BARRED, Role.RATER]
+
+
+def test_commitments_broken_long_ago_are_forgiven():
+    kept = {"committed": frozenset({ADA}), "revealed": frozenset({ADA})}
+    member = after(mature("ada"), rounds=2, committed=frozenset({ADA}))
+    member = after(member, rounds=31, height=12, **kept)
+    assert after(member, height=43, committed=frozenset({ADA})).suspended_until == 0
+
+
+def test_rounds_without_a_seat_do_not_push_the_window():
+    member = after(mature("ada"), rounds=2, committed=frozenset({ADA}))
+    member = after(member, rounds=40, height=12)
+    assert after(member, height=52, committed=frozenset({ADA})).suspended_until > 0
+
+
+@pytest.mark.parametrize("claimed_good", [True, False])
+def test_a_false_fact_counts_as_a_failed_probe(claimed_good):
+    fact = FalseFact(rater=ADA, claimed_good=claimed_good)
+    before, member = mature("ada"), after(mature("ada"), false_facts=(fact, fact))
+    assert standing_of(member.table, MAINNET).reputation_bp < standing_of(before.table, MAINNET).reputation_bp // 4
+    assert member.offences == 0
+    assert reasons(before, false_facts=(fact, fact))[ReasonKind.FALSE_FACT] == 2
+
+
+def test_an_equivocation_empties_the_table_and_bars_for_64_rounds_then_128():
+    member = after(mature("ada"), height=10, equivocators=frozenset({ADA}))
+    assert (member.table, member.offences, member.suspended_until) == (EMPTY_TABLE, 1, 75)
+    again = after(member, height=100, equivocators=frozenset({ADA}))
+    assert (again.offences, again.suspended_until) == (2, 229)
+
+
+def test_bans_stop_doubling_somewhere():
+    hardened = replace(mature("ada"), offences=10_000)
+    assert after(hardened, equivocators=frozenset({ADA})).suspended_until < 1 << 32
+
+
+def test_maturity_never_falls_below_nothing():
+    assert after(mature("ada", probes=0), seats={ADA: 100}, committed=frozenset({ADA})).table.maturity == 0
+
+
+def test_generating_skill_follows_what_was_accepted():
+    liked = after(mature("ada"), generated={ADA: Generated(accepted=10, decided=10)})
+    disliked = after(mature("ada"), generated={ADA: Generated(accepted=0, decided=10)})
+    assert generating_skill_bp(disliked, MAINNET) < 7000 < generating_skill_bp(liked, MAINNET)
+    assert liked.table == after(mature("ada")).table
+
+
+def test_a_learnt_table_replaces_the_old_one_and_others_keep_theirs():
+    learnt = replace(EMPTY_TABLE, maturity=3 * ONE)
+    facts = {"tables": {ADA: learnt}, "revealed": frozenset({ADA, BEN})}
+    ada, ben = members_after(
+        [mature("ben"), mature("ada")], DecidedRound(height=1, outcome_root=ROOT, **facts), MAINNET
+    )
+    assert (ada.table, ben) == (learnt, mature("ben"))
+
+
+def test_strangers_in_a_round_are_ignored():
+    stranger = node("stranger")
+    facts = DecidedRound(
+        height=1,
+        outcome_root=ROOT,
+        tables={stranger: EMPTY_TABLE},
+        seats={stranger: 5},
+        equivocators=frozenset({stranger}),
+        revealed=frozenset({ADA}),
+    )
+    assert members_after([mature("ada")], facts, MAINNET) == (mature("ada"),)
