@@ -26,13 +26,14 @@ class Proposed(NamedTuple):
 class MessageLog:
     """Proposals and votes by view. Who may send what was settled before (`admission`)."""
 
-    __slots__ = ("_committee", "_conflicts_kept", "_named", "_proposals", "_tallies")
+    __slots__ = ("_committee", "_conflicts_kept", "_named", "_nothing", "_proposals", "_tallies")
 
     def __init__(self, committee: Committee, conflicts_kept: int) -> None:
         self._committee = committee
         self._conflicts_kept = conflicts_kept
         self._proposals: dict[int, list[Proposed]] = {}
         self._tallies: dict[tuple[VotePhase, int], Tally] = {}
+        self._nothing = Tally(committee)  # what is read where nobody has voted; never added to
         self._named: dict[int, set[Hash]] = {}  # by view: the headers proposed in it or as valid since it
 
     def proposals(self, view: int) -> list[Proposed]:
@@ -48,10 +49,7 @@ class MessageLog:
 
     def tally(self, phase: VotePhase, view: int) -> Tally:
         """The count of one phase of one view."""
-        tally = self._tallies.get((phase, view))
-        if tally is None:
-            tally = self._tallies[phase, view] = Tally(self._committee)
-        return tally
+        return self._tallies.get((phase, view), self._nothing)
 
     def takes(self, message: Signed[Vote]) -> bool:
         """Whether `add_vote` would keep this vote: it is new, and there is room or need for it."""
@@ -67,7 +65,10 @@ class MessageLog:
         Returns:
             The earlier vote, if this is the second one its sender signed for the slot: both together are evidence.
         """
-        return self.tally(message.body.phase, message.body.view).add(message)
+        key = message.body.phase, message.body.view
+        if key not in self._tallies:
+            self._tallies[key] = Tally(self._committee)
+        return self._tallies[key].add(message)
 
     def add_proposal(self, message: Signed[Proposal]) -> Signed[Proposal] | None:
         """Keep a proposal, unless it is known or the slot is full.

@@ -21,7 +21,7 @@ class Crasher(HonestMember):
 
     def start(self) -> None:
         super().start()
-        self.fuse = self.swarm.random.randrange(1, 40)
+        self.fuse = self.swarm.random.randrange(1, 120)
 
     def come_back(self, _: None) -> None:
         pass
@@ -33,7 +33,7 @@ class Diskless(HonestMember):
     def start(self) -> None:
         super().start()
         if self.life == 1:
-            self.fuse = self.swarm.random.randrange(1, 40)
+            self.fuse = self.swarm.random.randrange(1, 120)
 
     def come_back(self, _: None) -> None:
         self.disk.clear()

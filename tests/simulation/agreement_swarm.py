@@ -113,8 +113,9 @@ class Member(Protocol):
 class Swarm:
     """The queue, the network, and what every member can see of the world."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, machine: type[Agreement] = Agreement) -> None:
         self.scenario = scenario
+        self.machine = machine
         self.random = Random(scenario.seed)
         self.plan = make_plan(scenario.weights, seed=scenario.seed)
         self.nodes = [seat.node for seat in self.plan.committee]
@@ -261,8 +262,8 @@ def received(message: Signed[Any]) -> ProposalReceived | VoteReceived:
 class HonestMember:
     """The driver that `consensus.agreement.effects` asks for, with a disk, a fuse and a clock of its own.
 
-    `fuse` counts down the small acts (store, send, hand back): at zero the process dies on the spot, in the middle of
-    whatever it was doing, and comes back some time later with what is on its disk.
+    `fuse` counts down the moments between two small acts (take in, store, send, hand back): at zero the process dies on
+    the spot and comes back some time later with what is on its disk.
     """
 
     hears_all = False
@@ -286,7 +287,7 @@ class HonestMember:
         """Start the process, for the first time or again."""
         self.up = True
         self.life += 1
-        self.machine = Agreement(
+        self.machine = self.swarm.machine(
             network=NETWORK,
             plan=self.swarm.plan,
             preset=MAINNET,
@@ -299,7 +300,7 @@ class HonestMember:
             return
         self.handle(Started())
         if self.swarm.scenario.crashes == "single" and self.fuse < 0 and self.life <= 3:
-            self.fuse = self.swarm.random.randrange(1, 60)
+            self.fuse = self.swarm.random.randrange(1, 200)
         self.swarm.at(self.swarm.random.randrange(1, ASK_EVERY_MS), self._ask, self.life)
 
     def receive(self, event: Event) -> None:
@@ -324,7 +325,11 @@ class HonestMember:
             self.swarm.mark(self.index, error.rule)
             return
         if isinstance(event, (ProposalReceived, VoteReceived)):
+            if self.burn():
+                return
             self.disk[event.message.digest] = event.message
+        if effects and self.burn():
+            return
         self.swarm.mark(self.index, type(event).__name__, len(effects), self.machine.view, int(self.machine.step))
         for effect in effects:
             if not self.up:
