@@ -95,7 +95,7 @@ def _columns(example: Example) -> list[str]:
     if not _HEX.match(example.crate_checksum):
         found.append("crate_checksum is not 64 hex digits")
     if is_wearing(example.test):
-        found.append("test holds more quotes than code does")
+        found.append("test holds more quotes or brackets than code does")
     if len(example.test) > TEST_CHARS_MAX:
         found.append(f"test has {len(example.test)} characters, at most {TEST_CHARS_MAX} allowed")
     if (example.model is None) != example.engine.startswith("source/"):
@@ -107,9 +107,19 @@ QUOTES_MAX = 4_000
 RAW_STRINGS_MAX = 200
 
 
+DEPTH_MAX = 200
+"""Of brackets, literals not told apart: rustc itself gives up at some depth, and walks cost depth times size."""
+
+
 def is_wearing(code: str) -> bool:
     """Whether a piece of code would keep the parser busy: unfinished literals cost the square of their number."""
-    return code.count('"') > QUOTES_MAX or code.count("r#") + code.count('r"') > RAW_STRINGS_MAX
+    if code.count('"') > QUOTES_MAX or code.count("r#") + code.count('r"') > RAW_STRINGS_MAX:
+        return True
+    depth = deepest = 0
+    for character in code:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+    return deepest > DEPTH_MAX
 
 
 def _troubles(field: Field, form: Form) -> list[str]:
@@ -118,7 +128,7 @@ def _troubles(field: Field, form: Form) -> list[str]:
         return []
     text = form.text(field.name)
     if field.kind not in {FieldKind.PROSE, FieldKind.NAME, FieldKind.DOCSTRING} and is_wearing(text):
-        return ["holds more quotes than code does"]
+        return ["holds more quotes or brackets than code does"]
     if field.kind in {FieldKind.CODE, FieldKind.CODE_LIST}:
         pieces = form.texts(field.name) if field.kind is FieldKind.CODE_LIST else (text,)
         found = ["does not parse as Rust"] if not all(map(parses, pieces)) else []

@@ -170,4 +170,6 @@ def test_a_report_names_nothing_outside_the_crate_and_its_tests(changes):
 def test_code_that_would_wear_out_the_parser_is_refused_before_it_is_parsed():
     worn = render(TABLE["code_summarization"].inputs, {"code": 'r#"' * 10_000})
     assert "more quotes" in told(example_of("code_summarization", input_data=worn))
+    deep = render(TABLE["code_summarization"].inputs, {"code": "(" * 300 + ")" * 300})
+    assert "more quotes" in told(example_of("code_summarization", input_data=deep))
     assert "more quotes" in told(example_of("code_summarization", test='"' * 5_000))
