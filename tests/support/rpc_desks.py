@@ -56,7 +56,9 @@ HEADER = Header(
 CERTIFIED = views.CertifiedRound(
     Certificate(HEADER, 0, b"\x01", (bytes(64),)), Snapshot(3, (Seat(NODE.node, 10_000),), ROOT)
 )
-SHARD = views.ShardView(ROOT, JOB, 9, ROOT, 12, len(FILE), hashlib.sha256(FILE).digest())
+SHARD = views.ShardView(
+    ROOT, JOB, 9, ROOT, 12, len(FILE), hashlib.sha256(FILE).digest(), "train", 3, hashlib.sha256(b"{}\n").digest()
+)
 NODE_VIEW = views.NodeView(
     node=NODE.node,
     owner="alice",
