@@ -108,7 +108,7 @@ def _notes(decided: Decided, now_ms: int) -> dict[str, Any]:
             }
             for index in sorted(told)
             if index < len(tasks)
-        ]
+        ],
     }
 
 
