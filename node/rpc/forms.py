@@ -159,6 +159,7 @@ _REPUTATION_VIEW = Record(
     fairness_bp=SCORE,
     generating_bp=SCORE,
     suspended_until=NUMBER,
+    coming_weight=NUMBER,
     changes=Many(
         Record(
             views.ReputationChange,

@@ -267,6 +267,8 @@ class ReputationView:
     reputation_bp: int
     weight: int
     """Of its votes in the running epoch, whole points."""
+    coming_weight: int
+    """Likewise in the last epoch whose weights are fixed already."""
     maturity_bp: int
     discrimination_bp: int
     accuracy_bp: int

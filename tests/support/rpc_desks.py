@@ -77,7 +77,18 @@ NODE_VIEW = views.NodeView(
 )
 PEERS = (views.PeerView(FRIEND.node, ("grpc://127.0.0.1:7001",), connected=True, via="rpc", source="bootstrap"),)
 STANDING = views.ReputationView(
-    NODE.node, "alice", 8200, 8200, 10_000, 9000, 8800, 9900, 7000, 0, (views.ReputationChange(9, ROOT, "R31", 1, 2),)
+    NODE.node,
+    "alice",
+    8200,
+    8200,
+    8100,
+    10_000,
+    9000,
+    8800,
+    9900,
+    7000,
+    0,
+    (views.ReputationChange(9, ROOT, "R31", 1, 2),),
 )
 EVENTS = tuple(
     views.JobEvent(number, 1_700_000_000_000, number, "RoundCertified", f"round {number}", final=number == 3)
