@@ -1,0 +1,352 @@
+"""One round at one member: when phases end, what is sent, what came in time (R12 to R15, R19)."""
+
+from dataclasses import replace
+
+import pytest
+
+from consensus.encoding import hash_value
+from consensus.params import MINIMAL
+from consensus.round import (
+    ExecuteProbes,
+    Generate,
+    Phase,
+    PublishCandidates,
+    RateCandidates,
+    Round,
+    RoundClosed,
+    Send,
+    SetPhaseTimer,
+    ratings_digest,
+    slots_root,
+)
+from consensus.types import (
+    Attestation,
+    AttestedMessage,
+    CandidateCommit,
+    CheckFact,
+    GeneratorReveal,
+    Hash,
+    JobId,
+    Kind,
+    NodeId,
+    ProbeFinding,
+    ProbeOpening,
+    Rating,
+    RatingCommit,
+    RatingReveal,
+    RoundPlan,
+    Seat,
+    Signed,
+    SlotCount,
+    SlotOpening,
+    Task,
+    TaskKind,
+)
+
+HEIGHT = 7
+
+
+def node(number: int) -> NodeId:
+    return NodeId(bytes([number]) * 32)
+
+
+GENERATORS = (node(1), node(2))
+RATERS = (node(3), node(4), node(5))
+EVERYBODY = (*GENERATORS, *RATERS)
+
+
+def task(**changes) -> Task:
+    plain = Task(
+        index=0,
+        job=JobId(bytes(32)),
+        crate=0,
+        category=0,
+        kind=TaskKind.GENERATE,
+        generators=GENERATORS,
+        raters=RATERS,
+        observers=(),
+        slots=2,
+        quota=4,
+        attempt=0,
+        carried=(),
+    )
+    return replace(plain, **changes)
+
+
+def plan(*tasks: Task) -> RoundPlan:
+    seats = tuple(Seat(member, 1) for member in EVERYBODY)
+    return RoundPlan(HEIGHT, 0, Hash(bytes(32)), tasks or (task(),), seats)
+
+
+def opening(slot: int, who: int, probe: ProbeOpening | None = None) -> SlotOpening:
+    content = Hash(hash_value("content", (slot, who)))
+    return SlotOpening(0, slot, bytes([who, slot]) * 16, content, content, bytes(32), probe)
+
+
+def round_of(me: NodeId, **changes) -> Round:
+    return Round(changes.get("plan", plan()), me, MINIMAL.times, salt=bytes(32))
+
+
+def say(sender: NodeId, kind: Kind, body) -> Signed:
+    return Signed(sender, kind, hash_value("message", (sender, kind, body)), body)
+
+
+def commit(sender: NodeId) -> Signed:
+    slots = (opening(0, sender[0]), opening(1, sender[0]))
+    return say(sender, Kind.CANDIDATE_COMMIT, CandidateCommit(HEIGHT, slots_root(slots), (SlotCount(0, 2),)))
+
+
+def rating(content: Hash) -> Rating:
+    return Rating(0, content, CheckFact.PASSED, (9000, 9000, 9000, 9000))
+
+
+def rating_commit(sender: NodeId) -> Signed:
+    return say(sender, Kind.RATING_COMMIT, RatingCommit(HEIGHT, Hash(bytes(32))))
+
+
+def reveal(sender: NodeId) -> Signed:
+    return say(sender, Kind.RATING_REVEAL, RatingReveal(HEIGHT, bytes(32), ()))
+
+
+def unmask(sender: NodeId, *slots: SlotOpening) -> Signed:
+    return say(sender, Kind.GENERATOR_REVEAL, GeneratorReveal(HEIGHT, bytes(80), slots, ()))
+
+
+def attestation(sender: NodeId) -> Signed:
+    return say(sender, Kind.ATTESTATION, Attestation(HEIGHT, (), ()))
+
+
+def feed(current: Round, *messages: Signed) -> list:
+    return [effect for message in messages for effect in current.on_message(message)]
+
+
+def of(kind: type, effects: list) -> list:
+    return [effect for effect in effects if isinstance(effect, kind)]
+
+
+def sent(effects: list) -> list[Kind]:
+    return [effect.kind for effect in of(Send, effects)]
+
+
+def through_publish(current: Round) -> list:
+    """Both generators committed, all four contents held."""
+    effects = current.start() + feed(current, *map(commit, GENERATORS))
+    for who in (1, 2):
+        for slot in (0, 1):
+            effects += current.on_candidate_held(0, opening(slot, who).content)
+    return effects
+
+
+def test_a_generator_is_asked_to_generate_and_commits_to_the_root_of_its_slots():
+    current = round_of(node(1))
+    assert of(Generate, current.start()) == [Generate(HEIGHT, plan().tasks)]
+    slots = (opening(1, 1), opening(0, 1))
+    (send,) = of(Send, current.on_candidates_ready(slots, (), bytes(80)))
+    assert send.body == CandidateCommit(HEIGHT, slots_root((slots[1], slots[0])), (SlotCount(0, 2),))
+
+
+def test_candidates_are_published_only_when_every_generator_has_committed():
+    current = round_of(node(1))
+    current.start()
+    current.on_candidates_ready((opening(0, 1), opening(1, 1)), (), bytes(80))
+    assert not of(PublishCandidates, feed(current, commit(node(1))))
+    assert of(PublishCandidates, feed(current, commit(node(2)))) == [PublishCandidates(HEIGHT)]
+
+
+def test_a_rater_waits_for_all_contents_committed_to_and_rates_them():
+    current = round_of(node(3))
+    effects = through_publish(current)
+    (order,) = of(RateCandidates, effects)
+    contents = {opening(slot, who).content for who in (1, 2) for slot in (0, 1)}
+    assert {content for _, content in order.candidates} == contents
+    assert current.phase is Phase.RATE
+
+
+def test_when_publishing_takes_too_long_what_is_held_is_rated():
+    current = round_of(node(3))
+    current.start()
+    feed(current, *map(commit, GENERATORS))
+    current.on_candidate_held(0, opening(0, 1).content)
+    (order,) = of(RateCandidates, current.on_timer(Phase.PUBLISH))
+    assert order.candidates == ((0, opening(0, 1).content),)
+
+
+def test_contents_nobody_committed_to_are_bounded_by_the_slots_of_the_task():
+    current = round_of(node(3))
+    current.start()
+    for number in range(100):
+        current.on_candidate_held(0, Hash(hash_value("flood", number)))
+    (order,) = of(RateCandidates, feed(current, *map(commit, GENERATORS)))
+    assert len(order.candidates) == 4
+
+
+def test_scores_are_committed_first_and_revealed_only_when_all_have_committed():
+    current = round_of(node(3))
+    through_publish(current)
+    ratings = (rating(opening(0, 1).content),)
+    (send,) = of(Send, current.on_ratings_ready(ratings))
+    assert send.kind is Kind.RATING_COMMIT
+    assert send.body.digest == ratings_digest(node(3), HEIGHT, bytes(32), ratings)
+    own = say(node(3), Kind.RATING_COMMIT, send.body)
+    assert not of(Send, feed(current, own, rating_commit(node(4))))
+    (shown,) = of(Send, feed(current, rating_commit(node(5))))
+    assert shown.body == RatingReveal(HEIGHT, bytes(32), ratings)
+
+
+def test_a_commitment_that_comes_after_the_phase_has_closed_is_not_attested():
+    current = round_of(node(2))
+    through_publish(current)
+    feed(current, rating_commit(node(3)), rating_commit(node(4)))
+    current.on_timer(Phase.RATE)
+    late = rating_commit(node(5))
+    feed(current, late, reveal(node(3)), reveal(node(4)), reveal(node(5)))
+    effects = feed(current, unmask(node(1)), unmask(node(2)))
+    (send,) = of(Send, effects)
+    listed = {(item.kind, item.sender) for item in send.body.messages}
+    assert (Kind.RATING_COMMIT, node(4)) in listed
+    assert (Kind.RATING_COMMIT, node(5)) not in listed
+
+
+def test_an_early_message_is_in_time():
+    current = round_of(node(2))
+    current.start()
+    feed(current, rating_commit(node(3)))
+    effects = [
+        effect
+        for phase in (Phase.GENERATE, Phase.PUBLISH, Phase.RATE, Phase.REVEAL)
+        for effect in current.on_timer(phase)
+    ]
+    (send,) = of(Send, effects)
+    assert [item.kind for item in send.body.messages] == [Kind.RATING_COMMIT]
+
+
+def test_generators_unmask_after_the_reveals_and_open_every_slot():
+    current = round_of(node(1))
+    current.start()
+    slots = (opening(0, 1), opening(1, 1))
+    (committed,) = of(Send, current.on_candidates_ready(slots, (), b"p" * 80))
+    feed(current, say(node(1), Kind.CANDIDATE_COMMIT, committed.body), commit(node(2)))
+    feed(current, *map(rating_commit, RATERS))
+    effects = feed(current, *map(reveal, RATERS))
+    (send,) = of(Send, effects)
+    assert send.body == GeneratorReveal(HEIGHT, b"p" * 80, slots, ())
+
+
+def test_revealed_probes_are_executed_before_attesting():
+    current = round_of(node(3))
+    through_publish(current)
+    feed(current, *map(rating_commit, RATERS), *map(reveal, RATERS))
+    probe = opening(0, 1, ProbeOpening(good=False, evidence=b"{}"))
+    effects = feed(current, unmask(node(1), probe, opening(1, 1)), unmask(node(2)))
+    (order,) = of(ExecuteProbes, effects)
+    assert order.openings == ((node(1), probe),)
+    assert not of(Send, effects)
+    found = (ProbeFinding(probe.content, holds=True),)
+    (send,) = of(Send, current.on_probes_executed(found))
+    assert send.body.probes == found
+
+
+def test_a_round_closes_only_with_attestations_of_more_than_two_thirds():
+    current = round_of(node(3), plan=replace(plan(), tasks=()))
+    current.start()
+    feed(current, attestation(node(1)), attestation(node(2)), attestation(node(3)))
+    assert not of(RoundClosed, current.on_timer(Phase.ATTEST)), "three of five are not more than two thirds"
+    feed(current, attestation(node(4)))
+    assert of(RoundClosed, current.on_timer(Phase.ATTEST))
+
+
+def test_an_empty_round_goes_straight_to_attesting_the_news():
+    current = round_of(node(3), plan=replace(plan(), tasks=()))
+    news = AttestedMessage(Kind.JOB, node(9), Hash(bytes(32)))
+    current.set_extras((news,))
+    (send,) = of(Send, current.start())
+    assert send.body == Attestation(HEIGHT, (news,), ())
+
+
+def test_members_that_are_away_are_not_waited_for_but_never_make_up_a_quorum():
+    current = round_of(node(3))
+    current.start()
+    feed(current, commit(node(1)))
+    assert current.phase is Phase.GENERATE
+    current.on_absent([node(2)])
+    assert current.phase is Phase.PUBLISH
+    alone = round_of(node(3), plan=replace(plan(), tasks=()))
+    alone.start()
+    feed(alone, attestation(node(3)))
+    assert not of(RoundClosed, alone.on_absent([node(1), node(2), node(4), node(5)]))
+
+
+def test_who_lags_gives_up_a_phase_that_more_than_a_third_has_left():
+    current = round_of(node(5))
+    through_publish(current)
+    assert current.phase is Phase.RATE
+    feed(current, reveal(node(3)))
+    assert current.phase is Phase.RATE, "one of five is not more than a third"
+    feed(current, reveal(node(4)))
+    assert current.phase > Phase.RATE
+
+
+def test_a_rating_that_is_ready_too_late_is_not_committed_to():
+    current = round_of(node(3))
+    through_publish(current)
+    current.on_timer(Phase.RATE)
+    assert current.on_ratings_ready((rating(opening(0, 1).content),)) == []
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        say(node(3), Kind.CANDIDATE_COMMIT, CandidateCommit(HEIGHT, Hash(bytes(32)), ())),
+        say(node(1), Kind.RATING_COMMIT, RatingCommit(HEIGHT, Hash(bytes(32)))),
+        say(node(9), Kind.ATTESTATION, Attestation(HEIGHT, (), ())),
+        say(node(1), Kind.CANDIDATE_COMMIT, CandidateCommit(HEIGHT + 1, Hash(bytes(32)), ())),
+    ],
+)
+def test_messages_of_who_has_no_part_and_of_other_rounds_change_nothing(stranger):
+    current = round_of(node(4))
+    current.start()
+    before = current.waiting
+    assert feed(current, stranger) == []
+    assert current.waiting == before
+    assert not current.messages(stranger.kind)
+
+
+def test_the_second_message_of_a_slot_does_not_replace_the_first():
+    current = round_of(node(4))
+    current.start()
+    first = commit(node(1))
+    other = say(node(1), Kind.CANDIDATE_COMMIT, CandidateCommit(HEIGHT, Hash(b"x" * 32), ()))
+    feed(current, first, other)
+    assert current.messages(Kind.CANDIDATE_COMMIT) == {node(1): first}
+
+
+def test_every_wait_has_a_timer_and_a_name():
+    current = round_of(node(3))
+    effects = through_publish(current)
+    effects += feed(current, *map(rating_commit, RATERS), *map(reveal, RATERS), *map(unmask, GENERATORS))
+    timed = {effect.phase for effect in of(SetPhaseTimer, effects)}
+    assert timed == set(Phase) - {Phase.CLOSED}
+    waiting = current.waiting
+    assert (waiting.phase, waiting.have, waiting.need) == (Phase.ATTEST, 0, 5)
+    assert waiting.missing == EVERYBODY
+
+
+def test_a_replay_gives_the_same_effects():
+    messages = [
+        *map(commit, GENERATORS),
+        *map(rating_commit, RATERS),
+        *map(reveal, RATERS),
+        *map(unmask, GENERATORS),
+        *map(attestation, EVERYBODY),
+    ]
+
+    def run() -> list:
+        current = round_of(node(3))
+        effects = current.start()
+        for message in messages:
+            effects += current.on_message(message)
+            effects += current.on_message(message)
+        return effects
+
+    assert run() == run()
+    assert of(RoundClosed, run()) == [RoundClosed(HEIGHT)]
