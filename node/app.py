@@ -70,13 +70,17 @@ class Node:
     stopping: asyncio.Event
 
 
-async def run_node(home: NodeHome) -> None:
+async def run_node(home: NodeHome, *, passphrase: bytes | None = None) -> None:
     """Run a node until it is told to stop (SIGTERM, SIGINT, `Shutdown`).
+
+    Args:
+        home: Its data folder.
+        passphrase: Opens the identity, where it is protected by one.
 
     Raises:
         OperatorError: Something its operator has to change: settings, folder, port, identity in use.
     """
-    async with open_node(home) as node:
+    async with open_node(home, passphrase=passphrase) as node:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, node.stopping.set)
@@ -99,13 +103,13 @@ async def _until_stopped(node: Node) -> None:
 
 
 @contextlib.asynccontextmanager
-async def open_node(home: NodeHome) -> AsyncIterator[Node]:
+async def open_node(home: NodeHome, *, passphrase: bytes | None = None) -> AsyncIterator[Node]:
     """Build and start a node's parts; stop them on the way out."""
     config = load_config(home.config)
     genesis, preset = load_genesis(home.genesis)
     async with contextlib.AsyncExitStack() as parts:
         parts.enter_context(DataDirLock(home.root))
-        key = IdentityStore(home.root).load()
+        key = IdentityStore(home.root, passphrase=passphrase).load()
         store = await open_store(home.store, url=config.store.url or None)
         parts.push_async_callback(store.close)
         checks, why_not = await _open_checks(home, config)

@@ -43,6 +43,11 @@ class NodeHome:
         return self.root / "crates"
 
     @property
+    def shards(self) -> Path:
+        """Certified shards as this node serves them: a data set's folder."""
+        return self.root / "shards"
+
+    @property
     def bench(self) -> Path:
         """Build folders of the checks; may be deleted while the node is down."""
         return self.root / "bench"

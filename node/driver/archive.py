@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 from consensus.aggregation import ScoredCandidate
 from consensus.certificate import header_hash
 from consensus.encoding import decode, encode
-from consensus.types import Certificate, ChainState, Decision, Kind, RoundPlan
+from consensus.types import Certificate, ChainState, Decision, JobStatus, Kind, RoundPlan
 from node.driver.frames import RoundRecord, pack_batch, pack_names, parse_batch, parse_names
 from node.pipeline.effects import Decided
 from node.store import DecidedCandidate, LedgerRow, RoundRow, Store
@@ -17,10 +19,15 @@ _PART_BYTES_MAX = 1 << 30
 
 
 class Archive:
-    """This node's decided rounds."""
+    """This node's decided rounds.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    Args:
+        store: Where they are kept.
+        clock: Unix seconds, for when this node heard of a decision.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+        self._store, self._clock = store, clock
 
     async def keep(self, decided: Decided) -> None:
         """Store a decided round with everything that follows from it, and drop the work that led to it."""
@@ -31,7 +38,7 @@ class Archive:
             header_hash=header_hash(header),
             certificate=encode(decided.certificate),
             state=encode(transition.state),
-            manifest=_pack_manifest(decided),
+            manifest=_pack_manifest(decided, int(self._clock() * 1000)),
         )
         await self._store.rounds.commit(
             row,
@@ -66,27 +73,32 @@ class Archive:
         return RoundRecord(envelopes[0].envelope, parse_names(attestations), parse_names(messages))
 
     async def notes(self, height: int) -> dict[str, Any]:
-        """What this node noted of a round beside the protocol: its plan in words, why slots stayed empty."""
+        """What this node noted of a round beside the protocol (`read_notes`); empty for a round not kept here."""
         row = await self._store.rounds.get(height)
-        if row is None:
-            return {}
-        notes: dict[str, Any] = json.loads(parse_batch(row.manifest)[2])
-        return notes
+        return {} if row is None else read_notes(row.manifest)
 
 
-def _pack_manifest(decided: Decided) -> bytes:
-    notes = json.dumps(_notes(decided), sort_keys=True).encode()
+def read_notes(manifest: bytes) -> dict[str, Any]:
+    """The notes in a stored round: when this node heard of its decision, why slots stayed empty, jobs still open."""
+    notes: dict[str, Any] = json.loads(parse_batch(manifest)[2])
+    return notes
+
+
+def _pack_manifest(decided: Decided, now_ms: int) -> bytes:
+    notes = json.dumps(_notes(decided, now_ms), sort_keys=True).encode()
     parts = (pack_names(decided.attestations), pack_names(decided.messages), notes)
     return pack_batch(parts, bytes_max=_PART_BYTES_MAX)
 
 
-def _notes(decided: Decided) -> dict[str, Any]:
-    """Why slots stayed empty, by job, crate and category (indices into the job's lists)."""
+def _notes(decided: Decided, now_ms: int) -> dict[str, Any]:
+    """Shortfalls by job, crate and category (indices into the job's lists); jobs in hex."""
     told: dict[int, set[str]] = {}
     for index, reason in decided.shortfalls:
         told.setdefault(index, set()).add(reason)
     tasks = decided.plan.tasks
     return {
+        "decided_unix_ms": now_ms,
+        "open": [job.terms.job.hex() for job in decided.transition.state.jobs if job.status is JobStatus.OPEN],
         "shortfalls": [
             {
                 "job": tasks[index].job.hex(),
@@ -96,7 +108,7 @@ def _notes(decided: Decided) -> dict[str, Any]:
             }
             for index in sorted(told)
             if index < len(tasks)
-        ]
+        ],
     }
 
 

@@ -51,7 +51,7 @@ class Driver:
         self.genesis, self.preset, self.store, self.network = genesis, preset, store, network
         self.key = key
         self.domain = Domain(genesis.network)
-        self.archive = Archive(store)
+        self.archive = Archive(store, clock)
         self._clock = clock
         self._last_seen: dict[NodeId, float] = {}
         self.courier = Courier(

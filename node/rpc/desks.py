@@ -65,8 +65,8 @@ class ShardDesk(Protocol):
     def pull(self, root: Hash, offset: int, file_sha256: bytes) -> AsyncGenerator[views.ShardPiece, None]:
         """A shard's file from a byte on, in order, in pieces of at most `forms.PIECE_BYTES_MAX`.
 
-        Where `file_sha256` is not empty it names the file that the caller began with; with another one at hand the
-        desk refuses. An offset at the file's end gives nothing, one beyond it is refused.
+        `file_sha256` names the file meant, or its certificate bundle; with another one at hand the desk refuses. Empty
+        means the shard's only file. An offset at the file's end gives nothing, one beyond it is refused.
         """
         ...
 

@@ -159,6 +159,7 @@ _REPUTATION_VIEW = Record(
     fairness_bp=SCORE,
     generating_bp=SCORE,
     suspended_until=NUMBER,
+    coming_weight=NUMBER,
     changes=Many(
         Record(
             views.ReputationChange,
@@ -248,6 +249,9 @@ LIST_SHARDS_ANSWER = Record(
             rows=COUNT,
             file_bytes=NUMBER,
             file_sha256=HASH,
+            split=_NAME,
+            certificate_bytes=NUMBER,
+            certificate_sha256=HASH,
         ),
         LIST_MAX,
     ),

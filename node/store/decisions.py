@@ -70,6 +70,28 @@ class Decisions:
 
         return await self._database.read(count)
 
+    async def counts_by_height(self, job: JobId) -> dict[int, dict[CandidateState, int]]:
+        """How many of a job's candidates each round put into which state, in order of height.
+
+        A candidate under review is counted in the round that sent it there and in the one that decided it.
+        """
+
+        def count(connection: Connection) -> dict[int, dict[CandidateState, int]]:
+            group = (decisions.c.height, decisions.c.state)
+            statement = select(*group, func.count()).where(decisions.c.job == job).group_by(*group).order_by(*group)
+            found: dict[int, dict[CandidateState, int]] = {}
+            for height, state, many in connection.execute(statement):
+                found.setdefault(int(height), {})[CandidateState(state)] = int(many)
+            return found
+
+        return await self._database.read(count)
+
+    async def contents_between(self, low: Hash, high: Hash, limit: int) -> tuple[Hash, ...]:
+        """Content hashes from `low` to `high`, both included, each once, sorted, at most `limit`."""
+        inside = decisions.c.content.between(low, high)
+        statement = select(decisions.c.content).where(inside).distinct().order_by(decisions.c.content).limit(limit)
+        return await self._database.read(lambda c: tuple(Hash(bytes(name)) for name in c.execute(statement).scalars()))
+
     async def explanation(self, height: int, position: int) -> bytes | None:
         """What was kept for `explain` with one decision; None if nothing was."""
 

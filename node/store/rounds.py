@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, null, select, update
 
 from consensus.encoding import encode
 from consensus.types import CandidateState, Decision, Hash, JobId, JobStatus
@@ -82,11 +82,15 @@ class Rounds:
 
         return await self._database.read(find)
 
-    async def between(self, first: int, last: int) -> tuple[RoundRow, ...]:
-        """Rounds of heights `first` to `last`, both included, in order, at most `page_max`."""
+    async def between(self, first: int, last: int, *, states: bool = True) -> tuple[RoundRow, ...]:
+        """Rounds of heights `first` to `last`, both included, in order, at most `page_max`.
+
+        Without `states` the bulk of a round stays on disk: each row's state is None.
+        """
 
         def find(connection: Connection) -> tuple[RoundRow, ...]:
-            statement = select(rounds).where(rounds.c.height.between(first, last)).order_by(rounds.c.height)
+            columns = [column if states or column.name != "state" else null().label("state") for column in rounds.c]
+            statement = select(*columns).where(rounds.c.height.between(first, last)).order_by(rounds.c.height)
             return tuple(_row(row) for row in connection.execute(statement.limit(self._limits.page_max)))
 
         return await self._database.read(find)

@@ -107,18 +107,24 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class ShardView:
-    """A certified shard that can be pulled from this node."""
+    """One file of a certified shard that can be pulled from this node: the rows of one split."""
 
     root: Hash
-    """Merkle root over its rows: the shard's name."""
+    """Merkle root over the rows of all splits: the shard's name."""
     job: JobId
     height: int
     header: Hash
     """Hash of the certified header that lists it."""
     rows: int
+    """In this file."""
     file_bytes: int
     file_sha256: bytes
     """Of the file as this node serves it: two nodes' files of one shard may differ in bytes, never in rows."""
+    split: str
+    """`train`, `validation` or `test`."""
+    certificate_bytes: int
+    """Of the certificate bundle, which is pulled like a file, by its own hash."""
+    certificate_sha256: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +267,8 @@ class ReputationView:
     reputation_bp: int
     weight: int
     """Of its votes in the running epoch, whole points."""
+    coming_weight: int
+    """Likewise in the last epoch whose weights are fixed already."""
     maturity_bp: int
     discrimination_bp: int
     accuracy_bp: int

@@ -2,22 +2,15 @@
 
 import asyncio
 import random
-from dataclasses import replace
 
 import pytest
 
-from consensus.params import MINIMAL
 from consensus.types import CandidateState, JobStatus, Kind
 from node.network.memory import LinkConditions, MemoryHub
 from node.values.job import JobCancel
 from node.wire import seal_message
 from reputation import standing_of
-from tests.support.swarm import COORDINATOR, Swarm, make_job, member_of
-
-# Five real stores in one process: a tenth of MAINNET's times where MINIMAL has a hundredth, and seconds for the dead.
-PATIENT = replace(
-    MINIMAL, times=replace(MINIMAL.times.scaled(10, 1), generate_ms=8_000, rate_ms=8_000, absent_ms=1_000)
-)
+from tests.support.swarm import COORDINATOR, PATIENT, Swarm, make_job, member_of
 
 
 def done(swarm, job, node=0):

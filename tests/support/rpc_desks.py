@@ -56,7 +56,9 @@ HEADER = Header(
 CERTIFIED = views.CertifiedRound(
     Certificate(HEADER, 0, b"\x01", (bytes(64),)), Snapshot(3, (Seat(NODE.node, 10_000),), ROOT)
 )
-SHARD = views.ShardView(ROOT, JOB, 9, ROOT, 12, len(FILE), hashlib.sha256(FILE).digest())
+SHARD = views.ShardView(
+    ROOT, JOB, 9, ROOT, 12, len(FILE), hashlib.sha256(FILE).digest(), "train", 3, hashlib.sha256(b"{}\n").digest()
+)
 NODE_VIEW = views.NodeView(
     node=NODE.node,
     owner="alice",
@@ -75,7 +77,18 @@ NODE_VIEW = views.NodeView(
 )
 PEERS = (views.PeerView(FRIEND.node, ("grpc://127.0.0.1:7001",), connected=True, via="rpc", source="bootstrap"),)
 STANDING = views.ReputationView(
-    NODE.node, "alice", 8200, 8200, 10_000, 9000, 8800, 9900, 7000, 0, (views.ReputationChange(9, ROOT, "R31", 1, 2),)
+    NODE.node,
+    "alice",
+    8200,
+    8200,
+    8100,
+    10_000,
+    9000,
+    8800,
+    9900,
+    7000,
+    0,
+    (views.ReputationChange(9, ROOT, "R31", 1, 2),),
 )
 EVENTS = tuple(
     views.JobEvent(number, 1_700_000_000_000, number, "RoundCertified", f"round {number}", final=number == 3)

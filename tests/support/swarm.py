@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from consensus.draw import SlotContent
@@ -31,6 +31,11 @@ def key_of(number: int) -> NodeKey:
 
 
 COORDINATOR = key_of(1000)
+
+# Five real stores in one process: a tenth of MAINNET's times where MINIMAL has a hundredth, and seconds for the dead.
+PATIENT = replace(
+    MINIMAL, times=replace(MINIMAL.times.scaled(10, 1), generate_ms=8_000, rate_ms=8_000, absent_ms=1_000)
+)
 
 
 @dataclass
@@ -61,7 +66,7 @@ class PlantedWorkshop:
     async def _slot(self, height, spec, slot, rule, number):
         bad = rule is SlotContent.BAD_PROBE or (rule is SlotContent.CANDIDATE and number % 4 == 3)
         text = f"{spec.crate}/{spec.category}/{number}/{rule.value}/{self.key.node.hex()}"
-        content = text.encode()
+        content = self.content_of(spec, number, text)
         name = Hash(content_hash(content))
         self.truth.quality[name] = 1500 if bad else 8800 + number % 10 * 100
         await self.store.blobs.put(content, tag=EXAMPLE, expires=height)
@@ -81,6 +86,10 @@ class PlantedWorkshop:
             probe=probe,
         )
         return FilledSlot(opening, pseudonym, content)
+
+    def content_of(self, spec, number, text):
+        """The candidate's bytes; here only its name."""
+        return text.encode()
 
     async def rate(self, plan, candidates):
         await asyncio.sleep(0)
@@ -143,7 +152,17 @@ class SwarmNode:
 class Swarm:
     """`count` nodes on one hub. Use as an async context manager."""
 
-    def __init__(self, folder: Path, count: int, *, hub: MemoryHub | None = None, preset: Preset = MINIMAL, styles=()):
+    def __init__(
+        self,
+        folder: Path,
+        count: int,
+        *,
+        hub: MemoryHub | None = None,
+        preset: Preset = MINIMAL,
+        styles=(),
+        workshop=PlantedWorkshop,
+    ):
+        self.workshop = workshop
         self.preset, self.genesis = preset, make_genesis(count, preset)
         self.hub = hub or MemoryHub(seed=1)
         self.truth = Truth()
@@ -164,7 +183,7 @@ class Swarm:
     async def start(self, node: SwarmNode) -> None:
         node.store = await open_store(node.folder)
         network = self.hub.network(node.key.node)
-        workshop = PlantedWorkshop(node.key, node.store, self.truth, self.styles.get(node.number, "honest"))
+        workshop = self.workshop(node.key, node.store, self.truth, self.styles.get(node.number, "honest"))
         node.driver = await open_driver(
             key=node.key,
             genesis=self.genesis,

@@ -131,7 +131,7 @@ class ReputationChange(_message.Message):
     def __init__(self, height: _Optional[int] = ..., header: _Optional[bytes] = ..., reason: _Optional[str] = ..., before_bp: _Optional[int] = ..., after_bp: _Optional[int] = ...) -> None: ...
 
 class ReputationView(_message.Message):
-    __slots__ = ("node", "owner", "reputation_bp", "weight", "maturity_bp", "discrimination_bp", "accuracy_bp", "fairness_bp", "generating_bp", "suspended_until", "changes")
+    __slots__ = ("node", "owner", "reputation_bp", "weight", "maturity_bp", "discrimination_bp", "accuracy_bp", "fairness_bp", "generating_bp", "suspended_until", "changes", "coming_weight")
     NODE_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     REPUTATION_BP_FIELD_NUMBER: _ClassVar[int]
@@ -143,6 +143,7 @@ class ReputationView(_message.Message):
     GENERATING_BP_FIELD_NUMBER: _ClassVar[int]
     SUSPENDED_UNTIL_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
+    COMING_WEIGHT_FIELD_NUMBER: _ClassVar[int]
     node: bytes
     owner: str
     reputation_bp: int
@@ -154,4 +155,5 @@ class ReputationView(_message.Message):
     generating_bp: int
     suspended_until: int
     changes: _containers.RepeatedCompositeFieldContainer[ReputationChange]
-    def __init__(self, node: _Optional[bytes] = ..., owner: _Optional[str] = ..., reputation_bp: _Optional[int] = ..., weight: _Optional[int] = ..., maturity_bp: _Optional[int] = ..., discrimination_bp: _Optional[int] = ..., accuracy_bp: _Optional[int] = ..., fairness_bp: _Optional[int] = ..., generating_bp: _Optional[int] = ..., suspended_until: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[ReputationChange, _Mapping]]] = ...) -> None: ...
+    coming_weight: int
+    def __init__(self, node: _Optional[bytes] = ..., owner: _Optional[str] = ..., reputation_bp: _Optional[int] = ..., weight: _Optional[int] = ..., maturity_bp: _Optional[int] = ..., discrimination_bp: _Optional[int] = ..., accuracy_bp: _Optional[int] = ..., fairness_bp: _Optional[int] = ..., generating_bp: _Optional[int] = ..., suspended_until: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[ReputationChange, _Mapping]]] = ..., coming_weight: _Optional[int] = ...) -> None: ...

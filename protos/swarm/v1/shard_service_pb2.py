@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from protos.swarm.v1 import agreement_pb2 as protos_dot_swarm_dot_v1_dot_agreement__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#protos/swarm/v1/shard_service.proto\x12\x08swarm.v1\x1a\x1fprotos/swarm/v1/agreement.proto\"5\n\x17ShardServiceListRequest\x12\x0b\n\x03job\x18\x01 \x01(\x0c\x12\r\n\x05limit\x18\x02 \x01(\r\"?\n\x18ShardServiceListResponse\x12#\n\x06shards\x18\x01 \x03(\x0b\x32\x13.swarm.v1.ShardView\"3\n!ShardServiceGetCertificateRequest\x12\x0e\n\x06height\x18\x01 \x01(\x04\"v\n\"ShardServiceGetCertificateResponse\x12*\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0b\x32\x15.swarm.v1.Certificate\x12$\n\x08snapshot\x18\x02 \x01(\x0b\x32\x12.swarm.v1.Snapshot\"L\n\x17ShardServicePullRequest\x12\x0c\n\x04root\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x13\n\x0b\x66ile_sha256\x18\x03 \x01(\x0c\"8\n\x18ShardServicePullResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"}\n\tShardView\x12\x0c\n\x04root\x18\x01 \x01(\x0c\x12\x0b\n\x03job\x18\x02 \x01(\x0c\x12\x0e\n\x06height\x18\x03 \x01(\x04\x12\x0e\n\x06header\x18\x04 \x01(\x0c\x12\x0c\n\x04rows\x18\x05 \x01(\r\x12\x12\n\nfile_bytes\x18\x06 \x01(\x04\x12\x13\n\x0b\x66ile_sha256\x18\x07 \x01(\x0c\x32\x9b\x02\n\x0cShardService\x12M\n\x04List\x12!.swarm.v1.ShardServiceListRequest\x1a\".swarm.v1.ShardServiceListResponse\x12k\n\x0eGetCertificate\x12+.swarm.v1.ShardServiceGetCertificateRequest\x1a,.swarm.v1.ShardServiceGetCertificateResponse\x12O\n\x04Pull\x12!.swarm.v1.ShardServicePullRequest\x1a\".swarm.v1.ShardServicePullResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#protos/swarm/v1/shard_service.proto\x12\x08swarm.v1\x1a\x1fprotos/swarm/v1/agreement.proto\"5\n\x17ShardServiceListRequest\x12\x0b\n\x03job\x18\x01 \x01(\x0c\x12\r\n\x05limit\x18\x02 \x01(\r\"?\n\x18ShardServiceListResponse\x12#\n\x06shards\x18\x01 \x03(\x0b\x32\x13.swarm.v1.ShardView\"3\n!ShardServiceGetCertificateRequest\x12\x0e\n\x06height\x18\x01 \x01(\x04\"v\n\"ShardServiceGetCertificateResponse\x12*\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0b\x32\x15.swarm.v1.Certificate\x12$\n\x08snapshot\x18\x02 \x01(\x0b\x32\x12.swarm.v1.Snapshot\"L\n\x17ShardServicePullRequest\x12\x0c\n\x04root\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x13\n\x0b\x66ile_sha256\x18\x03 \x01(\x0c\"8\n\x18ShardServicePullResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\xc3\x01\n\tShardView\x12\x0c\n\x04root\x18\x01 \x01(\x0c\x12\x0b\n\x03job\x18\x02 \x01(\x0c\x12\x0e\n\x06height\x18\x03 \x01(\x04\x12\x0e\n\x06header\x18\x04 \x01(\x0c\x12\x0c\n\x04rows\x18\x05 \x01(\r\x12\x12\n\nfile_bytes\x18\x06 \x01(\x04\x12\x13\n\x0b\x66ile_sha256\x18\x07 \x01(\x0c\x12\r\n\x05split\x18\x08 \x01(\t\x12\x19\n\x11\x63\x65rtificate_bytes\x18\t \x01(\x04\x12\x1a\n\x12\x63\x65rtificate_sha256\x18\n \x01(\x0c\x32\x9b\x02\n\x0cShardService\x12M\n\x04List\x12!.swarm.v1.ShardServiceListRequest\x1a\".swarm.v1.ShardServiceListResponse\x12k\n\x0eGetCertificate\x12+.swarm.v1.ShardServiceGetCertificateRequest\x1a,.swarm.v1.ShardServiceGetCertificateResponse\x12O\n\x04Pull\x12!.swarm.v1.ShardServicePullRequest\x1a\".swarm.v1.ShardServicePullResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,8 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHARDSERVICEPULLREQUEST']._serialized_end=451
   _globals['_SHARDSERVICEPULLRESPONSE']._serialized_start=453
   _globals['_SHARDSERVICEPULLRESPONSE']._serialized_end=509
-  _globals['_SHARDVIEW']._serialized_start=511
-  _globals['_SHARDVIEW']._serialized_end=636
-  _globals['_SHARDSERVICE']._serialized_start=639
-  _globals['_SHARDSERVICE']._serialized_end=922
+  _globals['_SHARDVIEW']._serialized_start=512
+  _globals['_SHARDVIEW']._serialized_end=707
+  _globals['_SHARDSERVICE']._serialized_start=710
+  _globals['_SHARDSERVICE']._serialized_end=993
 # @@protoc_insertion_point(module_scope)

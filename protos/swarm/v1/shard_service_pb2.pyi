@@ -54,7 +54,7 @@ class ShardServicePullResponse(_message.Message):
     def __init__(self, offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class ShardView(_message.Message):
-    __slots__ = ("root", "job", "height", "header", "rows", "file_bytes", "file_sha256")
+    __slots__ = ("root", "job", "height", "header", "rows", "file_bytes", "file_sha256", "split", "certificate_bytes", "certificate_sha256")
     ROOT_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
@@ -62,6 +62,9 @@ class ShardView(_message.Message):
     ROWS_FIELD_NUMBER: _ClassVar[int]
     FILE_BYTES_FIELD_NUMBER: _ClassVar[int]
     FILE_SHA256_FIELD_NUMBER: _ClassVar[int]
+    SPLIT_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_SHA256_FIELD_NUMBER: _ClassVar[int]
     root: bytes
     job: bytes
     height: int
@@ -69,4 +72,7 @@ class ShardView(_message.Message):
     rows: int
     file_bytes: int
     file_sha256: bytes
-    def __init__(self, root: _Optional[bytes] = ..., job: _Optional[bytes] = ..., height: _Optional[int] = ..., header: _Optional[bytes] = ..., rows: _Optional[int] = ..., file_bytes: _Optional[int] = ..., file_sha256: _Optional[bytes] = ...) -> None: ...
+    split: str
+    certificate_bytes: int
+    certificate_sha256: bytes
+    def __init__(self, root: _Optional[bytes] = ..., job: _Optional[bytes] = ..., height: _Optional[int] = ..., header: _Optional[bytes] = ..., rows: _Optional[int] = ..., file_bytes: _Optional[int] = ..., file_sha256: _Optional[bytes] = ..., split: _Optional[str] = ..., certificate_bytes: _Optional[int] = ..., certificate_sha256: _Optional[bytes] = ...) -> None: ...

@@ -102,6 +102,7 @@ def test_rounds_are_read_in_order_and_in_pages(store, run):
         run(store.rounds.commit(row(height)))
     assert run(store.rounds.between(2, 4)) == (row(2), row(3), row(4))
     assert run(store.rounds.between(6, 9)) == ()
+    assert [found.state for found in run(store.rounds.between(2, 4, states=False))] == [None] * 3
 
 
 def test_states_are_pruned_except_the_tip_and_those_to_keep(store, run):
@@ -145,6 +146,23 @@ def test_a_carried_candidate_counts_once_and_where_it_ended(store, run):
     assert set(counts) == set(CandidateState)
     history = run(store.decisions.find(content=named(1)))
     assert [(found.height, found.superseded) for found in history] == [(1, True), (2, False)]
+
+
+def test_a_jobs_candidates_are_counted_round_by_round(store, run):
+    names = [named("content", number) for number in range(4)]
+    review, accepted = CandidateState.IN_REVIEW, CandidateState.ACCEPTED
+    first = [decision(names[0]), decision(names[1]), decision(names[2], review), decision(names[3], job=OTHER_JOB)]
+    run(store.rounds.commit(row(1), decided=[DecidedCandidate(each) for each in first]))
+    run(store.rounds.commit(row(2), decided=[DecidedCandidate(decision(names[2], slot=-1))]))
+    assert run(store.decisions.counts_by_height(JOB)) == {1: {accepted: 2, review: 1}, 2: {accepted: 1}}
+
+
+def test_contents_are_found_by_the_range_that_their_first_digits_name(store, run):
+    contents = sorted(named("content", number) for number in range(6))
+    run(store.rounds.commit(row(1), decided=[DecidedCandidate(decision(content)) for content in contents]))
+    run(store.rounds.commit(row(2), decided=[DecidedCandidate(decision(contents[2]))]))
+    assert run(store.decisions.contents_between(contents[1], contents[3], 10)) == tuple(contents[1:4])
+    assert run(store.decisions.contents_between(contents[0], contents[5], 2)) == tuple(contents[:2])
 
 
 def test_the_round_sets_how_long_contents_and_jobs_live(store, run):

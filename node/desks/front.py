@@ -1,0 +1,64 @@
+"""All desks of a node, put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from node.checks import CheckEngine
+from node.config import NodeConfig
+from node.desks.chronicle import Chronicle
+from node.desks.exchange import NodeExchange
+from node.desks.explain import Explainer
+from node.desks.jobs import NodeJobs
+from node.desks.publisher import ShardPublisher
+from node.desks.shards import NodeShards
+from node.desks.standing import History
+from node.desks.status import NodeFront
+from node.driver.driver import Driver
+from node.home import NodeHome
+from node.rpc.desks import Desks
+
+
+def open_desks(
+    *,
+    driver: Driver,
+    home: NodeHome,
+    config: NodeConfig,
+    checks: CheckEngine | None,
+    why_no_checks: str,
+    stop: Callable[[], None],
+    clock: Callable[[], float] = time.time,
+) -> tuple[Desks, ShardPublisher]:
+    """Build what answers a node's callers, and what publishes its shards: run the latter beside the driver.
+
+    Args:
+        driver: The node's share in its swarm.
+        home: Its data folder.
+        config: Its operator's settings.
+        checks: What executes; None where nothing does.
+        why_no_checks: Why not.
+        stop: Begins to stop the node.
+        clock: Unix seconds.
+    """
+    chronicle = Chronicle(driver.store)
+    history = History(driver.store, chronicle)
+    publisher = ShardPublisher(driver, chronicle, home.shards)
+    front = NodeFront(
+        driver=driver,
+        chronicle=chronicle,
+        history=history,
+        publisher=publisher,
+        config=config,
+        checks=checks,
+        why_no_checks=why_no_checks,
+        stop=stop,
+        started_unix_s=int(clock()),
+    )
+    desks = Desks(
+        jobs=NodeJobs(driver, chronicle, Explainer(driver, chronicle, history), clock),
+        shards=NodeShards(driver, chronicle, home),
+        node=front,
+        exchange=NodeExchange(driver.network),
+    )
+    return desks, publisher

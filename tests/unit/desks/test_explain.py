@@ -1,0 +1,95 @@
+"""Answers to "why", for whatever has a name."""
+
+import pytest
+
+from consensus.types import CandidateState
+from node.errors import ExitCode, OperatorError
+from tests.unit.desks.conftest import LIAR
+
+
+def explain(front, subject):
+    return front(front.desks.jobs.explain(subject))
+
+
+def contents(front, state):
+    rows = front(front.swarm.nodes[0].store.decisions.find(job=front.job, state=state, superseded=False))
+    return [row.decision for row in rows]
+
+
+def texts(explanation):
+    return [step.text for step in explanation.steps]
+
+
+def test_an_accepted_candidate_shows_score_threshold_and_every_rating(front):
+    decision = contents(front, CandidateState.ACCEPTED)[0]
+    told = explain(front, decision.content.hex()[:10])
+    assert told.subject == decision.content.hex()
+    assert told.answer.startswith("accepted:")
+    assert f"Score {decision.score_bp / 10_000:.2f}; above 0.70 is accepted" in told.answer
+    ratings = [step for step in told.steps if " gave " in step.text]
+    assert len(ratings) == 3, "five nodes, two of which generate"
+    assert all("(bin " in step.text for step in ratings)
+    counted = [step for step in ratings if step.rule == "R21"]
+    assert len(counted) == decision.raters
+    assert all(" x voice " in step.text and " bits" in step.text for step in counted)
+    assert [step.rule for step in told.steps if "evidence" in step.text and "cut" in step.text] == ["R24"]
+
+
+def test_a_rejected_candidate_says_which_rule_ended_it(front):
+    decision = contents(front, CandidateState.REJECTED_SCORE)[0]
+    told = explain(front, decision.content.hex())
+    assert told.answer.startswith("rejected_score: its score is not above the threshold")
+    assert told.steps[0].rule == "R28"
+    assert told.steps[0].source, "the round's header shows it"
+
+
+def test_a_probe_says_that_it_was_one(front):
+    decision = contents(front, CandidateState.PROBE)[0]
+    assert "hidden probe" in explain(front, decision.content.hex()[:16]).answer
+
+
+def test_a_job_says_how_far_it_came_and_why_no_further(front):
+    told = explain(front, front.job.hex()[:12])
+    assert "is done" in told.answer
+    view = front(front.desks.jobs.get(front.job))
+    assert f"{view.rows} of 40 rows" in told.answer
+    short = [task for task in view.tasks if task.accepted < task.quota]
+    assert len([text for text in texts(told) if "attempts" in text]) == len(short)
+
+
+def test_a_liar_learns_which_rounds_took_its_standing(front):
+    liar = front.swarm.nodes[LIAR].key.node
+    told = explain(front, liar.hex()[:8])
+    assert "reputation now 0.0" in told.answer
+    assert [step.text for step in told.steps if step.rule == "R36"][-1].startswith("fixed: weight 0 of")
+    moved = [step for step in told.steps if step.rule == "R38"]
+    assert moved
+    assert all("reputation" in step.text and len(step.source) == 32 for step in moved)
+    assert any(step.rule == "R37" and "not trusted" in step.text for step in told.steps)
+
+
+def test_a_header_and_a_shards_root_lead_to_their_round(front):
+    certified = front(front.desks.shards.certificate(3))
+    head = certified.certificate.header.shards[0]
+    by_root = explain(front, head.root.hex()[:20])
+    assert by_root.answer.startswith("Round 3 of epoch 0 was certified in view")
+    assert explain(front, by_root.subject) == by_root
+
+
+def test_what_nothing_is_named_by_is_not_so(front):
+    with pytest.raises(OperatorError, match="nothing here is named") as caught:
+        explain(front, "0123456789abcdef" * 4)
+    assert caught.value.exit_code is ExitCode.NOT_SO
+
+
+def test_names_are_taken_by_their_first_digits_only_if_these_tell_them_apart(front, monkeypatch):
+    decisions = front.swarm.nodes[0].store.decisions
+    names = [item.content for item in contents(front, CandidateState.ACCEPTED)[:2]]
+
+    async def both(_low, _high, _limit):
+        return tuple(names)
+
+    monkeypatch.setattr(decisions, "contents_between", both)
+    with pytest.raises(OperatorError, match="begins the names of candidate") as caught:
+        explain(front, "12345678")
+    assert caught.value.hint == "Give more digits."
