@@ -313,7 +313,7 @@ class _Decider:
                 above.setdefault((item.task.job, item.task.crate, item.task.category), []).append((item, result))
         for rivals in above.values():
             quota = max(item.task.quota for item, _ in rivals)
-            ranked = sorted(rivals, key=lambda pair: (-pair[1].rank_key, pair[0].pending.content))
+            ranked = sorted(rivals, key=lambda pair: (-pair[1].score_bp, pair[0].pending.content))
             for place, (item, _) in enumerate(ranked):
                 final[item.key] = CandidateState.ACCEPTED if place < quota else CandidateState.SURPLUS
         return final

@@ -62,6 +62,8 @@ class AggregationParams:
     cut_per_rater_bits: int = q16(28, 100)
     probe_weight: int = q16(4)
     belief_weight: int = q16(2)
+    belief_sharpness: int = q16(5, 4)
+    """Beliefs are drawn away from one half by this before they teach: what nobody doubts teaches no doubt (R25)."""
     smoothing: int = q16(1, 8)
     """Share of each count that goes to either neighbouring bin."""
     forget_slow: int = q16(99, 100)

@@ -29,11 +29,10 @@ from node.config import NodeConfig, load_config
 from node.crates.store import CrateStore
 from node.desks import open_desks
 from node.driver.driver import Driver, open_driver
-from node.errors import OperatorError, TransientError
+from node.errors import OperatorError
 from node.home import NodeHome, load_genesis
 from node.identity import DataDirLock, IdentityStore, NodeKey, parse_node_id, peer_id
 from node.network.fallback import FallbackNetwork
-from node.network.interface import UnreachableError
 from node.network.libp2p_network import Libp2pConfig, Libp2pNetwork
 from node.rating.checks import ChecksScorer
 from node.rating.interface import Scorer
@@ -115,13 +114,19 @@ async def open_node(home: NodeHome, *, passphrase: bytes | None = None) -> Async
         checks, why_not = await _open_checks(home, config)
         if checks is not None:
             parts.push_async_callback(checks.close)
-        carrier = _Carrier(PeerLinks(key))
-        parts.push_async_callback(carrier.close)
-        network = FallbackNetwork(_libp2p(key, config, genesis, preset, store), carrier)
+        links = PeerLinks(key)
+        parts.push_async_callback(links.close)
+        network = FallbackNetwork(_libp2p(key, config, genesis, preset, store), links)
         driver = await _open_driver(home, config, key, genesis, preset, store, network, checks)
         stopping = asyncio.Event()
         desks, publisher = open_desks(
-            driver=driver, home=home, config=config, checks=checks, why_no_checks=why_not, stop=stopping.set
+            driver=driver,
+            home=home,
+            config=config,
+            checks=checks,
+            why_no_checks=why_not,
+            stop=stopping.set,
+            exchange=network.exchange,
         )
         rpc = RpcServer(
             key=key,
@@ -234,35 +239,3 @@ def _scorer(config: NodeConfig, key: NodeKey) -> Scorer:
 def _operators(config: NodeConfig) -> Callable[[NodeId], bool]:
     keys = frozenset(parse_node_id(text) for text in config.rpc.operators)
     return keys.__contains__
-
-
-class _Carrier:
-    """The network's second way: known peers over gRPC (`node.network.fallback.DirectCarrier`)."""
-
-    def __init__(self, links: PeerLinks) -> None:
-        self._links = links
-        self._addresses: dict[NodeId, str] = {}
-
-    def learn(self, peer: NodeId, host: str, port: int) -> None:
-        """Where the peer's server listens."""
-        self._addresses[peer] = f"{host}:{port}"
-
-    def knows(self, peer: NodeId) -> bool:
-        """Whether it could try."""
-        return peer in self._addresses
-
-    async def request(self, peer: NodeId, protocol: str, data: bytes, *, timeout_s: float) -> bytes:
-        """Ask a peer directly."""
-        address = self._addresses[peer]
-        try:
-            return await self._links.request(peer, address, protocol, data, timeout_s=timeout_s)
-        except TransientError as error:
-            raise UnreachableError(str(error)) from error
-
-    async def deliver(self, peer: NodeId, topic: str, data: bytes, *, timeout_s: float) -> None:
-        """Hand a gossip message to a peer directly."""
-        await self._links.deliver(peer, self._addresses[peer], topic, data, timeout_s=timeout_s)
-
-    async def close(self) -> None:
-        """End all connections."""
-        await self._links.close()

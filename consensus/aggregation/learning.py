@@ -34,12 +34,18 @@ def probe_outcome(*, good: bool, params: AggregationParams) -> Outcome:
 
 
 def believed_outcome(others_bits: int, params: AggregationParams) -> Outcome:
-    """Otherwise the evidence of the others tells, the more the surer they are (R25)."""
+    """Otherwise the evidence of the others tells, the more the surer they are (R25).
+
+    Sure is what the others say beyond the prior: those who say nothing teach nothing, whatever the prior believes. And
+    a belief of 0.95 teaches as if it were certain: in a swarm where nearly everything is good, the doubt that remains
+    would otherwise fill the histogram of bad candidates with the scores of good ones, and mute every honest rater.
+    """
     good = belief(others_bits)
-    weight = params.belief_weight * abs(2 * good - ONE) >> 16
+    weight = params.belief_weight * abs(2 * belief(others_bits - params.prior_bits) - ONE) >> 16
+    sharp = max(0, min(ONE, ONE // 2 + (params.belief_sharpness * (good - ONE // 2) >> 16)))
     return Outcome(
-        good=weight * good >> 16,
-        bad=weight - (weight * good >> 16),
+        good=weight * sharp >> 16,
+        bad=weight - (weight * sharp >> 16),
         target=params.belief_base + (params.belief_span * good >> 16),
     )
 

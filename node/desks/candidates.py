@@ -60,9 +60,9 @@ def _decision_steps(
     if told["ratings"]:
         steps.append(_score_step(decision))
         steps += [_rating_step(item) for item in told["ratings"]]
-    if "rank_key" in told and decision.state in {CandidateState.ACCEPTED, CandidateState.SURPLUS}:
-        quota = told.get("quota", 0)
-        steps.append(views.ExplainedStep("R29", f"rank {told['rank_key']} for {quota} places in its task", b""))
+    if "quality_bp" in told and decision.state in {CandidateState.ACCEPTED, CandidateState.SURPLUS}:
+        place = f"quality {score(told['quality_bp'])}; {told.get('quota', 0)} places in its task, taken by score"
+        steps.append(views.ExplainedStep("R29", place, b""))
     return steps
 
 

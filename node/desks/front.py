@@ -8,7 +8,6 @@ from collections.abc import Callable
 from node.checks import CheckEngine
 from node.config import NodeConfig
 from node.desks.chronicle import Chronicle
-from node.desks.exchange import NodeExchange
 from node.desks.explain import Explainer
 from node.desks.jobs import NodeJobs
 from node.desks.publisher import ShardPublisher
@@ -17,7 +16,7 @@ from node.desks.standing import History
 from node.desks.status import NodeFront
 from node.driver.driver import Driver
 from node.home import NodeHome
-from node.rpc.desks import Desks
+from node.rpc.desks import Desks, ExchangeDesk
 
 
 def open_desks(
@@ -28,6 +27,7 @@ def open_desks(
     checks: CheckEngine | None,
     why_no_checks: str,
     stop: Callable[[], None],
+    exchange: ExchangeDesk,
     clock: Callable[[], float] = time.time,
 ) -> tuple[Desks, ShardPublisher]:
     """Build what answers a node's callers, and what publishes its shards: run the latter beside the driver.
@@ -39,6 +39,7 @@ def open_desks(
         checks: What executes; None where nothing does.
         why_no_checks: Why not.
         stop: Begins to stop the node.
+        exchange: Takes what peers bring by gRPC because gossip does not reach.
         clock: Unix seconds.
     """
     chronicle = Chronicle(driver.store)
@@ -59,6 +60,6 @@ def open_desks(
         jobs=NodeJobs(driver, chronicle, Explainer(driver, chronicle, history), clock),
         shards=NodeShards(driver, chronicle, home),
         node=front,
-        exchange=NodeExchange(driver.network),
+        exchange=exchange,
     )
     return desks, publisher

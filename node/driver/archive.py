@@ -131,7 +131,7 @@ def _explanation(decision: Decision, scored: ScoredCandidate | None, plan: Round
         "ratings": [],
     }
     if scored is not None:
-        value["rank_key"] = scored.rank_key
+        value["quality_bp"] = scored.quality_bp
         value["ratings"] = [
             {
                 "rater": item.rater.hex(),

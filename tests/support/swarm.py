@@ -1,4 +1,4 @@
-"""A whole swarm in one process: real drivers, stores, consensus and wire; the network in memory, the work by planted truth.
+"""A whole swarm in one process: all real but the network, which is in memory, and the work, which is planted.
 
 A `PlantedWorkshop` makes examples of known quality and rates them by it, so that a test knows what must come out. All
 nodes share one `Truth`: which contents are good, and which probes hold.
@@ -220,7 +220,7 @@ class Swarm:
 
     async def until(self, holds, *, within_s: float = 60.0) -> None:
         async with asyncio.timeout(within_s):
-            while not holds():
+            while not holds():  # noqa: ASYNC110 -- what holds is read from several nodes' states, none of which says so
                 await asyncio.sleep(0.02)
 
 

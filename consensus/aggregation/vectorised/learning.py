@@ -55,9 +55,10 @@ def lessons_of(
         params: The preset's numbers.
     """
     good = belief(others_bits)
-    weight = params.belief_weight * np.abs(2 * good - ONE) >> 16
+    weight = params.belief_weight * np.abs(2 * belief(others_bits - params.prior_bits) - ONE) >> 16
     target = params.belief_base + (params.belief_span * good >> 16)
-    good = weight * good >> 16
+    sharp = np.clip(ONE // 2 + (params.belief_sharpness * (good - ONE // 2) >> 16), 0, ONE)
+    good = weight * sharp >> 16
     bad = weight - good
     probes = part.per_rating(probe)
     known = probes >= 0

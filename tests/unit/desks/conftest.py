@@ -12,6 +12,7 @@ from node.desks.publisher import ShardPublisher
 from node.home import NodeHome
 from node.rpc.desks import Desks
 from tests.support.rows import RowWorkshop
+from tests.support.rpc_desks import FixedExchange
 from tests.support.swarm import PATIENT, Swarm, make_job
 
 LIAR = 2
@@ -49,6 +50,7 @@ def open_front(swarm, stopped):
         checks=None,
         why_no_checks="a test executes nothing",
         stop=lambda: stopped.append(True),
+        exchange=FixedExchange(),
         clock=lambda: swarm.now_s,
     )
 

@@ -4,9 +4,8 @@ import pytest
 
 from consensus.params import Q16
 from consensus.types import NodeId
-from node.desks.exchange import NodeExchange
 from node.desks.words import basis_points, bits
-from node.errors import ExitCode, OperatorError, TransientError
+from node.errors import ExitCode, OperatorError
 from node.values import views
 from tests.support.swarm import key_of
 from tests.unit.desks.conftest import LIAR
@@ -94,30 +93,6 @@ def test_a_stranger_has_no_standing(front):
     with pytest.raises(OperatorError, match="no member") as caught:
         front(front.desks.node.reputation(NodeId(bytes(32)), 0))
     assert caught.value.exit_code is ExitCode.NOT_SO
-
-
-def test_what_comes_by_grpc_goes_to_the_network_as_if_it_had_come_over_a_link(front):
-    class Door:
-        def __init__(self):
-            self.heard = []
-
-        async def on_request(self, peer, protocol, data):
-            return protocol.encode() + data
-
-        def on_delivery(self, peer, topic, data):
-            self.heard.append((peer, topic, data))
-
-    door = Door()
-    exchange = NodeExchange(door)
-    caller = key_of(5).node
-    assert front(exchange.request(caller, "sync/1", b"!")) == b"sync/1!"
-    front(exchange.deliver(caller, "jobs", b"?"))
-    assert door.heard == [(caller, "jobs", b"?")]
-
-
-def test_a_network_without_a_second_way_says_so(front):
-    with pytest.raises(TransientError, match="nothing by gRPC"):
-        front(front.desks.exchange.request(key_of(5).node, "sync/1", b""))
 
 
 def test_numbers_are_shown_as_people_read_them():
