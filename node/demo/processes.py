@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from node.errors import ExitCode, OperatorError
@@ -118,10 +119,25 @@ async def watch_over(processes: Sequence[NodeProcess]) -> None:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-def cpu_seconds() -> float:
-    """CPU time of all processes that have ended and been waited for, theirs included."""
-    used = os.times()
-    return used.children_user + used.children_system
+@dataclass(frozen=True, slots=True)
+class CpuTime:
+    """Seconds of CPU."""
+
+    own_s: float
+    """Of the nodes' own code."""
+    tools_s: float
+    """Of what they started and waited for: cargo, compilers, tests."""
+
+
+def cpu_time(processes: Sequence[NodeProcess]) -> CpuTime:
+    """What running nodes have used so far; of ended ones nothing is known (proc_pid_stat(5): utime to cstime)."""
+    tick = os.sysconf("SC_CLK_TCK")
+    used = [0, 0, 0, 0]
+    for process in processes:
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            used = [sum(pair) for pair in zip(used, map(int, fields[11:15]), strict=True)]
+    return CpuTime((used[0] + used[1]) / tick, (used[2] + used[3]) / tick)
 
 
 def _environment() -> dict[str, str]:

@@ -28,7 +28,7 @@ from node.cli.peer_source import GENESIS, PeerSource, pull_to_the_end
 from node.cli.trust import Trust, load_trust_root
 from node.cli.watching import watch_job
 from node.demo.ground import Ground, fetch_crates, lay_ground
-from node.demo.processes import NodeProcess, cpu_seconds, start_all, stop_all, watch_over
+from node.demo.processes import CpuTime, NodeProcess, cpu_time, start_all, stop_all, watch_over
 from node.errors import ExitCode, NodeError, OperatorError, TransientError
 from node.rpc.client import NodeClient
 from node.shards import data_path, shard_names
@@ -92,8 +92,8 @@ class Stopwatch:
     """How long each step took, and all of them, in seconds."""
 
     steps: list[tuple[str, float]] = field(default_factory=list)
-    cpu_s: float = 0.0
-    """Of all processes started, theirs included."""
+    cpu: CpuTime = CpuTime(0.0, 0.0)
+    """Of the nodes, up to their end."""
 
     @contextlib.contextmanager
     def step(self, name: str, text: str) -> Iterator[None]:
@@ -125,9 +125,9 @@ def play(order: Order, watch: Stopwatch) -> Played:
         try:
             played = asyncio.run(_Stage(order, ground, processes, watch).play(pins))
         finally:
+            watch.cpu = cpu_time(processes)
             with watch.step("stop", "stopping the nodes"):
                 stop_all(processes)
-    watch.cpu_s = cpu_seconds()
     return played
 
 
@@ -161,8 +161,8 @@ class _Stage:
 
     async def _linked(self, nodes: Sequence[NodeClient]) -> None:
         for node in nodes:
-            while not await self._is_linked(node):
-                await asyncio.sleep(POLL_S)  # noqa: ASYNC110  (what is waited for happens in another process)
+            while not await self._is_linked(node):  # noqa: ASYNC110  (it happens in another process)
+                await asyncio.sleep(POLL_S)
 
     async def _is_linked(self, node: NodeClient) -> bool:
         try:
@@ -203,8 +203,9 @@ class _Stage:
         return f"{len(order.categories)} categories x {len(pins)} crates, up to {order.quota} rows each"
 
     async def _pull(self, node: NodeClient, view: JobView) -> tuple[tuple[ShardRow, ...], tuple[str, ...]]:
-        while sum(shard.rows for shard in await node.list_shards(view.job)) < view.rows:
-            await asyncio.sleep(POLL_S)  # noqa: ASYNC110  (another process, which may be a moment behind)
+        # The second node may be a moment behind the first.
+        while sum(shard.rows for shard in await node.list_shards(view.job)) < view.rows:  # noqa: ASYNC110  (as above)
+            await asyncio.sleep(POLL_S)
         await asyncio.to_thread(_clear, self._order.out)
         report = await pull_to_the_end(PeerSource(node), self._trust, self._order.out, view.job)
         refused = tuple(f"{item.name}: {item.failure}" for item in report.refused)
