@@ -25,7 +25,7 @@ _NOT_COUNTED = {
 async def explain_candidate(driver: Driver, chronicle: Chronicle, content: Hash) -> views.Explanation:
     """Explain what became of a content in every round that decided on it; the last one is the answer."""
     rows = await driver.store.decisions.find(content=content)
-    terms = {job.terms.job: job.terms for job in driver.member.pipeline.state.jobs}
+    terms = {job.terms.job: job.terms for job in driver.member.state.jobs}
     steps: list[views.ExplainedStep] = []
     for row in rows:
         kept = await driver.store.decisions.explanation(row.height, row.position)

@@ -55,12 +55,12 @@ class Explainer:
         return lambda: explain_candidate(self._driver, self._chronicle, content)
 
     def _jobs(self, prefix: str) -> Iterator[tuple[str, Answer]]:
-        for progress in self._driver.member.pipeline.state.jobs:
+        for progress in self._driver.member.state.jobs:
             if progress.terms.job.hex().startswith(prefix):
                 yield f"job {progress.terms.job.hex()[:16]}", self._about_job(progress)
 
     def _nodes(self, prefix: str) -> Iterator[tuple[str, Answer]]:
-        for member in self._driver.member.pipeline.state.members:
+        for member in self._driver.member.state.members:
             if member.node.hex().startswith(prefix):
                 yield f"node {member.node.hex()[:16]}", self._about_node(member.node.hex())
 
@@ -91,7 +91,7 @@ class Explainer:
 
     def _about_node(self, name: str) -> Answer:
         async def answer() -> views.Explanation:
-            state = self._driver.member.pipeline.state
+            state = self._driver.member.state
             member = next(member for member in state.members if member.node.hex() == name)
             events = await self._history.events([member.node], EVENTS_TOLD)
             return explain_standing(state, member, self._driver.preset, events[member.node])

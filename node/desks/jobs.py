@@ -85,7 +85,7 @@ class NodeJobs:
     async def list_jobs(self, limit: int) -> tuple[views.JobView, ...]:
         """See `JobDesk.list_jobs`: those that wait to be admitted first, then the latest admitted."""
         store = self._driver.store
-        admitted = {item.terms.job: item for item in self._driver.member.pipeline.state.jobs}
+        admitted = {item.terms.job: item for item in self._driver.member.state.jobs}
         waiting = [row for row in await self._unadmitted() if row.job not in admitted]
         found = [self._waiting_view(row) for row in reversed(waiting)][:limit]
         for progress in list(reversed(admitted.values()))[: limit - len(found)]:
@@ -115,7 +115,7 @@ class NodeJobs:
     # Parts
 
     def _progress(self, job: JobId) -> JobProgress | None:
-        return next((item for item in self._driver.member.pipeline.state.jobs if item.terms.job == job), None)
+        return next((item for item in self._driver.member.state.jobs if item.terms.job == job), None)
 
     async def _unadmitted(self) -> list[JobRow]:
         found: list[JobRow] = []

@@ -172,7 +172,7 @@ class ShardPublisher:
             self._seen = chapter.height
 
     async def _publish(self, due: _Due) -> None:
-        jobs = self._driver.member.pipeline.state.jobs
+        jobs = self._driver.member.state.jobs
         terms = next(job.terms for job in jobs if job.terms.job == due.head.job)
         names = await self._collector.names(due.height, due.head, terms)
         if all(data_path(self._folder, name).is_file() for name in names):
@@ -185,7 +185,7 @@ class ShardPublisher:
 
     async def _describe(self) -> None:
         """Write the data set's card and manifest once a job has ended: that reads every file."""
-        busy = any(job.status is JobStatus.OPEN for job in self._driver.member.pipeline.state.jobs)
+        busy = any(job.status is JobStatus.OPEN for job in self._driver.member.state.jobs)
         if not self._described and not busy:
             await asyncio.to_thread(refresh_catalog, self._folder)
             self._described = True

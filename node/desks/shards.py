@@ -43,7 +43,7 @@ class NodeShards:
 
     async def certificate(self, height: int) -> views.CertifiedRound:
         """See `ShardDesk.certificate`."""
-        tip = self._driver.member.pipeline.state.height
+        tip = self._driver.member.state.height
         if height > tip or tip == 0:
             raise TransientError(f"round {max(1, height)} is not certified yet", waits_for=f"round {max(1, height)}")
         row = await self._driver.store.rounds.get(height or tip)

@@ -61,7 +61,7 @@ class NodeFront:
     async def status(self) -> views.NodeView:
         """See `NodeDesk.status`."""
         driver = self._driver
-        state = driver.member.pipeline.state
+        state = driver.member.state
         return views.NodeView(
             node=driver.key.node,
             owner=self._owner(),
@@ -94,7 +94,7 @@ class NodeFront:
     async def reputation(self, node: NodeId | None, changes: int) -> tuple[views.ReputationView, ...]:
         """See `NodeDesk.reputation`."""
         await self._chronicle.catch_up()
-        state = self._driver.member.pipeline.state
+        state = self._driver.member.state
         members = [member for member in state.members if node in {None, member.node}]
         if not members and node is not None:
             raise OperatorError(
@@ -113,7 +113,7 @@ class NodeFront:
     # Parts
 
     def _owner(self) -> str:
-        members = self._driver.member.pipeline.state.members
+        members = self._driver.member.state.members
         own = [member.owner for member in members if member.node == self._driver.key.node]
         return own[0] if own else self._config.node.owner
 
@@ -131,7 +131,7 @@ class NodeFront:
         yield self._consensus()
         health = self._driver.network.health()
         linked = any(peer.connected for peer in self._driver.network.peers())
-        alone = len(self._driver.member.pipeline.state.members) == 1
+        alone = len(self._driver.member.state.members) == 1
         well = health.running and (linked or alone)
         yield views.ComponentView("network", well, health.summary, "" if well else "peers")
         yield self._checking()
@@ -157,7 +157,7 @@ class NodeFront:
         return views.ComponentView("checks", well=True, text=text, waits_for="")
 
     def _counters(self) -> Iterator[tuple[str, int]]:
-        state = self._driver.member.pipeline.state
+        state = self._driver.member.state
         yield "members", len(state.members)
         yield "peers_connected", sum(peer.connected for peer in self._driver.network.peers())
         yield "jobs_open", sum(job.status is JobStatus.OPEN for job in state.jobs)

@@ -130,6 +130,8 @@ class Member:
         finder: Finder,
     ) -> None:
         self.pipeline = pipeline
+        self.state = pipeline.state
+        """After the last round that is on disk: what callers are told. The pipeline may be a round ahead of it."""
         self._courier, self._workshop = courier, workshop
         self._publisher, self._archivist, self._finder = publisher, archivist, finder
         self._inbox: asyncio.Queue[Callable[[], list[Effect]]] = asyncio.Queue()
@@ -269,6 +271,7 @@ class Member:
     async def _decide(self, decided: Decided) -> None:
         height = decided.transition.header.height
         await self._archivist.keep(decided)
+        self.state = decided.transition.state
         self._filled.pop(height, None)
         await self._courier.send(decided.certificate)
         log.info("round %d decided: %s", height, _summary(decided))

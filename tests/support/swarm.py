@@ -213,7 +213,7 @@ class Swarm:
         return decode_message(self.domain, envelope)
 
     def state(self, node: int = 0):
-        return self.nodes[node].driver.member.pipeline.state
+        return self.nodes[node].driver.member.state
 
     def job(self, job: JobId, node: int = 0):
         return next((item for item in self.state(node).jobs if item.terms.job == job), None)
