@@ -92,7 +92,7 @@ class Stopwatch:
     """How long each step took, and all of them, in seconds."""
 
     steps: list[tuple[str, float]] = field(default_factory=list)
-    cpu: CpuTime = CpuTime(0.0, 0.0)
+    cpu: CpuTime | None = None
     """Of the nodes, up to their end."""
 
     @contextlib.contextmanager
