@@ -65,7 +65,7 @@ def front(tmp_path_factory):
         async def begin():
             await swarm.__aenter__()
             desks, publisher = open_front(swarm, stopped)
-            job = await swarm.submit(make_job(PATIENT, crates=2, categories=5))
+            job = await swarm.submit(make_job(PATIENT, crates=4, categories=5))
             await swarm.until(lambda: swarm.job(job) and swarm.job(job).status is not JobStatus.OPEN, within_s=120)
             await publisher.publish_due()
             return desks, publisher, job

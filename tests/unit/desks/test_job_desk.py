@@ -63,7 +63,7 @@ def test_nothing_of_a_refused_job_is_kept(front):
 
 
 def test_the_same_job_again_is_known_even_when_it_has_ended(front):
-    receipt = submit(front, make_job(PATIENT, crates=2, categories=5))
+    receipt = submit(front, make_job(PATIENT, crates=4, categories=5))
     assert receipt.known
     assert receipt.job == front.job
 
@@ -73,7 +73,7 @@ def test_a_job_is_shown_with_its_tasks_and_every_candidates_state(front):
     assert view.status is JobStatus.DONE
     assert view.title == "test job"
     assert view.coordinator == COORDINATOR.node
-    assert len(view.tasks) == 10
+    assert len(view.tasks) == 20
     assert view.rows == sum(task.accepted for task in view.tasks) > 30
     counts = {item.state: item.count for item in view.states}
     assert set(counts) == {state.value for state in CandidateState}
