@@ -168,7 +168,7 @@ async def _open_checks(home: NodeHome, config: NodeConfig) -> tuple[CheckEngine 
         OperatorError: A sandbox level was asked for and does not hold here. Nothing weaker is taken in its place.
     """
     level = None if config.work.sandbox == "auto" else Level(config.work.sandbox)
-    settings = CheckSettings(folder=home.bench, cores=config.work.cores, level=level)
+    settings = CheckSettings(folder=home.bench_of(config), cores=config.work.cores, level=level)
     try:
         return await open_engine(settings), ""
     except OperatorError as error:
@@ -202,7 +202,7 @@ async def _open_driver(
     network: FallbackNetwork,
     checks: CheckEngine | None,
 ) -> Driver:
-    library = Library(CrateStore(home.crates), network, checks)
+    library = Library(CrateStore(home.crates_of(config)), network, checks)
     library.attach()
     domain = Domain(genesis.network)
 

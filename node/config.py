@@ -70,6 +70,10 @@ class WorkSection:
     """Compilers and tests run at once."""
     sandbox: str = "auto"
     """`auto`: the strongest level that the self-test finds; or `strict`, `standard`, `container`, `none`."""
+    crates: str = ""
+    """Folder of fetched crates; empty: in the data folder. Nodes of one machine may share it: crates are verified."""
+    bench: str = ""
+    """Build folders of the checks; empty: in the data folder. Nodes of one operator and machine may share it."""
     misbehave: str = ""
     """For tests and the demo only: rate dishonestly in one of the ways of `node.rating.misbehaviour`."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from consensus.genesis import Founder, Genesis
 from consensus.params import PRESETS, Preset
 from consensus.types import Hash, NodeId
+from node.config import NodeConfig
 from node.errors import OperatorError
 
 GENESIS_BYTES_MAX = 16 << 20
@@ -51,6 +52,14 @@ class NodeHome:
     def bench(self) -> Path:
         """Build folders of the checks; may be deleted while the node is down."""
         return self.root / "bench"
+
+    def crates_of(self, config: NodeConfig) -> Path:
+        """Crates' folder, by the settings."""
+        return Path(config.work.crates).expanduser() if config.work.crates else self.crates
+
+    def bench_of(self, config: NodeConfig) -> Path:
+        """Build folders' folder, by the settings."""
+        return Path(config.work.bench).expanduser() if config.work.bench else self.bench
 
     def create(self) -> None:
         """Make the folder, for its owner only.

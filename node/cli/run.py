@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +27,8 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 @data_option
 @passphrase_option
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="Instead of the one in config.toml.")
-def start(data: Path, passphrase_file: Path | None, log_level: str | None) -> None:
+@click.option("--with-stdin", is_flag=True, help="Stop when standard input ends: for programs that start nodes.")
+def start(data: Path, passphrase_file: Path | None, log_level: str | None, with_stdin: bool) -> None:
     """Run the node until it is told to stop (Ctrl-C, SIGTERM, `swarm-node stop`).
 
     It logs to standard error. Everything that counts is on disk: a node that was killed goes on where it was.
@@ -38,9 +42,19 @@ def start(data: Path, passphrase_file: Path | None, log_level: str | None) -> No
             f"{home.config}: `node.log_level` is {level!r}", hint=f"It is one of {', '.join(LOG_LEVELS)}."
         )
     _log(level)
+    if with_stdin:
+        threading.Thread(target=_stop_with_stdin, name="stdin", daemon=True).start()
     from node.app import run_node
 
     asyncio.run(run_node(home, passphrase=read_passphrase(passphrase_file)))
+
+
+def _stop_with_stdin() -> None:
+    """Whoever started this node holds the other end, so that not even its sudden death leaves the node behind."""
+    with open(0, "rb", buffering=0, closefd=False) as stdin:
+        while stdin.read(4096):
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _log(level: str) -> None:

@@ -95,6 +95,13 @@ def check_manifest(folder: Path) -> str:
     return f"{MANIFEST} is not what the {len(entries)} shards in {DATA_FOLDER}/ give"
 
 
+def _stranger(folder: Path) -> str:
+    """A file that loaders would take for rows and nobody verifies; empty when there is none."""
+    ours = {f"{name}.parquet" for name in shard_names(folder)}
+    found = sorted(path.name for path in (folder / DATA_FOLDER).glob("*") if path.name not in ours)
+    return f"{DATA_FOLDER}/{found[0][:80]} is no shard, and whoever loads the folder would read it" if found else ""
+
+
 def _open_all(folder: Path) -> Iterator[tuple[ShardName, bytes, ShardFile]]:
     for name in shard_names(folder):
         data = read_bounded(data_path(folder, name), SHARD_BYTES_MAX)
@@ -134,7 +141,7 @@ class DatasetReport:
 
     shards: tuple[ShardReport, ...]
     manifest: str
-    """What is wrong with the manifest; empty when it says what is there, or is absent."""
+    """What is wrong beside the shards: another file among them, or a manifest that lists others; empty when nothing."""
 
     @property
     def holds(self) -> bool:
@@ -149,5 +156,5 @@ def verify_dataset(folder: Path, verifier: ShardVerifier) -> DatasetReport:
         OperatorError: A file cannot be read.
     """
     shards = tuple(verifier.verify_file(data_path(folder, name)) for name in shard_names(folder))
-    manifest = check_manifest(folder) if all(report.holds for report in shards) else ""
+    manifest = _stranger(folder) or (check_manifest(folder) if all(report.holds for report in shards) else "")
     return DatasetReport(shards, manifest)
