@@ -128,6 +128,12 @@ class Courier:
         if row is not None:
             await self._tell(decode_message(self._domain, row.envelope), row.envelope)
 
+    async def hand_again(self, height: int, kind: Kind | None = None) -> None:
+        """Hand the stored messages of a height to the member again: they may have come before it could take them."""
+        rows = await self._store.envelopes.at(height) if kind is None else await self._store.envelopes.at(height, kind)
+        for row in rows:
+            self._receive_own(decode_message(self._domain, row.envelope))
+
     def _own_signature(self, body: object) -> object:
         """A precommit for a header carries a signature of its own, for the certificate."""
         if isinstance(body, Vote) and body.phase is VotePhase.PRECOMMIT and body.header is not None:

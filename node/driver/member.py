@@ -23,6 +23,7 @@ from consensus.types import (
     JobId,
     JobStatus,
     JobTerms,
+    Kind,
     NodeId,
     ProbeFinding,
     Rating,
@@ -277,6 +278,12 @@ class Member:
         log.info("round %d decided: %s", height, _summary(decided))
         event, self.decided = self.decided, asyncio.Event()
         event.set()
+        await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        """What came too early was stored and ignored, and is never taken from the network a second time."""
+        await self._courier.hand_again(self.state.height + 1, Kind.CERTIFICATE)
+        await self._courier.hand_again(self.state.plans[-1].height)
 
     # Long work
 

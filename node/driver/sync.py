@@ -1,8 +1,8 @@
 """What gossip lost: asked for, again and again, with bounds.
 
-Every few seconds one connected peer is asked what it holds of the coming rounds that this node does not; a peer that
-is ahead gives decided rounds, one after the other, each verified by its certificate. What the pipeline names as missing
-is asked of several peers at once.
+Every few seconds some connected peers are asked what they hold of the coming rounds that this node does not; who is
+asked and learns thereby that it lacks something asks back. A peer that is ahead gives decided rounds, one after the
+other, each verified by its certificate. What the pipeline names as missing is asked of several peers at once.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ ROUND = "round/1"
 BUSY_EVERY_S = 1.0
 """Between two exchanges while rounds are in work."""
 IDLE_EVERY_S = 15.0
+PAUSE_S = 0.2
+"""Between any two exchanges, however much wakes it."""
+RICHER_MAX = 8
 TIMEOUT_S = 3.0
 """A peer that does not answer in this time is asked again later, others meanwhile."""
 ASKED_AT_ONCE = 2
@@ -79,6 +82,7 @@ class Sync:
         self._pipeline, self._on_attestations, self._hold = pipeline, on_attestations, hold
         self._wanted: set[Hash] = set()
         self._wanted_round: int | None = None
+        self._richer: set[NodeId] = set()
         self._wake = asyncio.Event()
         self._following = asyncio.Lock()
 
@@ -103,10 +107,18 @@ class Sync:
         """Exchange with a few peers at a time until cancelled."""
         while True:
             await self._wait()
-            peers = [peer.node for peer in self._network.peers() if peer.connected]
-            count = ASKED_WHEN_MISSING if self._misses else ASKED_AT_ONCE
-            chosen = [peers.pop(secrets.randbelow(len(peers))) for _ in range(min(count, len(peers)))]
-            await asyncio.gather(*(self._try(peer) for peer in chosen))
+            await asyncio.gather(*(self._try(peer) for peer in self._choose()))
+            await asyncio.sleep(PAUSE_S)
+
+    def _choose(self) -> list[NodeId]:
+        """Those who said that they have more, then others by chance."""
+        count = ASKED_WHEN_MISSING if self._misses else ASKED_AT_ONCE
+        richer, self._richer = self._richer, set()
+        chosen = list(richer)[:count]
+        peers = [peer.node for peer in self._network.peers() if peer.connected and peer.node not in richer]
+        while peers and len(chosen) < count:
+            chosen.append(peers.pop(secrets.randbelow(len(peers))))
+        return chosen
 
     async def _try(self, peer: NodeId) -> None:
         try:
@@ -178,11 +190,16 @@ class Sync:
 
     # Answers
 
-    async def _on_sync(self, _peer: NodeId, data: bytes) -> bytes:
+    async def _on_sync(self, peer: NodeId, data: bytes) -> bytes:
         request = parse_sync_request(data)
         pipeline = self._pipeline()
+        held = self._held()
+        if self._lacks(request, held) and len(self._richer) < RICHER_MAX:
+            # Or a node that nobody told anything, idle, would learn of a round only when its own turn to ask comes.
+            self._richer.add(peer)
+            self._wake.set()
         # Who is behind is served decided rounds; who is ahead knows more. News concern everybody.
-        offered = self._held() if request.height == pipeline.state.height else list(pipeline.news())
+        offered = held if request.height == pipeline.state.height else list(pipeline.news())
         lacked: list[bytes] = []
         size = 0
         for digest in offered:
@@ -192,6 +209,11 @@ class Sync:
                     lacked.append(row.envelope)
                     size += len(row.envelope)
         return SyncAnswer(pipeline.state.height, tuple(lacked)).pack(bytes_max=REQUEST_BYTES_MAX)
+
+    def _lacks(self, request: SyncRequest, held: list[Hash]) -> bool:
+        height = self._pipeline().state.height
+        ours = {digest[:PREFIX_BYTES] for digest in held}
+        return request.height > height or (request.height == height and not request.held <= ours)
 
     async def _on_round(self, _peer: NodeId, data: bytes) -> bytes:
         if len(data) != 8:

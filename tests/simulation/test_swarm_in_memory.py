@@ -10,7 +10,7 @@ from node.network.memory import LinkConditions, MemoryHub
 from node.values.job import JobCancel
 from node.wire import seal_message
 from reputation import standing_of
-from tests.support.swarm import COORDINATOR, PATIENT, Swarm, make_job, member_of
+from tests.support.swarm import COORDINATOR, PATIENT, STEADY, Swarm, make_job, member_of
 
 
 def done(swarm, job, node=0):
@@ -69,8 +69,8 @@ def test_the_states_of_all_candidates_add_up_to_the_commitments(tmp_path):
 
 def test_a_rater_that_inverts_its_scores_loses_its_weight(tmp_path):
     async def scenario():
-        async with Swarm(tmp_path, 5, preset=PATIENT, styles={2: "inverted"}) as swarm:
-            job = await swarm.submit(make_job(PATIENT, crates=2, categories=6))
+        async with Swarm(tmp_path, 5, preset=STEADY, styles={2: "inverted"}) as swarm:
+            job = await swarm.submit(make_job(STEADY, crates=2, categories=6))
             await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)))
             contents = await accepted(swarm, job)
             good = [content for content in contents if swarm.truth.quality[content] > 5000]
@@ -78,8 +78,8 @@ def test_a_rater_that_inverts_its_scores_loses_its_weight(tmp_path):
             assert len(good) == len(contents)
             liar = swarm.nodes[2].key.node
             state = swarm.state()
-            assert standing_of(member_of(state, liar).table, PATIENT).reputation_bp < 500
-            honest = [standing_of(m.table, PATIENT).reputation_bp for m in state.members if m.node != liar]
+            assert standing_of(member_of(state, liar).table, STEADY).reputation_bp < 500
+            honest = [standing_of(m.table, STEADY).reputation_bp for m in state.members if m.node != liar]
             assert min(honest) > 2000
             assert all(seat.node != liar for seat in state.snapshots[-1].seats)
 

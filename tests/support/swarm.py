@@ -37,6 +37,9 @@ PATIENT = replace(
     MINIMAL, times=replace(MINIMAL.times.scaled(10, 1), generate_ms=8_000, rate_ms=8_000, absent_ms=1_000)
 )
 
+# The same with few tasks a round, so that a small job takes several rounds.
+STEADY = replace(PATIENT, tasks_per_round=3)
+
 
 @dataclass
 class Truth:

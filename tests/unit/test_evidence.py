@@ -31,7 +31,7 @@ BODIES = {
     Kind.CANDIDATE_NOTICE: lambda height, mark: CandidateNotice(height, 0, mark, 1),
     Kind.RATING_COMMIT: RatingCommit,
     Kind.RATING_REVEAL: lambda height, mark: RatingReveal(height, mark, ()),
-    Kind.GENERATOR_REVEAL: lambda height, mark: GeneratorReveal(height, (), ()),
+    Kind.GENERATOR_REVEAL: lambda height, mark: GeneratorReveal(height, mark, (), ()),
     Kind.ATTESTATION: lambda height, mark: Attestation(height, (), ()),
 }
 

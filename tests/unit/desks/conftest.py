@@ -13,7 +13,7 @@ from node.home import NodeHome
 from node.rpc.desks import Desks
 from tests.support.rows import RowWorkshop
 from tests.support.rpc_desks import FixedExchange
-from tests.support.swarm import PATIENT, Swarm, make_job
+from tests.support.swarm import STEADY, Swarm, make_job
 
 LIAR = 2
 
@@ -60,12 +60,12 @@ def front(tmp_path_factory):
     folder = tmp_path_factory.mktemp("swarm")
     stopped = []
     with asyncio.Runner() as runner:
-        swarm = Swarm(folder, 5, preset=PATIENT, styles={LIAR: "inverted"}, workshop=RowWorkshop)
+        swarm = Swarm(folder, 5, preset=STEADY, styles={LIAR: "inverted"}, workshop=RowWorkshop)
 
         async def begin():
             await swarm.__aenter__()
             desks, publisher = open_front(swarm, stopped)
-            job = await swarm.submit(make_job(PATIENT, crates=4, categories=5))
+            job = await swarm.submit(make_job(STEADY, crates=2, categories=5))
             await swarm.until(lambda: swarm.job(job) and swarm.job(job).status is not JobStatus.OPEN, within_s=120)
             await publisher.publish_due()
             return desks, publisher, job

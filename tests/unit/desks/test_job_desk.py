@@ -10,7 +10,7 @@ from consensus.types import CandidateState, JobId, JobStatus
 from node.errors import ExitCode, OperatorError
 from node.values.job import JobCancel
 from node.wire import decode_message, seal_message
-from tests.support.swarm import COORDINATOR, PATIENT, Swarm, key_of, make_job
+from tests.support.swarm import COORDINATOR, STEADY, Swarm, key_of, make_job
 from tests.unit.desks.conftest import open_front
 
 
@@ -28,13 +28,13 @@ def refused(front, spec, key=COORDINATOR) -> OperatorError:
 
 
 def other_job(**changes):
-    return replace(make_job(PATIENT), title="another", **changes)
+    return replace(make_job(STEADY), title="another", **changes)
 
 
 def test_a_job_for_another_preset_is_refused_by_both_names(front):
     error = refused(front, other_job(preset_hash=LOCAL.hash()))
     assert "LOCAL" in str(error)
-    assert PATIENT.name in str(error)
+    assert STEADY.name in str(error)
 
 
 def test_a_job_past_its_deadline_is_refused(front):
@@ -63,7 +63,7 @@ def test_nothing_of_a_refused_job_is_kept(front):
 
 
 def test_the_same_job_again_is_known_even_when_it_has_ended(front):
-    receipt = submit(front, make_job(PATIENT, crates=4, categories=5))
+    receipt = submit(front, make_job(STEADY, crates=2, categories=5))
     assert receipt.known
     assert receipt.job == front.job
 
@@ -73,7 +73,7 @@ def test_a_job_is_shown_with_its_tasks_and_every_candidates_state(front):
     assert view.status is JobStatus.DONE
     assert view.title == "test job"
     assert view.coordinator == COORDINATOR.node
-    assert len(view.tasks) == 20
+    assert len(view.tasks) == 10
     assert view.rows == sum(task.accepted for task in view.tasks) > 30
     counts = {item.state: item.count for item in view.states}
     assert set(counts) == {state.value for state in CandidateState}
@@ -127,9 +127,9 @@ def test_a_restarted_node_tells_the_same_story_and_goes_on_where_a_watcher_was_c
 
 def test_a_watcher_hears_each_event_as_it_comes_and_the_end_of_a_cancelled_job(tmp_path):
     async def scenario():
-        async with Swarm(tmp_path, 3, preset=PATIENT) as swarm:
+        async with Swarm(tmp_path, 3, preset=STEADY) as swarm:
             jobs = open_front(swarm, [])[0].jobs
-            job = await swarm.submit(make_job(PATIENT, crates=3, categories=15))
+            job = await swarm.submit(make_job(STEADY, crates=3, categories=15))
             heard = []
 
             async def listen():
