@@ -24,6 +24,7 @@ COMMANDS = {
     "job": "node.cli.job:job",
     "shard": "node.cli.shard:shard",
     "reputation": "node.cli.reputation:reputation",
+    "replay": "node.cli.replay:replay",
     "demo": "node.cli.demo:demo",
 }
 """Where each command stands, in the order in which help lists them."""
