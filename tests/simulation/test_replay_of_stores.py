@@ -128,7 +128,10 @@ FORGERIES = {
         f"UPDATE envelopes SET envelope = (SELECT envelope FROM envelopes WHERE {BEFORE}) WHERE {MESSAGE}",
         "message ",
     ),
-    "a message damaged": (f"UPDATE envelopes SET envelope = CAST(envelope || X'00' AS BLOB) WHERE {MESSAGE}", "message "),
+    "a message damaged": (
+        f"UPDATE envelopes SET envelope = CAST(envelope || X'00' AS BLOB) WHERE {MESSAGE}",
+        "message ",
+    ),
     "another round's certificate": (
         f"UPDATE rounds SET certificate = (SELECT certificate FROM rounds WHERE {BEFORE}) WHERE {HERE}",
         "certificate",
