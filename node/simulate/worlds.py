@@ -39,9 +39,9 @@ class Kind(enum.IntEnum):
     """Does not compile."""
 
 
-_QUALITY = {Kind.GOOD: (0.7001, 1.0), Kind.MEDIOCRE: (0.5, 0.7), Kind.WRONG: (0.15, 0.5), Kind.BROKEN: (0.0, 0.35)}
-_CHECK_FAILS = {Kind.GOOD: 0.01, Kind.MEDIOCRE: 0.03, Kind.WRONG: 0.5, Kind.BROKEN: 1.0}
-_AMONG_BAD = {Kind.MEDIOCRE: 0.30, Kind.WRONG: 0.37, Kind.BROKEN: 0.33}
+QUALITY = {Kind.GOOD: (0.7001, 1.0), Kind.MEDIOCRE: (0.5, 0.7), Kind.WRONG: (0.15, 0.5), Kind.BROKEN: (0.0, 0.35)}
+CHECK_FAILS = {Kind.GOOD: 0.01, Kind.MEDIOCRE: 0.03, Kind.WRONG: 0.5, Kind.BROKEN: 1.0}
+AMONG_BAD = {Kind.MEDIOCRE: 0.30, Kind.WRONG: 0.37, Kind.BROKEN: 0.33}
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ class _Maker:
         return DrawnRound(number, present, makers, committee, fresh, kinds, quality, checks, probes, stages, names)
 
     def _quality(self, kinds: Ints) -> Floats:
-        low, high = (np.array([_QUALITY[kind][end] for kind in Kind])[kinds] for end in (0, 1))
+        low, high = (np.array([QUALITY[kind][end] for kind in Kind])[kinds] for end in (0, 1))
         # The first number is thrown away: figures are quoted for seeds of a version that drew one more.
         drawn: Floats = low + (high - low) * self._rng.random(kinds.size + 1)[1:].reshape(kinds.shape)
         return drawn
@@ -248,12 +248,12 @@ class _Maker:
         if world.attack == "sleeper" and number <= SLEEPER_WAKES:
             junk[:] = False
         good = rng.random(makers.shape) < np.where(junk, 1 - world.junk, world.good)
-        bad_kinds = rng.choice(list(_AMONG_BAD), p=list(_AMONG_BAD.values()), size=makers.shape)
+        bad_kinds = rng.choice(list(AMONG_BAD), p=list(AMONG_BAD.values()), size=makers.shape)
         probe_kinds = np.where(rng.random(makers.shape) < 0.5, Kind.GOOD, Kind.WRONG)
         return np.where(probes[:, None], probe_kinds, np.where(good, Kind.GOOD, bad_kinds))
 
     def _checks(self, kinds: Ints, probes: Bools) -> Words:
-        fails = np.array([_CHECK_FAILS[kind] for kind in Kind])[kinds]
+        fails = np.array([CHECK_FAILS[kind] for kind in Kind])[kinds]
         failed = (self._rng.random(kinds.shape) < fails) & ~probes[:, None]
         checked = self._rng.random(kinds.shape) < self._world.checked
         return np.where(checked, np.where(failed, "fail", "pass"), "none")
