@@ -289,6 +289,8 @@ def _sort_in(message: Message, messages: dict[Hash, Message], mempool: Mempool) 
     if isinstance(body, JobSpec):
         terms = body.terms(JobId(message.digest), message.sender)
         mempool.add_job(Signed(message.sender, message.kind, message.digest, terms))
+    elif isinstance(body, Equivocation):
+        mempool.add_evidence(body)
     elif isinstance(body, JobCancel):
         mempool.add_cancel(message)  # type: ignore[arg-type]  # narrowed by the body
     else:

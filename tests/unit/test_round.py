@@ -353,7 +353,7 @@ def test_a_replay_gives_the_same_effects():
 
 
 def rushed_through(me: NodeId, own: Signed) -> Round:
-    """A member that comes back in the middle of a round: its own commitment is stored, the others are past verifying."""
+    """A member that comes back in the middle of a round: its own commitment is stored, others are past verifying."""
     current = round_of(me)
     current.start()
     others = [member for member in EVERYBODY if member != me]
