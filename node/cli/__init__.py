@@ -25,6 +25,7 @@ COMMANDS = {
     "shard": "node.cli.shard:shard",
     "reputation": "node.cli.reputation:reputation",
     "replay": "node.cli.replay:replay",
+    "simulate": "node.cli.simulate:simulate",
     "demo": "node.cli.demo:demo",
 }
 """Where each command stands, in the order in which help lists them."""

@@ -27,7 +27,7 @@ class Clockwork:
         heapq.heappush(self._queue, (self.now_ms + max(0, delay_ms), next(self._count), act))
 
     def run(self, until: Callable[[], bool], horizon_ms: int) -> bool:
-        """Let things happen until `until` holds; False if it did not before the horizon, or nothing is left to happen."""
+        """Let things happen until `until` holds; False if it does not before the horizon or nothing is left to do."""
         while not until():
             if not self._queue or self._queue[0][0] > horizon_ms:
                 return False

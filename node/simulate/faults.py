@@ -38,6 +38,7 @@ class DishonestProbeMaker(SimulatedMember):
     kind = "probe-maker"
 
     def make(self, plan: RoundPlan, task: int, slot: int, rule: SlotContent) -> SlotOpening:
+        """Fill the slot, and make a probe the contrary of what it claims."""
         opening = super().make(plan, task, slot, rule)
         if opening.probe is not None:
             self.plant(opening.content, not opening.probe.good)
@@ -50,6 +51,7 @@ class Withholder(SimulatedMember):
     kind = "withholder"
 
     def say(self, body: Any) -> None:
+        """Say it, unless it reveals something."""
         if not isinstance(body, RatingReveal | GeneratorReveal):
             super().say(body)
 
@@ -60,6 +62,7 @@ class LateRevealer(SimulatedMember):
     kind = "late-revealer"
 
     def say(self, body: Any) -> None:
+        """Say it, a reveal too late."""
         if isinstance(body, RatingReveal | GeneratorReveal):
             times = self.swarm.preset.times
             self.later(times.reveal_ms + times.unmask_ms, lambda: super(LateRevealer, self).say(body))
@@ -73,6 +76,7 @@ class Equivocator(SimulatedMember):
     kind = "equivocator"
 
     def say(self, body: Any) -> None:
+        """Say it, and to some something else."""
         other = _other(body)
         super().say(body)
         if other is not None:
@@ -97,6 +101,7 @@ class Flooder(SimulatedMember):
     kind = "flooder"
 
     def say(self, body: Any) -> None:
+        """Say it, and a lot more."""
         super().say(body)
         if isinstance(body, RatingCommit | Vote):
             for number in range(20):
@@ -116,10 +121,12 @@ class Diskless(SimulatedMember):
     kind = "diskless"
 
     def start(self) -> None:
+        """Start, and die some time."""
         super().start()
         self.later(self.chance.randrange(60_000, 900_000), lambda: self.kill(30_000))
 
     def come_back(self) -> None:
+        """Start with an empty disk."""
         jobs = {digest: item for digest, item in self.disk.messages.items() if item.kind.name == "JOB"}
         envelopes = {digest: self.disk.envelopes[digest] for digest in jobs}
         self.disk = Disk(messages=jobs, envelopes=envelopes)
@@ -132,6 +139,7 @@ class Silent(SimulatedMember):
     kind = "silent"
 
     def say(self, body: Any) -> None:
+        """Say nothing."""
         del body
 
 

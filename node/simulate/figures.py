@@ -65,12 +65,13 @@ class Tally:
 
     def figures(self, reputation: Floats, honest: Bools) -> Figures:
         """What all of it shows, with the nodes' reputations at the end."""
-        precision = self._right / max(1, self._accepted)
-        recall = self._right / max(1, self._good)
+        precision = self._right / self._accepted if self._accepted else math.nan
+        recall = self._right / self._good if self._good else math.nan
+        both = self._accepted + self._good
         return Figures(
             precision=precision,
             recall=recall,
-            f1=2 * precision * recall / max(1e-9, precision + recall),
+            f1=2 * self._right / both if both else math.nan,
             roc=_area(self._scores[1], self._scores[0]),
             reputation_auc=area(reputation, honest),
             adversary_share=(
@@ -78,7 +79,7 @@ class Tally:
                 if not honest.all()
                 else float("nan")
             ),
-            regret=self._loss / max(1, self._tasks),
+            regret=self._loss / self._tasks if self._tasks else math.nan,
         )
 
 

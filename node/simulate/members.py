@@ -1,7 +1,7 @@
 """One member of a simulated swarm: the shipped pipeline, driven as `node.driver` drives it, with a disk and a clock.
 
-All messages are real: sealed, signed, decoded once and shared by all who receive them. Disk, network, time and the work
-(generating, rating, executing) are the simulation's. What got lost is had again by asking a peer, as `driver.sync` does.
+All messages are real: sealed, signed, decoded once and shared by all who receive them. Disk, network, time and work
+(generating, rating, executing) are the simulation's. What got lost is had again by asking a peer, as in `driver.sync`.
 """
 
 from __future__ import annotations
@@ -50,12 +50,13 @@ from node.pipeline.effects import (
 )
 from node.simulate.opinions import Opinion, honest
 from node.values.job import JobSpec
-from node.wire import decode_message, seal_evidence, seal_message
+from node.wire import seal_evidence, seal_message
 
 if TYPE_CHECKING:
     from node.simulate.protocol import Swarm
 
 SYNC_MS = 2_000
+ASK_PAUSE_MS = 200
 WATCH_MS = 5_000
 ROUNDS_AT_ONCE = 4
 _NO_SLOT = {Kind.JOB, Kind.CANCEL, Kind.EVIDENCE, Kind.CERTIFICATE, Kind.CANDIDATE_NOTICE}
@@ -108,6 +109,7 @@ class SimulatedMember:
         self._inbox: deque[Callable[[], Iterable[Effect]]] = deque()
         self._busy = False
         self._wanted: set[Hash] = set()
+        self._handed: set[Hash] = set()
         self._last_seen: dict[int, int] = {}
         self._deeds = self._all_deeds()
 
@@ -134,7 +136,7 @@ class SimulatedMember:
         )
         self.put(self.pipeline.start)
         for message in list(disk.messages.values()):
-            if message.kind is Kind.JOB:
+            if message.kind in {Kind.JOB, Kind.EVIDENCE}:
                 self.put(partial(self._take, message))
         for height in heights:
             for task, content in sorted(disk.held.get(height, ())):
@@ -259,6 +261,7 @@ class SimulatedMember:
 
     def send(self, peer: SimulatedMember, message: Message, envelope: bytes) -> None:
         """Send a message to one other."""
+        self.swarm.note_sent(message, len(envelope))
         self.swarm.network.carry(self.index, peer.index, lambda: peer.receive(message, envelope))
 
     # What the pipeline wishes done
@@ -352,23 +355,32 @@ class SimulatedMember:
         return opening.probe is not None and self.swarm.truth.planted[opening.content].good == opening.probe.good
 
     def _want_messages(self, effect: FetchMessages) -> None:
+        for digest in sorted(set(effect.digests) - self._handed):
+            self._handed.add(digest)
+            if digest in self.disk.messages:
+                self.put(partial(self._take, self.disk.messages[digest]))
+        if not self._wanted:
+            self.later(ASK_PAUSE_MS, self._ask)
         self._wanted.update(effect.digests)
-        self.later(1, self._ask)
 
     def _want_round(self, effect: FetchRound) -> None:
         del effect
-        self.later(1, self._ask)
+        self.later(ASK_PAUSE_MS, self._ask)
 
     def _decide(self, decided: Decided) -> None:
         height = decided.transition.header.height
         self.disk.state = decided.transition.state
         self.disk.rounds[height] = decided
+        self._wanted.clear()
+        self._handed.clear()
         self._prune(height)
         self.say(decided.certificate)
         self.swarm.decided(self, decided)
         for message in list(self.disk.messages.values()):  # what came too early is never sent a second time
-            if height_of(message) == self.pipeline.state.plans[-1].height or (
-                message.kind is Kind.CERTIFICATE and height_of(message) == height + 1
+            if (
+                height_of(message) == self.pipeline.state.plans[-1].height
+                or (message.kind is Kind.CERTIFICATE and height_of(message) == height + 1)
+                or message.kind is Kind.EVIDENCE
             ):
                 self.put(partial(self._take, message))
 

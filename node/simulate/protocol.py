@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -16,7 +17,7 @@ import numpy as np
 
 from consensus.genesis import Founder, Genesis
 from consensus.params import MAINNET, Preset
-from consensus.types import CandidateState, ChainState, Hash, Member, NodeId
+from consensus.types import CandidateState, ChainState, Hash, Kind, Member, NodeId, Proposal
 from node.identity import NodeKey
 from node.pipeline.effects import Decided, Message
 from node.simulate.clockwork import CONDITIONS, Clockwork, SimulatedNetwork
@@ -29,15 +30,14 @@ from node.values.crate import CratePin
 from node.values.example import CATEGORIES
 from node.values.job import JobSpec, Sampling
 from node.wire import Domain, decode_message, seal_message
-from reputation import Role, role_of, standing_of
-from reputation.ledger import ReasonKind
+from reputation import Reason, ReasonKind, Role, role_of, standing_of
 
 HOUR_MS = 3_600_000
-PRESET = replace(MAINNET, name="SIMULATED", tasks_per_round=4, epoch_rounds=4)
-"""MAINNET with smaller rounds, and with epochs that a short run sees several of."""
+PRESET = replace(MAINNET, name="SIMULATED", epoch_rounds=4)
+"""MAINNET with epochs that a short run sees several of."""
 
-HARD = {ReasonKind.UNREVEALED, ReasonKind.FALSE_FACT, ReasonKind.EQUIVOCATED}
-"""Reasons that are penalties and not merely idleness. An honest member must never give one."""
+SOFT = {ReasonKind.NO_SHOW, ReasonKind.UNREVEALED}
+"""What absence costs: maturity, earned back by rating (R33). The third unrevealed commitment suspends; that is hard."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Setting:
     """Of the adversaries; a key of `faults.BEHAVIOURS`, or `none`."""
     adversaries: float = 0.28
     """Share of the nodes, rounded down: below one third, or safety is not promised."""
+    tasks: int = 4
+    """Of a round."""
     network: str = "calm"
     crashes: bool = False
     """Whether honest members die now and then, and come back with their disks."""
@@ -66,6 +68,8 @@ class Findings:
     """Decided by every honest member."""
     hours: float = 0.0
     """Simulated."""
+    fingerprint: str = ""
+    """Of every decided header, in order: two runs of one seed have the same."""
     violations: list[str] = field(default_factory=list)
     """Of agreement: two headers of one height decided by honest members, a member halted."""
     right: int = 0
@@ -74,11 +78,11 @@ class Findings:
     """Good candidates that were rated."""
     decided: int = 0
     penalties: dict[str, int] = field(default_factory=dict)
-    """Hard penalties of honest members by reason."""
+    """Of honest members, by reason: suspensions, false facts, equivocations. None is deserved."""
     honest_rounds: int = 0
     """Honest members times rounds."""
     soft: int = 0
-    """Empty seats of honest members."""
+    """Rounds in which an honest member lost some maturity for being away."""
     detect_rounds: dict[int, int] = field(default_factory=dict)
     """By adversary: the round after which it had lost its standing or its seat."""
     reputation_auc: float = math.nan
@@ -118,7 +122,8 @@ class Swarm:
     """
 
     def __init__(self, setting: Setting, seed: int, tell: Callable[[str], None] | None = None) -> None:
-        self.setting, self.seed, self.preset = setting, seed, PRESET
+        self.setting, self.seed = setting, seed
+        self.preset = replace(PRESET, tasks_per_round=setting.tasks)
         self._tell = tell
         self.clockwork = Clockwork()
         self.network = SimulatedNetwork(
@@ -131,9 +136,13 @@ class Swarm:
         self.domain = Domain(self.genesis.network)
         self.refused: dict[str, int] = {}
         self.findings = Findings(setting, seed, refused=self.refused)
+        self.sent_bytes: Counter[Kind] = Counter()
+        """Of all members to all others, by kind of message; contents and answers to questions are not in it."""
+        self.proposed_ms: dict[int, int] = {}
+        """By height, when its first header was proposed; and when the last honest member decided."""
+        self.decided_ms: dict[int, int] = {}
         self._decoded: dict[bytes, Message] = {}
         self._headers: dict[int, Hash] = {}
-        self._first: dict[int, int] = {}
         bad = math.floor(setting.nodes * setting.adversaries) if setting.behaviour != "none" else 0
         hostile = set(self.fork("who").sample(range(setting.nodes), bad))
         kinds = {n: BEHAVIOURS[setting.behaviour] if n in hostile else SimulatedMember for n in range(setting.nodes)}
@@ -190,6 +199,12 @@ class Swarm:
             seconds = self.clockwork.now_ms // 1000
             self._tell(f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}  {line}")
 
+    def note_sent(self, message: Message, size: int) -> None:
+        """A member sends so many bytes to one other."""
+        self.sent_bytes[message.kind] += size
+        if isinstance(message.body, Proposal):
+            self.proposed_ms.setdefault(message.body.header.height, self.clockwork.now_ms)
+
     def violate(self, what: str) -> None:
         """Something happened that must not."""
         self.findings.violations.append(what)
@@ -200,6 +215,7 @@ class Swarm:
         if member.node in self.friends:
             return
         header = decided.transition.header
+        self.decided_ms[header.height] = self.clockwork.now_ms
         if header.height not in self._headers:
             self._headers[header.height] = decided.transition.state.previous
             self._judge(decided)
@@ -233,7 +249,7 @@ class Swarm:
         found.honest_rounds += len(self.honest)
         for event in decided.transition.events:
             for reason in event.reasons:
-                self._note_reason(numbers[event.node], reason.kind)
+                self._note_reason(numbers[event.node], reason)
         for member in decided.transition.state.members:
             role = role_of(member, height + 1, self.preset)
             index = numbers[member.node].index
@@ -245,20 +261,29 @@ class Swarm:
                 found.detect_rounds[index] = height
                 self.tell(f"  {numbers[member.node].name} is {role.value}: {_told(member, self.preset)}")
 
-    def _note_reason(self, member: SimulatedMember, kind: ReasonKind) -> None:
-        if kind in HARD:
-            self.tell(f"  {member.name}: {kind.name.lower()}")
+    def _note_reason(self, member: SimulatedMember, reason: Reason) -> None:
+        kind = reason.kind
+        hard = kind in {ReasonKind.FALSE_FACT, ReasonKind.EQUIVOCATED} or (kind in SOFT and self._suspends(reason))
+        if hard or kind is ReasonKind.UNREVEALED:
+            self.tell(f"  {member.name}: {kind.name.lower()}{', suspended' if self._suspends(reason) else ''}")
         if member.node in self.friends:
             return
-        if kind in HARD:
+        if hard:
             self.findings.penalties[kind.name.lower()] = self.findings.penalties.get(kind.name.lower(), 0) + 1
-        elif kind is ReasonKind.NO_SHOW:
+        elif kind in SOFT:
             self.findings.soft += 1
+
+    @staticmethod
+    def _suspends(reason: Reason) -> bool:
+        return reason.kind is not ReasonKind.NO_SHOW and reason.kind is not ReasonKind.FALSE_FACT and reason.amount > 0
 
     def _close(self) -> Findings:
         found = self.findings
         found.rounds = min(self._height(member) for member in self.honest)
         found.hours = self.clockwork.now_ms / HOUR_MS
+        found.fingerprint = hashlib.sha256(
+            b"".join(self._headers[height] for height in sorted(self._headers))
+        ).hexdigest()
         found.messages = self.network.sent
         state = max((m.disk.state for m in self.honest if m.disk.state), key=lambda item: item.height, default=None)
         if state is not None and self.friends:
