@@ -26,6 +26,7 @@ COMMANDS = {
     "reputation": "node.cli.reputation:reputation",
     "replay": "node.cli.replay:replay",
     "simulate": "node.cli.simulate:simulate",
+    "bench": "node.cli.bench:bench",
     "demo": "node.cli.demo:demo",
 }
 """Where each command stands, in the order in which help lists them."""
