@@ -94,7 +94,7 @@ class Findings:
     @property
     def unfinished(self) -> int:
         """Rounds asked for that some honest member did not decide."""
-        return self.setting.rounds - self.rounds
+        return max(0, self.setting.rounds - self.rounds)
 
     @property
     def precision(self) -> float:
