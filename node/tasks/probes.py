@@ -36,7 +36,7 @@ from node.tasks.doctests import docstring_of
 from node.tasks.evidence import means, project
 from node.tasks.inspection import inspect, masked_name
 from node.tasks.interface import ProbeCheck, StaticFinding
-from node.tasks.measures import overlap
+from node.tasks.likeness import overlap
 from node.tasks.plans import NOTHING, plan_for
 from node.tasks.prose import first_sentence, read_markdown, word_set
 from node.tasks.report import ReportError

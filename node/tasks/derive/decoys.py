@@ -21,7 +21,7 @@ from node.tasks.derive.functions import substantial
 from node.tasks.derive.naming import bindings, is_telling
 from node.tasks.evidence import column_of_tests, declared, project, source_of_test
 from node.tasks.inspection import inspect, masked_name
-from node.tasks.measures import overlap
+from node.tasks.likeness import overlap
 from node.tasks.mutation import Mutant, mutants, spread
 from node.tasks.plans import MUTANTS_TRIED, killing_plan, plan_for
 from node.tasks.probes import MUTANT_FIELDS, Evidence, comments_in, is_foreign, shares_no_word, text_about
