@@ -90,6 +90,11 @@ def changed_tokens(before: str, after: str) -> frozenset[str]:
     return frozenset(token for line in between for token in tokens(line))
 
 
+def asserts(case: str) -> bool:
+    """Whether a test case says what it expects."""
+    return "assert" in case or "#[should_panic" in case
+
+
 # Whether the question holds what the answer needs
 
 

@@ -19,6 +19,7 @@ from node.tasks.evidence import means
 from node.tasks.habits import doc_form, habits
 from node.tasks.likeness import (
     FULL,
+    asserts,
     best_fit,
     comment_words,
     given,
@@ -174,10 +175,7 @@ def _tests(about: Anchored) -> Iterator[Measure]:
     if about.item is not None:
         calling = sum(means(about.view, case, about.item) for case in cases)
         yield "semantic_validity/calls_target", share(calling, len(cases))
-    yield (
-        "semantic_validity/asserts",
-        share(sum("assert" in case or "#[should_panic" in case for case in cases), len(cases)),
-    )
+    yield "semantic_validity/asserts", share(sum(map(asserts, cases)), len(cases))
 
 
 def _call(about: Anchored) -> Iterator[Measure]:
