@@ -39,8 +39,6 @@ class NetworkSection:
     """`host:port` or `p2p://<peer id>@host:port` of any nodes; all may be down."""
     mdns: bool = False
     """Look for peers on the local network."""
-    gossip: bool = True
-    """False: reach known peers over gRPC only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,7 @@ class WorkSection:
     """Generating, checking, rating."""
 
     engine: str = "source"
+    """What generates; so far only `source`, which needs no model."""
     cores: int = 1
     """Compilers and tests run at once."""
     sandbox: str = "auto"
