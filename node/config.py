@@ -145,7 +145,7 @@ def _check_ranges(config: NodeConfig, source: str) -> None:
     if not 1 <= config.work.cores <= 1024:
         raise OperatorError(f"{source}: `work.cores` is {config.work.cores}", hint="at least 1")
     if config.work.engine != "source":
-        raise OperatorError(f"{source}: `work.engine` is {config.work.engine!r}", hint="this version has `source`")
+        raise OperatorError(f"{source}: `work.engine` is {config.work.engine!r}", hint="this version has: source")
     levels = ("auto", "strict", "standard", "container", "none")
     if config.work.sandbox not in levels:
         raise OperatorError(f"{source}: `work.sandbox` is {config.work.sandbox!r}", hint=f"one of {', '.join(levels)}")
