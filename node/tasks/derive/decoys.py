@@ -18,6 +18,7 @@ from node.tasks.derive.decoy import Decoy, rewritten
 from node.tasks.derive.decoy_calls import with_other_call
 from node.tasks.derive.decoy_words import (
     with_other_comments,
+    with_other_description,
     with_other_function_name,
     with_other_reason,
     with_other_text,
@@ -242,18 +243,20 @@ def _with_hollow_tests(bench: Bench, about: Anchored, item: Item) -> Trial[Decoy
 
 
 def without_assertions(case: str) -> str:
-    """A test with each assertion reduced to computing what it compares."""
+    """A test with each assertion, helpers called `assert_...` included, reduced to computing what it compares."""
     data = case.encode()
-    for node in reversed([node for node in descend(parse(data)) if node.type == "macro_invocation"]):
-        if text_of(node.children[0]) in ASSERTIONS:
-            compared = text_of(node.children[-1])
-            told = f"let _ = ({compared[1:-1].strip().removesuffix(',')})"
-            data = data[: node.start_byte] + told.encode() + data[node.end_byte :]
+    for node in reversed(
+        [node for node in descend(parse(data)) if node.type in {"macro_invocation", "call_expression"}]
+    ):
+        name = text_of(node.children[0])
+        if name in ASSERTIONS or (node.type == "call_expression" and name.startswith("assert")):
+            compared = text_of(node.children[-1])[1:-1].strip().removesuffix(",")
+            data = data[: node.start_byte] + f"let _ = ({compared})".encode() + data[node.end_byte :]
     return data.decode()
 
 
 _WAYS: Mapping[str, tuple[Way, ...]] = {
-    "code_generation": (_with_mutant,),
+    "code_generation": (_with_mutant, _with_words(with_other_description)),
     "code_completion": (_with_mutant,),
     "docstring_generation": (_with_words(with_other_text("docstring")),),
     "test_generation": (_with_other_tests, _with_hollow_tests),
