@@ -50,7 +50,7 @@ class Executed:
         for category in CATEGORIES:
             for number in PROBED:
                 for good in (True, False):
-                    made = await engine.make_probe(category, number, good=good)
+                    (made,) = await engine.make_probes([(category, number, good)])
                     if made is not None:
                         self.probes[category, number, good] = made
         plans = list(dict.fromkeys(plan for plan in self._plans() if plan.steps))
