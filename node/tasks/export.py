@@ -101,10 +101,10 @@ def commands_for(folder: str, expect: Expect, tests: Iterable[TestName]) -> list
     manifest = f"--manifest-path {folder}/Cargo.toml"
     if expect is Expect.COMPILES:
         return [Command(f"cargo check --lib {manifest}", "it compiles")]
-    shows = "every test passes" if expect is Expect.TESTS_PASS else "at least one of these tests fails"
+    targets = dict.fromkeys(f"--test {test.file}" if test.file else "--lib" for test in named)
+    shows = "every test passes" if expect is Expect.TESTS_PASS else _failing(folder, len(targets))
     if not named:
         return [Command(f"cargo test --lib --tests {manifest}", shows)]
-    targets = dict.fromkeys(f"--test {test.file}" if test.file else "--lib" for test in named)
     return [
         Command(
             f"cargo test {target} {manifest} -- --exact {' '.join(_names(target, named))}",
@@ -112,6 +112,12 @@ def commands_for(folder: str, expect: Expect, tests: Iterable[TestName]) -> list
         )
         for target in targets
     ]
+
+
+def _failing(folder: str, targets: int) -> str:
+    """What tests show together when one of them fails: cargo runs each target by a command of its own."""
+    where = "" if targets <= 1 else f" here or with the other commands for {folder}/"
+    return f"at least one of these tests fails{where}"
 
 
 def _names(target: str, tests: Iterable[TestName]) -> list[str]:
