@@ -97,8 +97,8 @@ def order(categories: Sequence[str] = CHEAP, *, quota: int = 2) -> Order:
 class ProcessSwarm:
     """Running node processes. Use as an async context manager; node numbers count from 0."""
 
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
+    def __init__(self, layout: Layout, *, linked_s: float = LINKED_S) -> None:
+        self.layout, self._linked_s = layout, linked_s
         self.ground = layout.ground
         self.genesis = load_genesis(self.ground.homes[0].genesis)[0]
         self.domain = Domain(self.genesis.network)
@@ -193,7 +193,7 @@ class ProcessSwarm:
                     return False
             return True
 
-        await self.until(linked, LINKED_S, "links between all nodes")
+        await self.until(linked, self._linked_s, "links between all nodes")
 
     async def submit(self, envelope: bytes, number: int = 0) -> JobId:
         """Hand in a signed job."""
