@@ -42,7 +42,7 @@ from node.rpc.server import RpcServer, RpcSettings
 from node.store import Store, open_store
 from node.values.job import JobSpec
 from node.wire import Domain, decode_message
-from node.workshop import Library, Shop
+from node.workshop import Library, Shop, StoredVerdicts
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ async def open_node(home: NodeHome, *, passphrase: bytes | None = None) -> Async
         key = IdentityStore(home.root, passphrase=passphrase).load()
         store = await open_store(home.store, url=config.store.url or None)
         parts.push_async_callback(store.close)
-        checks, why_not = await _open_checks(home, config)
+        checks, why_not = await _open_checks(home, config, store)
         if checks is not None:
             parts.push_async_callback(checks.close)
         links = PeerLinks(key)
@@ -161,7 +161,7 @@ async def open_node(home: NodeHome, *, passphrase: bytes | None = None) -> Async
 # The parts
 
 
-async def _open_checks(home: NodeHome, config: NodeConfig) -> tuple[CheckEngine | None, str]:
+async def _open_checks(home: NodeHome, config: NodeConfig, store: Store) -> tuple[CheckEngine | None, str]:
     """The engine that executes, or why this node has none: it still takes part in what needs no toolchain.
 
     Raises:
@@ -170,7 +170,7 @@ async def _open_checks(home: NodeHome, config: NodeConfig) -> tuple[CheckEngine 
     level = None if config.work.sandbox == "auto" else Level(config.work.sandbox)
     settings = CheckSettings(folder=home.bench_of(config), cores=config.work.cores, level=level)
     try:
-        return await open_engine(settings), ""
+        return await open_engine(settings, StoredVerdicts(store)), ""
     except OperatorError as error:
         if level is not None:
             raise

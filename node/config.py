@@ -39,8 +39,6 @@ class NetworkSection:
     """`host:port` or `p2p://<peer id>@host:port` of any nodes; all may be down."""
     mdns: bool = False
     """Look for peers on the local network."""
-    gossip: bool = True
-    """False: reach known peers over gRPC only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,7 @@ class WorkSection:
     """Generating, checking, rating."""
 
     engine: str = "source"
+    """What generates; so far only `source`, which needs no model."""
     cores: int = 1
     """Compilers and tests run at once."""
     sandbox: str = "auto"
@@ -145,6 +144,8 @@ def _check_ranges(config: NodeConfig, source: str) -> None:
             raise OperatorError(f"{source}: `{section}.port` is {port}", hint="a port is 1 to 65535")
     if not 1 <= config.work.cores <= 1024:
         raise OperatorError(f"{source}: `work.cores` is {config.work.cores}", hint="at least 1")
+    if config.work.engine != "source":
+        raise OperatorError(f"{source}: `work.engine` is {config.work.engine!r}", hint="this version has: source")
     levels = ("auto", "strict", "standard", "container", "none")
     if config.work.sandbox not in levels:
         raise OperatorError(f"{source}: `work.sandbox` is {config.work.sandbox!r}", hint=f"one of {', '.join(levels)}")

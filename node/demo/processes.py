@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from node.errors import ExitCode, OperatorError
@@ -119,25 +118,14 @@ async def watch_over(processes: Sequence[NodeProcess]) -> None:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-@dataclass(frozen=True, slots=True)
-class CpuTime:
-    """Seconds of CPU."""
-
-    own_s: float
-    """Of the nodes' own code."""
-    tools_s: float
-    """Of what they started and waited for: cargo, compilers, tests."""
-
-
-def cpu_time(processes: Sequence[NodeProcess]) -> CpuTime:
-    """What running nodes have used so far; of ended ones nothing is known (proc_pid_stat(5): utime to cstime)."""
-    tick = os.sysconf("SC_CLK_TCK")
-    used = [0, 0, 0, 0]
+def cpu_seconds(processes: Sequence[NodeProcess]) -> float:
+    """What running processes have used so far by themselves, without what they started (proc_pid_stat(5))."""
+    ticks = 0
     for process in processes:
         with contextlib.suppress(OSError):
             fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-            used = [sum(pair) for pair in zip(used, map(int, fields[11:15]), strict=True)]
-    return CpuTime((used[0] + used[1]) / tick, (used[2] + used[3]) / tick)
+            ticks += int(fields[11]) + int(fields[12])  # utime, stime
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _environment() -> dict[str, str]:

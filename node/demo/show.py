@@ -27,8 +27,8 @@ from node.cli.output import say
 from node.cli.peer_source import GENESIS, PeerSource, pull_to_the_end
 from node.cli.trust import Trust, load_trust_root
 from node.cli.watching import watch_job
-from node.demo.ground import Ground, fetch_crates, lay_ground
-from node.demo.processes import CpuTime, NodeProcess, cpu_time, start_all, stop_all, watch_over
+from node.demo.ground import Ground, fetch_crates, lay_ground, warm_up
+from node.demo.processes import NodeProcess, cpu_seconds, start_all, stop_all, watch_over
 from node.errors import ExitCode, NodeError, OperatorError, TransientError
 from node.rpc.client import NodeClient
 from node.shards import data_path, shard_names
@@ -60,9 +60,9 @@ class Order:
     crates: tuple[str, ...] = CRATES
     categories: tuple[str, ...] = CATEGORIES
     nodes: int = NODES
-    quota: int = 5
+    quota: int = 4
     generators: int = 2
-    candidates: int = 4
+    candidates: int = 3
     liar: bool = True
     keep: Path | None = None
     """Where the nodes' folders stay; None for a temporary place."""
@@ -92,8 +92,10 @@ class Stopwatch:
     """How long each step took, and all of them, in seconds."""
 
     steps: list[tuple[str, float]] = field(default_factory=list)
-    cpu: CpuTime | None = None
-    """Of the nodes, up to their end."""
+    nodes_cpu_s: float = 0.0
+    """Of the nodes' own code."""
+    checks_cpu_s: float = 0.0
+    """Of the compilers and tests that they ran."""
 
     @contextlib.contextmanager
     def step(self, name: str, text: str) -> Iterator[None]:
@@ -120,12 +122,12 @@ def play(order: Order, watch: Stopwatch) -> Played:
         with watch.step("crates", f"bringing {', '.join(order.crates)} through cargo"):
             pins = fetch_crates(crates, order.crates, say)
         with watch.step("nodes", f"starting {order.nodes} node processes in {folder}"):
-            ground = lay_ground(folder, order.nodes, liar=order.liar, crates=crates)
+            warm_up(folder / "bench")
+            ground = lay_ground(folder, order.nodes, liar=order.liar, crates=crates, bench=folder / "bench")
             processes = start_all(ground.homes)
         try:
             played = asyncio.run(_Stage(order, ground, processes, watch).play(pins))
         finally:
-            watch.cpu = cpu_time(processes)
             with watch.step("stop", "stopping the nodes"):
                 stop_all(processes)
     return played
@@ -148,6 +150,8 @@ class _Stage:
                 view = await self._bounded(self._work(nodes[0], pins), self._order.limit_s, "the job's end")
             with self._watch.step("shards", f"pulling from node2 into {self._order.out} and verifying"):
                 rows, refused = await self._bounded(self._pull(nodes[1], view), SHARDS_S, "shards to pull")
+            self._watch.nodes_cpu_s = cpu_seconds(self._processes)
+            self._watch.checks_cpu_s = sum([await _counter(node, "check_cpu_ms") for node in nodes]) / 1000
             return Played(
                 crates=tuple(pin.label for pin in pins),
                 view=view,
@@ -166,11 +170,9 @@ class _Stage:
 
     async def _is_linked(self, node: NodeClient) -> bool:
         try:
-            view = await node.status()
+            return await _counter(node, "peers_connected") >= self._order.nodes - 1
         except TransientError:
             return False  # not up yet
-        counters = {counter.name: counter.value for counter in view.counters}
-        return counters.get("peers_connected", 0) >= self._order.nodes - 1
 
     async def _work(self, node: NodeClient, pins: tuple[CratePin, ...]) -> JobView:
         envelope = self._sign(await node.status(), pins)
@@ -255,6 +257,11 @@ class _Stage:
                     for address in self._ground.addresses
                 ]
             )
+
+
+async def _counter(node: NodeClient, name: str) -> int:
+    """One of the numbers that a node tells of itself."""
+    return sum(counter.value for counter in (await node.status()).counters if counter.name == name)
 
 
 # The folder of results

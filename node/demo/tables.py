@@ -147,10 +147,7 @@ def _print_times(watch: Stopwatch) -> None:
     total = sum(seconds for _, seconds in watch.steps)
     steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in watch.steps)
     click.echo(f"\nTook {duration(total)}: {steps}")
-    if watch.cpu is not None:
-        click.echo(
-            f"CPU time of the nodes: {watch.cpu.own_s:.0f} s their own, {watch.cpu.tools_s:.0f} s compilers and tests"
-        )
+    click.echo(f"CPU time: {watch.nodes_cpu_s:.0f} s in the nodes, {watch.checks_cpu_s:.0f} s in compilers and tests")
 
 
 def _print_next(order: Order, played: Played) -> None:

@@ -55,7 +55,7 @@ class ShardCollector:
 
     def __init__(self, store: Store, preset: Preset, obtain: Obtain) -> None:
         self._store, self._preset, self._obtain = store, preset, obtain
-        self._archive = Archive(store)
+        self._archive = Archive(store, preset.epoch_rounds)
         self._hops: dict[int, EpochHop] = {}
 
     async def names(self, height: int, head: ShardHead, terms: JobTerms) -> frozenset[ShardName]:

@@ -165,6 +165,10 @@ class NodeFront:
         yield "candidates_in_review", len(state.pending)
         yield "ledger_events", state.ledger_length
         yield "shards_published", self._publisher.published
+        if self._checks is not None:
+            commands, cpu_ms = self._checks.usage
+            yield "check_commands", commands
+            yield "check_cpu_ms", int(cpu_ms)
         yield "blob_bytes", self._driver.store.blobs.total_bytes
         health = self._driver.network.health()
         yield "network_restarts", health.restarts

@@ -16,6 +16,8 @@ from node.pipeline.effects import Decided
 from node.store import DecidedCandidate, LedgerRow, RoundRow, Store
 
 _PART_BYTES_MAX = 1 << 30
+ROUNDS_AT_HAND = 64
+"""Newest rounds that are kept with everything: for members that were away, and for those who ask what was refused."""
 
 
 class Archive:
@@ -23,11 +25,12 @@ class Archive:
 
     Args:
         store: Where they are kept.
+        epoch_rounds: States at the ends of epochs prove committees, and are kept for ever.
         clock: Unix seconds, for when this node heard of a decision.
     """
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, store: Store, epoch_rounds: int, clock: Callable[[], float] = time.time) -> None:
+        self._store, self._epoch_rounds, self._clock = store, epoch_rounds, clock
 
     async def keep(self, decided: Decided) -> None:
         """Store a decided round with everything that follows from it, and drop the work that led to it."""
@@ -50,6 +53,19 @@ class Archive:
             statuses=[(job.terms.job, job.status) for job in transition.state.jobs],
         )
         await self._store.work.prune(header.height + 1)
+        if header.height % self._epoch_rounds == 0:
+            await self._prune(header.height)
+
+    async def _prune(self, height: int) -> None:
+        """Forget what no question leads to any more: old states between epochs' ends, contents that were not accepted.
+
+        Rounds, decisions, their reasons, messages and the ledger stay: they are what a replay starts from.
+        """
+        below = height - ROUNDS_AT_HAND
+        if below > 0:
+            await self._store.rounds.prune_states(below, keep_every=self._epoch_rounds)
+            await self._store.blobs.prune(below)
+            await self._store.signing.prune(below)
 
     async def tip(self) -> ChainState | None:
         """The state after the last decided round; None before the first."""

@@ -51,7 +51,7 @@ class Driver:
         self.genesis, self.preset, self.store, self.network = genesis, preset, store, network
         self.key = key
         self.domain = Domain(genesis.network)
-        self.archive = Archive(store, clock)
+        self.archive = Archive(store, preset.epoch_rounds, clock)
         self._clock = clock
         self._last_seen: dict[NodeId, float] = {}
         self.courier = Courier(
@@ -200,7 +200,7 @@ async def open_driver(
     clock: WallClock = time.time,
 ) -> Driver:
     """Build a node's driver from where its store left off."""
-    state = await Archive(store).tip() or first_state(genesis, preset)
+    state = await Archive(store, preset.epoch_rounds).tip() or first_state(genesis, preset)
     domain = Domain(genesis.network)
     rows = [row for plan in state.plans for row in await store.envelopes.at(plan.height)]
     pipeline = Pipeline(

@@ -16,14 +16,14 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from consensus.encoding import hash_bytes
-from consensus.types import Hash
+from consensus.types import CandidateState, Hash
 from node.errors import TransientError
 from node.store.backend import insert_new
 from node.store.blob_files import BlobFiles
 from node.store.database import Database
 from node.store.limits import StoreLimits, bounded
 from node.store.rows import BlobRow
-from node.store.schema import blobs
+from node.store.schema import blobs, decisions
 
 PLAIN = ""
 """Tag of a blob whose name is its SHA-256 and nothing else, as cargo's checksums are."""
@@ -176,9 +176,15 @@ class Blobs:
         await self._database.write(lengthen)
 
     async def prune(self, below: int) -> int:
-        """Drop every blob that expires below this height. Returns how many."""
+        """Drop every blob that expires below this height, except what stands in a shard. Returns how many.
+
+        A content can arrive, with its round's expiry, after the round was decided without this node.
+        """
+        accepted = select(decisions.c.content).where(
+            decisions.c.content == blobs.c.name, decisions.c.state == CandidateState.ACCEPTED.value
+        )
         async with self._file_changes:
-            return await self._drop(blobs.c.expires < below)
+            return await self._drop((blobs.c.expires < below) & ~accepted.exists())
 
     async def _drop(self, which: ColumnElement[bool]) -> int:
         def forget(connection: Connection) -> list[tuple[Hash, int, bool]]:

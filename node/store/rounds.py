@@ -95,8 +95,8 @@ class Rounds:
 
         return await self._database.read(find)
 
-    async def prune_states(self, below: int, *, keep: Sequence[int] = ()) -> int:
-        """Forget the chain states of rounds below `below`, except those at the heights in `keep`. Returns how many.
+    async def prune_states(self, below: int, *, keep_every: int) -> int:
+        """Forget the chain states of rounds below `below`, except at multiples of `keep_every`. Returns how many.
 
         States are the bulk of a round (a rater's tables take some 700 bytes each) and can be recomputed from the
         first one; the tip's is never forgotten.
@@ -104,7 +104,9 @@ class Rounds:
 
         def forget(connection: Connection) -> int:
             tip = connection.execute(select(func.max(rounds.c.height))).scalar() or 0
-            old = (rounds.c.height < min(below, tip)) & rounds.c.state.is_not(None) & rounds.c.height.not_in(keep)
+            old = (
+                (rounds.c.height < min(below, tip)) & rounds.c.state.is_not(None) & (rounds.c.height % keep_every != 0)
+            )
             return connection.execute(update(rounds).where(old).values(state=None)).rowcount
 
         return await self._database.write(forget)

@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from node.tasks.categories import TABLE
 from node.tasks.derive import bodies, calls, commenting, documentation, faults, naming, reviews, rewrites, testing
 from node.tasks.derive.bench import ENGINE, Bench, Deriver
-from node.tasks.derive.decoys import Decoy, spoiled
+from node.tasks.derive.decoy import Decoy
+from node.tasks.derive.decoys import spoiled
 from node.tasks.inspection import inspect
 from node.tasks.interface import Checker, Proposal, Request
 from node.tasks.probes import Evidence
@@ -34,6 +35,9 @@ DERIVERS: Mapping[str, Deriver] = {deriver.category: deriver for module in _MODU
 SIDE_BY_SIDE = 3
 """Sites of one group tried in the same batch: the others are wasted when the first verifies, but save a round
 of compiling when it does not."""
+
+STAND_INS = 4
+"""Other numbers tried for a bad probe: a round with few of them cannot tell an honest rater from a careless one."""
 
 
 class SourceEngine:
@@ -87,17 +91,24 @@ class SourceEngine:
 
         Returns:
             The probe and its evidence, canonical JSON for `node.tasks.probes.probe_plan`; None when this number gives
-            no example, or none that can be spoiled and proven wrong.
+            no example, or, for a bad probe, neither this one nor a few others can be spoiled and proven wrong.
         """
-        (proposal,) = await self.propose((Request(category, (index,)),))
-        if not proposal.examples:
-            return None
-        ((_, example),) = proposal.examples
-        if good:
-            return example, Evidence("good").encode()
-        assert self._bench is not None, "propose opened the bench"
-        (decoy,) = await self._driver.finish([spoiled(self._bench, example)])
-        return (decoy.example, decoy.evidence.encode()) if isinstance(decoy, Decoy) else None
+        for number in (index,) if good else (index, *self._stand_ins(category, index)):
+            (proposal,) = await self.propose((Request(category, (number,)),))
+            for _, example in proposal.examples:
+                if good:
+                    return example, Evidence("good").encode()
+                assert self._bench is not None, "propose opened the bench"
+                (decoy,) = await self._driver.finish([spoiled(self._bench, example)])
+                if isinstance(decoy, Decoy):
+                    return decoy.example, decoy.evidence.encode()
+        return None
+
+    def _stand_ins(self, category: str, index: int) -> tuple[int, ...]:
+        """Numbers to spoil when one's own cannot be: the last first ones, which candidates come to last."""
+        count = len(self._listed(category))
+        turned = (count - 1 - (index + turn) % count for turn in range(min(count, STAND_INS + 1)))
+        return tuple(number for number in turned if number != index)[:STAND_INS]
 
     async def _open(self) -> None:
         if self._bench is not None:

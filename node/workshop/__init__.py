@@ -6,5 +6,6 @@ Composes the rooms `crates`, `tasks`, `checks` and `rating` into what the driver
 
 from node.workshop.library import Library, OpenCrate
 from node.workshop.shop import Shop
+from node.workshop.verdicts import StoredVerdicts
 
-__all__ = ["Library", "OpenCrate", "Shop"]
+__all__ = ["Library", "OpenCrate", "Shop", "StoredVerdicts"]

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from consensus.types import CandidateState, JobStatus, Kind
+from node.driver import archive
 from node.network.memory import LinkConditions, MemoryHub
 from node.values.job import JobCancel
 from node.wire import seal_message
@@ -200,3 +201,24 @@ def test_two_runs_of_one_job_over_the_same_nodes_accept_the_same_examples(tmp_pa
             return await accepted(swarm, job)
 
     assert asyncio.run(one_run(tmp_path / "one")) == asyncio.run(one_run(tmp_path / "two"))
+
+
+def test_old_states_and_refused_contents_make_room_and_what_is_certified_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "ROUNDS_AT_HAND", 1)
+
+    async def scenario():
+        async with Swarm(tmp_path, 5, preset=STEADY) as swarm:
+            job = await swarm.submit(make_job(STEADY, crates=2, categories=10))
+            await swarm.until(lambda: done(swarm, job), within_s=100)
+            store = swarm.nodes[0].store
+            last_epoch = swarm.state().height // STEADY.epoch_rounds * STEADY.epoch_rounds
+            assert last_epoch >= 2 * STEADY.epoch_rounds
+            rounds = await store.rounds.between(1, last_epoch - 2)
+            assert [row.state is not None for row in rounds] == [STEADY.ends_epoch(row.height) for row in rounds]
+            for row in await store.decisions.find(job=job):
+                if row.height >= last_epoch - 1 or row.decision.generator != swarm.nodes[0].key.node:
+                    continue  # what the other generator of a task made is not at hand here
+                kept = await store.blobs.get(row.decision.content) is not None
+                assert kept == (row.decision.state is CandidateState.ACCEPTED)
+
+    asyncio.run(scenario())
