@@ -102,22 +102,26 @@ def commands_for(folder: str, expect: Expect, tests: Iterable[TestName]) -> list
     if expect is Expect.COMPILES:
         return [Command(f"cargo check --lib {manifest}", "it compiles")]
     targets = dict.fromkeys(f"--test {test.file}" if test.file else "--lib" for test in named)
-    shows = "every test passes" if expect is Expect.TESTS_PASS else _failing(folder, len(targets))
     if not named:
-        return [Command(f"cargo test --lib --tests {manifest}", shows)]
+        return [Command(f"cargo test --lib --tests {manifest}", "every test passes")]
     return [
         Command(
             f"cargo test {target} {manifest} -- --exact {' '.join(_names(target, named))}",
-            f"{len(_names(target, named))} run; {shows}",
+            _shows(expect, len(_names(target, named)), folder if len(targets) > 1 else ""),
         )
         for target in targets
     ]
 
 
-def _failing(folder: str, targets: int) -> str:
-    """What tests show together when one of them fails: cargo runs each target by a command of its own."""
-    where = "" if targets <= 1 else f" here or with the other commands for {folder}/"
-    return f"at least one of these tests fails{where}"
+def _shows(expect: Expect, tests: int, folder: str) -> str:
+    """What a command that runs named tests shows; `folder` where others belong to the same claim.
+
+    A test that fails leaves no count behind when it takes the process down, and cargo has one command per target.
+    """
+    if expect is Expect.TESTS_PASS:
+        return f"{tests} run; every test passes"
+    elsewhere = f", here or with the other commands for {folder}/" if folder else ""
+    return f"{tests} run; at least one test fails or takes the run down{elsewhere}"
 
 
 def _names(target: str, tests: Iterable[TestName]) -> list[str]:

@@ -43,7 +43,9 @@ _COMMAND = re.compile(r"^    (cargo .+)\n\n(.+)\.$", re.MULTILINE)
 _RUNS = re.compile(r"(?:(\d+) run; )?(.+)")
 _RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;", re.MULTILINE)
 
-PASSES, FAILS, COMPILES = "every test passes", "at least one of these tests fails", "it compiles"
+_CRASH = re.compile(r"^  process didn't exit successfully: .+ \(signal: \d+", re.MULTILINE)
+
+PASSES, FAILS, COMPILES = "every test passes", "at least one test fails or takes the run down", "it compiles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,13 @@ class Ran:
     code: int
     passed: int
     failed: int
+    crashed: bool
 
 
 def refutation(ran: Sequence[Ran]) -> str:
     """What contradicts a README in how its commands ended; empty if nothing does."""
     failing = [one for one in ran if one.told.shows.startswith(FAILS)]
-    if failing and not any(one.failed for one in failing):
+    if failing and not any(one.failed or one.crashed for one in failing):
         return f"`{failing[0].told.line}`: no test fails where one should"
     wrong = ((one, _contradiction(one)) for one in ran)
     return next((f"`{one.told.line}`: {why}" for one, why in wrong if why), "")
@@ -98,6 +101,8 @@ def _contradiction(ran: Ran) -> str:
     told = ran.told
     if not told.shows.startswith((PASSES, FAILS, COMPILES)):
         return f"the README says {told.shows!r}, which is not understood here"
+    if ran.crashed and told.shows.startswith(FAILS):
+        return ""
     if told.runs is not None and ran.passed + ran.failed != told.runs:
         return f"{ran.passed + ran.failed} tests ran where there should be {told.runs} (exit {ran.code})"
     if told.shows.startswith(FAILS):
@@ -161,7 +166,7 @@ class Rebuilder:
             log.write(f"$ {command.line}\n{done.stdout}\n{done.stderr}\n")
         counts = _RESULT.findall(done.stdout)
         passed, failed = sum(int(count) for count, _ in counts), sum(int(count) for _, count in counts)
-        return Ran(command, done.returncode, passed, failed)
+        return Ran(command, done.returncode, passed, failed, crashed=_CRASH.search(done.stderr) is not None)
 
 
 def read_rows(out: Path) -> list[ShardRow]:
