@@ -7,6 +7,7 @@ about another, and a question that holds what its answer needs from one that doe
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 
@@ -40,6 +41,18 @@ def overlap(told: frozenset[str], meant: frozenset[str]) -> int:
     return share(len(told & meant), min(len(told), len(meant))) if told and meant else 0
 
 
+QUOTES_MAX = 32
+QUOTE_CHARS_MAX = 400
+"""Of the code that a text quotes, what is looked at: texts come from peers, and parsing costs."""
+
+
+def quotes(text: str) -> list[tuple[str, ...]]:
+    """The tokens of each piece of code that a text sets in code marks."""
+    spans = (text[span.start : span.end].strip("`") for span in code_spans(text))
+    short = (span for span in spans if len(span) <= QUOTE_CHARS_MAX)
+    return [tokens(span) for span in itertools.islice(short, QUOTES_MAX)]
+
+
 # Which item a text is about
 
 
@@ -71,7 +84,7 @@ def comment_words(code: str) -> frozenset[str]:
 def speaks_of_change(text: str, before: str, after: str) -> bool:
     """Whether a text quotes code of the lines that differ; a text that quotes nothing, whether it names any of it."""
     near = changed_tokens(before, after)
-    quoted = [tokens(text[span.start : span.end].strip("`")) for span in code_spans(text)]
+    quoted = quotes(text)
     if not any(quoted):
         return bool({token for token in near if len(token) > 2} & set(re.findall(r"\w+", text)))
     found = (share(sum(token in near for token in quote), len(quote)) for quote in quoted if quote)

@@ -125,6 +125,13 @@ def _explanation(about: Anchored) -> Iterator[Measure]:
     yield "semantic_validity/explains", min(FULL, share(told, EXPLANATION_WORDS_FULL))
 
 
+def _generation(about: Anchored) -> Iterator[Measure]:
+    """Whether the description asks for this function: of an undocumented one there is nothing to compare."""
+    if about.item is not None and about.item.doc:
+        told = subject_words(about.view, " ".join(read_markdown(about.text("description")).paragraphs))
+        yield "semantic_validity/fits_best", best_fit(told, about.item, about.view.vocabularies)
+
+
 # Names
 
 
@@ -199,6 +206,7 @@ def _comments(about: Anchored) -> Iterator[Measure]:
 
 
 _RULES: Mapping[str, Callable[[Anchored], Iterator[Measure]]] = {
+    "code_generation": _generation,
     "docstring_generation": _docstring,
     "code_summarization": _about_text("summary", _summary),
     "code_search": _about_text("query", _summary),

@@ -9,6 +9,7 @@ source, and, where that can be run, the published test that fails on it:
                 (generation, completion, bug detection, refactoring, optimisation, review)
     beside      the reason quotes code, none of it near the change                 bug, refactoring, optimising, review
     text_of     the text is the author's about another item                        docstring, summary, search, explain
+                (of generation the description: the answer is not what was asked for)
     name_of     the name is that of another function, or of a variable elsewhere   naming
     call        another call of the crate that compiles; the test around it fails  api usage
     tests_of    tests of something else that only pass through the function        test generation
@@ -38,9 +39,9 @@ from node.tasks.doctests import docstring_of
 from node.tasks.evidence import means, project
 from node.tasks.inspection import inspect, masked_name
 from node.tasks.interface import ProbeCheck, StaticFinding
-from node.tasks.likeness import asserts, best_fit, comment_words, overlap, speaks_of_change, subject_words
+from node.tasks.likeness import asserts, best_fit, comment_words, overlap, quotes, speaks_of_change, subject_words
 from node.tasks.plans import NOTHING, plan_for
-from node.tasks.prose import code_spans, first_sentence, read_markdown, word_set
+from node.tasks.prose import first_sentence, read_markdown, word_set
 from node.tasks.report import ReportError
 from node.tasks.snippets import edits_for, is_from_trait_impl, read_function, render, same_code
 from node.tasks.syntax import comments, free_identifiers, identifiers, tokens
@@ -209,7 +210,16 @@ _PUBLISHED: Mapping[str, Callable[[Anchored, Item], bool]] = {
 
 def _good(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
     del evidence
-    return _static(answer_is_published(about, item), "the answer is what the author published")
+    return _static(answer_is_published(about, item) and _is_asked_for(about, item), "the author published the answer")
+
+
+def _is_asked_for(about: Anchored, item: Item) -> bool:
+    """Whether the words beside a published answer are about it: what `beside` and `text_of` exchange."""
+    category = about.form.category.name
+    if category == "code_generation":
+        return not item.doc or not is_foreign(about.view, about.text("description").partition(DESCRIBED)[0], item)
+    field = REASON_FIELDS.get(category)
+    return field is None or speaks_of_change(about.text(field), *_versions(about))
 
 
 # Bad ones
@@ -247,7 +257,11 @@ def _other_item(about: Anchored, item: Item, evidence: Evidence) -> Item | None:
     return other if other is not None and other != item else None
 
 
+DESCRIBED = "\n\nSignature:"
+"""Ends the part of a description that is the author's documentation."""
+
 _TEXTS: Mapping[str, tuple[str, Callable[[SourceView, Item], str]]] = {
+    "code_generation": ("description", lambda _, item: item.doc.strip()),
     "docstring_generation": ("docstring", lambda _, item: docstring_of(item)),
     "code_summarization": ("summary", lambda _, item: _sentence(item)),
     "code_search": ("query", query_for),
@@ -272,7 +286,7 @@ def _text_of(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
     other = _other_item(about, item, evidence)
     if category not in _TEXTS or other is None:
         return _refused("the place holds no other item whose text this could be")
-    text = about.text(_TEXTS[category][0])
+    text = about.text(_TEXTS[category][0]).partition(DESCRIBED)[0]
     holds = text == text_about(category, about.view, other) and is_foreign(about.view, text, item)
     return _static(holds, f"the text is the author's about `{other.path}`")
 
@@ -317,9 +331,11 @@ def _tests_of(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
 
 def _hollow(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
     """That these tests pass, and fail when the function only panics, is their claim and executed as such."""
-    del item, evidence
+    del evidence
     cases = about.form.texts("test_cases")
-    return _static(bool(cases) and not any(map(asserts, cases)), "the tests assert nothing")
+    if not cases or _tests_are_published(about, item):
+        return _refused("the author's own tests may leave it to others to assert")
+    return _static(not any(map(asserts, cases)), "the tests assert nothing")
 
 
 def _beside(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
@@ -327,16 +343,20 @@ def _beside(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
     field = REASON_FIELDS.get(about.form.category.name)
     if field is None:
         return _refused("the category gives no reason for a change")
-    names = ("buggy_code", "fixed_code") if field == "bug_description" else ("code_before", "code_after")
-    before, after = map(about.text, names)
-    return _static(is_beside_the_point(about.text(field), before, after), "the reason is not about what changed")
+    return _static(is_beside_the_point(about.text(field), *_versions(about)), "the reason is not about what changed")
+
+
+def _versions(about: Anchored) -> tuple[str, str]:
+    """The code before and after the change that a reason is given for."""
+    if about.form.category.name == "bug_detection":
+        return about.text("buggy_code"), about.text("fixed_code")
+    return about.text("code_before"), about.text("code_after")
 
 
 def is_beside_the_point(reason: str, before: str, after: str) -> bool:
     """Whether a reason quotes code that stands in neither version, and nothing of where they differ."""
     versions = [tokens(before), tokens(after)]
-    quotes = (tokens(reason[span.start : span.end].strip("`")) for span in code_spans(reason))
-    long = [quote for quote in quotes if len(quote) >= QUOTE_TOKENS_MIN]
+    long = [quote for quote in quotes(reason) if len(quote) >= QUOTE_TOKENS_MIN]
     absent = any(not any(_holds_run(version, quote) for version in versions) for quote in long)
     return absent and not speaks_of_change(reason, before, after)
 

@@ -36,7 +36,7 @@ SIDE_BY_SIDE = 3
 """Sites of one group tried in the same batch: the others are wasted when the first verifies, but save a round
 of compiling when it does not."""
 
-STAND_INS = 4
+STAND_INS = 2
 """Other numbers tried for a bad probe: a round with few of them cannot tell an honest rater from a careless one."""
 
 

@@ -11,7 +11,17 @@ from node.tasks.derive.decoy_calls import _other_arguments
 from node.tasks.derive.decoys import without_assertions
 from node.tasks.habits import doc_form, habits
 from node.tasks.interface import Request
-from node.tasks.likeness import FULL, best_fit, changed_tokens, given, grounded, speaks_of_change, subject_words
+from node.tasks.likeness import (
+    FULL,
+    QUOTES_MAX,
+    best_fit,
+    changed_tokens,
+    given,
+    grounded,
+    quotes,
+    speaks_of_change,
+    subject_words,
+)
 from node.tasks.probes import is_beside_the_point, is_foreign
 from node.tasks.prose import word_set
 from node.tasks.source import SourceEngine
@@ -119,6 +129,18 @@ def test_a_hollow_test_computes_what_it_compared_and_says_nothing():
     assert without_assertions(case) == (
         '#[test]\nfn t() {\n    let _ = (f("a"), 1, "why");\n    let _ = (g(2));\n    h();\n}'
     )
+
+
+def test_an_assertion_around_another_one_is_left_as_it_is():
+    assert without_assertions("fn t() { assert_all(|| { assert!(f(1)); }); }") == (
+        "fn t() { assert_all(|| { let _ = (f(1)); }); }"
+    )
+    assert without_assertions('fn t() { assert_text(f(1), "1"); }') == 'fn t() { let _ = (f(1), "1"); }'
+
+
+def test_no_text_can_wear_out_its_reader_with_quotes():
+    assert quotes("`" + '"' * 500 + "` and `a + b`") == [("a", "+", "b")]
+    assert len(quotes("`a` " * 1_000)) == QUOTES_MAX
 
 
 def test_other_arguments_are_exchanged_ones_and_other_literals():

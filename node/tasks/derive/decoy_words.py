@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from node.tasks.anchors import Anchored
+from node.tasks.anchors import Anchored, anchor
 from node.tasks.derive.commenting import comment_text
 from node.tasks.derive.decoy import Decoy, rewritten, turned
 from node.tasks.derive.documentation import documented
@@ -21,6 +21,7 @@ from node.tasks.likeness import overlap
 from node.tasks.mutation import mutants
 from node.tasks.pessimisations import PESSIMISATIONS
 from node.tasks.probes import (
+    DESCRIBED,
     REASON_FIELDS,
     Evidence,
     is_beside_code,
@@ -53,7 +54,8 @@ def with_other_text(field: str) -> Callable[[Anchored, Item], Iterator[Decoy]]:
             text = text_about(category, view, other)
             if text:
                 report = replace(about.report, tests=(), tests_run=0, tests_passed=0, project=project(view))
-                spoilt = rewritten(about, {field: text}, report if about.tests else None)
+                documented_by_tests = category == "docstring_generation" and about.tests
+                spoilt = rewritten(about, {field: text}, report if documented_by_tests else None)
                 yield Decoy(spoilt, Evidence("text_of", other.code_span))
 
     return spoil
@@ -104,6 +106,16 @@ def _recommented(code: str, texts: list[str]) -> str:
         pieces += [data[at : leaf.start_byte], f"// {text}".encode()]
         at = end
     return b"".join([*pieces, data[at:]]).decode()
+
+
+def with_other_description(about: Anchored, item: Item) -> Iterator[Decoy]:
+    """The author's documentation of another item above this one's signature: nobody could answer what is asked."""
+    _, mark, signature = about.text("description").partition(DESCRIBED)
+    if not (mark and item.doc):
+        return
+    for decoy in with_other_text("description")(about, item):
+        told = anchor(decoy.example, about.view).text("description")
+        yield replace(decoy, example=rewritten(about, {"description": told + mark + signature}))
 
 
 # Reasons of another change

@@ -10,6 +10,8 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from tree_sitter import Node
+
 from node.tasks.anchors import Anchored, anchor
 from node.tasks.callplans import call_scrutiny
 from node.tasks.changes import changed_body
@@ -18,6 +20,7 @@ from node.tasks.derive.decoy import Decoy, rewritten
 from node.tasks.derive.decoy_calls import with_other_call
 from node.tasks.derive.decoy_words import (
     with_other_comments,
+    with_other_description,
     with_other_function_name,
     with_other_reason,
     with_other_text,
@@ -242,18 +245,25 @@ def _with_hollow_tests(bench: Bench, about: Anchored, item: Item) -> Trial[Decoy
 
 
 def without_assertions(case: str) -> str:
-    """A test with each assertion reduced to computing what it compares."""
+    """A test with each assertion, helpers called `assert_...` included, reduced to computing what it compares."""
     data = case.encode()
-    for node in reversed([node for node in descend(parse(data)) if node.type == "macro_invocation"]):
-        if text_of(node.children[0]) in ASSERTIONS:
-            compared = text_of(node.children[-1])
-            told = f"let _ = ({compared[1:-1].strip().removesuffix(',')})"
-            data = data[: node.start_byte] + told.encode() + data[node.end_byte :]
+    end = len(data)
+    for node in reversed(list(descend(parse(data)))):
+        if node.end_byte <= end and _is_assertion(node):  # one around another one that is gone stays
+            compared = text_of(node.children[-1])[1:-1].strip().removesuffix(",")
+            data = data[: node.start_byte] + f"let _ = ({compared})".encode() + data[node.end_byte :]
+            end = node.start_byte
     return data.decode()
 
 
+def _is_assertion(node: Node) -> bool:
+    if node.type == "macro_invocation":
+        return text_of(node.children[0]) in ASSERTIONS
+    return node.type == "call_expression" and text_of(node.children[0]).startswith("assert")
+
+
 _WAYS: Mapping[str, tuple[Way, ...]] = {
-    "code_generation": (_with_mutant,),
+    "code_generation": (_with_mutant, _with_words(with_other_description)),
     "code_completion": (_with_mutant,),
     "docstring_generation": (_with_words(with_other_text("docstring")),),
     "test_generation": (_with_other_tests, _with_hollow_tests),
