@@ -73,7 +73,7 @@ def lay_swarm(folder: Path, count: int = NODES) -> Layout:
     store = CrateStore(folder / "crates")
     source = store.acquire(str(CRATE))
     store.prepare(source)
-    ground = lay_ground(folder, count, liar=False, crates=folder / "crates")
+    ground = lay_ground(folder, count, liar=False, crates=folder / "crates", bench=folder / "bench")
     return Layout(folder, ground, (source.pin,))
 
 
@@ -277,6 +277,8 @@ class Chain:
     rounds: dict[int, Round]
     signed: dict[tuple[NodeId, str], set[Hash]]
     """Messages at hand by sender and slot."""
+    envelopes: tuple[bytes, ...]
+    """All messages at hand, as they crossed the wire."""
     evidence: int
     offences: int
 
@@ -304,15 +306,15 @@ async def read_chain(home: NodeHome, domain: Domain) -> Chain:
         last = 0 if tip is None else tip.height
         rounds = {row.height: await _round(store, row) for row in await _all_rounds(store, last)}
         signed: dict[tuple[NodeId, str], set[Hash]] = {}
-        for height in range(last + 3):
-            for row in await _all_envelopes(store, height):
-                slot, _ = _slot_name(decode_message(domain, row.envelope))
-                if slot is not None:
-                    signed.setdefault((row.sender, slot), set()).add(row.digest)
+        rows = [row for height in range(last + 3) for row in await _all_envelopes(store, height)]
+        for row in rows:
+            slot, _ = _slot_name(decode_message(domain, row.envelope))
+            if slot is not None:
+                signed.setdefault((row.sender, slot), set()).add(row.digest)
         evidence = len(await store.envelopes.at(0, Kind.EVIDENCE))
         state = None if tip is None or tip.state is None else decode(ChainState, tip.state)
         offences = sum(member.offences for member in state.members) if state else 0
-    return Chain(home.root.name, rounds, signed, evidence, offences)
+    return Chain(home.root.name, rounds, signed, tuple(row.envelope for row in rows), evidence, offences)
 
 
 async def _all_rounds(store: Store, last: int) -> list:
