@@ -140,6 +140,10 @@ class ProcessSwarm:
         self.processes[number] = None
         self.killed.append(process)
 
+    def signal(self, number: int, signal_number: int) -> None:
+        """Send a node's process a signal that does not end it."""
+        os.kill(self.process(number).pid, signal_number)
+
     def process(self, number: int) -> NodeProcess:
         """A node's process, which runs."""
         process = self.processes[number]
