@@ -15,7 +15,7 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -95,10 +95,16 @@ def order(categories: Sequence[str] = CHEAP, *, quota: int = 2) -> Order:
 
 
 class ProcessSwarm:
-    """Running node processes. Use as an async context manager; node numbers count from 0."""
+    """Running node processes. Use as an async context manager; node numbers count from 0.
 
-    def __init__(self, layout: Layout, *, linked_s: float = LINKED_S) -> None:
-        self.layout, self._linked_s = layout, linked_s
+    Args:
+        layout: The nodes on disk.
+        linked_s: For all of them to be up and linked.
+        absent: Founders that are not started.
+    """
+
+    def __init__(self, layout: Layout, *, linked_s: float = LINKED_S, absent: Collection[int] = ()) -> None:
+        self.layout, self._linked_s, self._absent = layout, linked_s, absent
         self.ground = layout.ground
         self.genesis = load_genesis(self.ground.homes[0].genesis)[0]
         self.domain = Domain(self.genesis.network)
@@ -109,7 +115,7 @@ class ProcessSwarm:
 
     async def __aenter__(self) -> Self:
         try:
-            for number in range(len(self.processes)):
+            for number in set(range(len(self.processes))) - set(self._absent):
                 self.start(number)
             connecting = [NodeClient.connect(address, self.ground.coordinator) for address in self.ground.addresses]
             self.clients = tuple([await self._stack.enter_async_context(client) for client in connecting])
@@ -260,7 +266,8 @@ class ProcessSwarm:
 
     async def chains(self) -> list[Chain]:
         """What every node's store holds, running or not."""
-        return [await read_chain(home, self.domain) for home in self.ground.homes]
+        homes = [home for number, home in enumerate(self.ground.homes) if number not in self._absent]
+        return [await read_chain(home, self.domain) for home in homes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +291,8 @@ class Chain:
     envelopes: tuple[bytes, ...]
     """All messages at hand, as they crossed the wire."""
     evidence: int
-    offences: int
+    offences: dict[NodeId, int]
+    """Of those who have any."""
 
     @property
     def head(self) -> tuple[int, Hash]:
@@ -317,7 +325,7 @@ async def read_chain(home: NodeHome, domain: Domain) -> Chain:
                 signed.setdefault((row.sender, slot), set()).add(row.digest)
         evidence = len(await store.envelopes.at(0, Kind.EVIDENCE))
         state = None if tip is None or tip.state is None else decode(ChainState, tip.state)
-        offences = sum(member.offences for member in state.members) if state else 0
+        offences = {member.node: member.offences for member in state.members if member.offences} if state else {}
     return Chain(home.root.name, rounds, signed, tuple(row.envelope for row in rows), evidence, offences)
 
 
@@ -355,7 +363,7 @@ def assert_no_slot_was_signed_twice(chains: Sequence[Chain]) -> None:
     twice = {slot: found for (_, slot), found in digests.items() if len(found) > 1}
     assert not twice
     assert [chain.evidence for chain in chains] == [0] * len(chains)
-    assert [chain.offences for chain in chains] == [0] * len(chains)
+    assert [chain.offences for chain in chains] == [{}] * len(chains)
 
 
 def assert_one_history(chains: Sequence[Chain]) -> None:
