@@ -38,6 +38,7 @@ async def kill_at_random(
     spared_s: float = 5.0,
     away_s: float = 4.0,
     limit_s: float = 400.0,
+    quota: int = 2,
 ) -> Killings:
     """Run a job, kill and restart nodes during it, and check that nothing was lost, changed or signed twice.
 
@@ -51,11 +52,12 @@ async def kill_at_random(
         spared_s: At most so long between a restart and the next kill.
         away_s: At most so long between a kill and the restart.
         limit_s: For the job's end after the last restart.
+        quota: Of the job.
     """
     chance = random.Random(seed)
     while_open, heights, earlier = 0, [], []
     async with ProcessSwarm(layout) as swarm:
-        job = await swarm.submit(swarm.sign(order(categories)))
+        job = await swarm.submit(swarm.sign(order(categories, quota=quota)))
         for _ in range(kills):
             await asyncio.sleep(chance.uniform(0.0, spared_s))
             victim = chance.randrange(len(swarm.processes))
