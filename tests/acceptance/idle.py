@@ -1,10 +1,10 @@
 """What idle nodes cost: memory and processor time of each of several node processes on this machine.
 
-    python -m tests.acceptance.idle [--nodes 10] [--seconds 120] [--settle 30]
+    python -m tests.acceptance.idle [--nodes 10] [--seconds 120] [--settle 30] [--worked]
 
-All nodes are linked to all others and have nothing to do. Linux only: figures are the kernel's (proc(5)). RSS counts
-what processes share, such as libraries, in each of them; PSS divides it among them, so that the sum is what the machine
-really gives. Exit code 1 if a node misses a target.
+All nodes are linked to all others and have nothing to do, from the start or since a job ended. Linux only: figures are
+the kernel's (proc(5)). RSS counts what processes share, such as libraries, in each of them; PSS divides it among them,
+so that the sum is what the machine really gives. Exit code 1 if a node misses a target.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node.demo.processes import NodeProcess
-from tests.support.process_swarm import ProcessSwarm, lay_swarm
+from tests.support.process_swarm import ProcessSwarm, lay_swarm, order
 
 RSS_MB_MAX = 200.0
 CPU_PERCENT_MAX = 5.0
 LINKED_S = 300.0
+WORK = ("code_search", "function_naming", "bug_detection")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,15 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def _run(folder: Path, nodes: int, settle_s: float, seconds: float) -> list[Cost]:
-    async with ProcessSwarm(lay_swarm(folder / "swarm", nodes), linked_s=LINKED_S) as swarm:
+async def _run(folder: Path, options: argparse.Namespace) -> list[Cost]:
+    async with ProcessSwarm(lay_swarm(folder / "swarm", options.nodes), linked_s=LINKED_S) as swarm:
+        if options.worked:
+            await swarm.until_ended(await swarm.submit(swarm.sign(order(WORK))))
         for client in swarm.clients:
             await client.close()  # our own questions are no idleness
-        await asyncio.sleep(settle_s)
-        return await asyncio.to_thread(measure, [swarm.process(number) for number in swarm.running()], seconds)
+        await asyncio.sleep(options.settle)
+        processes = [swarm.process(number) for number in swarm.running()]
+        return await asyncio.to_thread(measure, processes, options.seconds)
 
 
 def print_costs(costs: Sequence[Cost]) -> None:
@@ -94,9 +98,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--nodes", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--settle", type=float, default=30.0, help="seconds between the last link and the measurement")
+    parser.add_argument("--worked", action="store_true", help="after a small job, whose shards have been published")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="swarm-idle-") as folder:
-        costs = asyncio.run(_run(Path(folder), options.nodes, options.settle, options.seconds))
+        costs = asyncio.run(_run(Path(folder), options))
     print_costs(costs)
     return int(any(cost.rss_mb >= RSS_MB_MAX or cost.cpu_percent >= CPU_PERCENT_MAX for cost in costs))
 

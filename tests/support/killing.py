@@ -17,6 +17,9 @@ from tests.support.process_swarm import (
     order,
 )
 
+ORPHANS_S = 30.0
+"""For compilers and tests to notice that their node is gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Killings:
@@ -70,6 +73,7 @@ async def kill_at_random(
             swarm.start(victim)
         view = await swarm.until_ended(job, within_s=limit_s)
         await swarm.until_level()
+        await swarm.until(swarm.no_orphans, ORPHANS_S, "the end of what killed nodes had started")
         assert [member.node for member in await swarm.statuses()] == identities(layout.ground)
     chains = await swarm.chains()
     assert view.status is JobStatus.DONE

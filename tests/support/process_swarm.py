@@ -173,6 +173,21 @@ class ProcessSwarm:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
+    def orphans(self) -> list[str]:
+        """Command lines of what killed nodes had started and what runs on without them."""
+        sessions = {process.pid for process in self.killed}
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                if int(fields[3]) in sessions and fields[0] != "Z":
+                    found.append(stat.with_name("cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        return found
+
+    async def no_orphans(self) -> bool:
+        """Whether nothing runs on."""
+        return not self.orphans()
+
     def rss_mb(self, number: int) -> float:
         """Resident memory of a node's process, without what it started."""
         pages = int(Path(f"/proc/{self.process(number).pid}/statm").read_text().split()[1])
