@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 quota=4,
             )
         )
-        print(f"{options.kills} kills, {told.while_open} before the job's end, at heights {told.heights}")
+        print(f"{options.kills} kills, {told.while_open} of them during {told.jobs} jobs, at heights {told.heights}")
         print(f"{told.rows} rows, nothing lost, changed or signed twice; {time.monotonic() - began:.0f} s")
     return 0
 
