@@ -153,4 +153,4 @@ class Siege:
             for sort, topic, data in self._member.words(chain.envelopes, max(chain.rounds, default=0)):
                 await peer.gossip(stream, peer.message(data, topic=topic))
                 self.sent[sort] += 1
-        await trio.sleep(1.0)
+        await trio.sleep(2.0)
