@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CRATES ?=
 
-.PHONY: help demo test test-fast rebuild-rows idle lint format types imports bench protos lock system setup setup-dev clean
+.PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos lock system setup setup-dev clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,12 @@ lint: setup-dev ## ruff, mypy --strict, import-linter, generated code up to date
 format: setup-dev ## Rewrite files in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: setup ## Measure the aggregation beside others, and what agreement costs
+	$(BIN)/swarm-node bench consensus
+
+simulate-long: setup-dev ## A hundred thousand hostile agreement schedules and the attack table, into docs/ (an hour)
+	$(BIN)/python -m tests.simulation.consensus_report --schedules 100000 --out docs/consensus-simulation.md
 
 protos: setup-dev ## Regenerate the code of protos/ beside its sources
 	PYTHON="$(abspath $(BIN))/python" .ci/generate-protos

@@ -247,6 +247,8 @@ class Round:
         effects: list[Effect] = [Send(Kind.CANDIDATE_COMMIT, commit)]
         if self.phase > Phase.GENERATE:
             effects.append(PublishCandidates(self.height))
+        if self.phase >= Phase.UNMASK:
+            effects += self._unmask()  # Restarted: the round caught up with the others before the work came back.
         return effects
 
     def on_message(self, signed: Signed[object]) -> list[Effect]:
@@ -287,7 +289,9 @@ class Round:
             return []
         self._ratings = tuple(sorted(ratings, key=lambda rating: (rating.task, rating.content)))
         if self.phase > Phase.RATE:
-            return []  # Too late to commit: a commitment after a reveal would be worth nothing.
+            # Too late to commit: a commitment after a reveal would be worth nothing. But one that was made before a
+            # restart is kept, or an honest member would pay for the crash as for a broken promise.
+            return self._reveal()
         digest = ratings_digest(self._me, self.height, self._salt, self._ratings)
         return [Send(Kind.RATING_COMMIT, RatingCommit(self.height, digest))]
 
@@ -423,18 +427,25 @@ class Round:
         return [RateCandidates(self.height, candidates), timer]
 
     def _enter_reveal(self) -> list[Effect]:
-        timer: Effect = SetPhaseTimer(self.height, Phase.REVEAL, self._times.reveal_ms)
+        return [*self._reveal(), SetPhaseTimer(self.height, Phase.REVEAL, self._times.reveal_ms)]
+
+    def _reveal(self) -> list[Effect]:
+        """This member's ratings, if it has committed to them."""
         commit = self._inbox.of(Kind.RATING_COMMIT).get(self._me)
         if commit is None or self._ratings is None:
-            return [timer]
-        return [Send(Kind.RATING_REVEAL, RatingReveal(self.height, self._salt, self._ratings)), timer]
+            return []
+        return [Send(Kind.RATING_REVEAL, RatingReveal(self.height, self._salt, self._ratings))]
 
     def _enter_unmask(self) -> list[Effect]:
-        timer: Effect = SetPhaseTimer(self.height, Phase.UNMASK, self._times.unmask_ms)
-        if self._me not in self._inbox.of(Kind.CANDIDATE_COMMIT):
-            return [timer]
-        reveal = GeneratorReveal(self.height, self._vrf_proof, self._slots, self._shortfalls)
-        return [Send(Kind.GENERATOR_REVEAL, reveal), timer]
+        return [*self._unmask(), SetPhaseTimer(self.height, Phase.UNMASK, self._times.unmask_ms)]
+
+    def _unmask(self) -> list[Effect]:
+        """This member's slots, if it has committed to them and has them: after a restart, work comes back late."""
+        if self._me not in self._inbox.of(Kind.CANDIDATE_COMMIT) or not self._vrf_proof:
+            return []
+        return [
+            Send(Kind.GENERATOR_REVEAL, GeneratorReveal(self.height, self._vrf_proof, self._slots, self._shortfalls))
+        ]
 
     def _probes_opened(self) -> tuple[tuple[NodeId, SlotOpening], ...]:
         opened = []

@@ -86,6 +86,8 @@ class Member:
     """Proven equivocations. False facts, which a broken toolchain can cause, cost reputation but are no offences."""
     suspended_until: int
     """Height before which the node holds no seat; 0 when none."""
+    settled: int = 0
+    """Equivocations in rounds up to this height are punished already and never count again; 0 when there were none."""
 
 
 @dataclass(frozen=True, slots=True)

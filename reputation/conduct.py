@@ -62,13 +62,18 @@ def state_false_fact(member: Member, preset: Preset, *, claimed_good: bool) -> M
 
 
 def commit_offence(member: Member, height: int, preset: Preset) -> Member:
-    """A proven equivocation: all that was learnt of the member is void, and it stays out for long, longer each time."""
+    """A proven equivocation: all that was learnt of the member is void, and it stays out for long, longer each time.
+
+    One punishment covers everything that could be signed by then, which is for rounds up to the last one planned: or
+    whoever has the proof could have it counted again and again.
+    """
     ban = preset.reputation.offence_suspension << min(member.offences, _DOUBLINGS_MAX)
     return replace(
         member,
         table=EMPTY_TABLE,
         offences=member.offences + 1,
         suspended_until=max(member.suspended_until, height + 1 + ban),
+        settled=height + preset.lookback,
     )
 
 

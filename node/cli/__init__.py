@@ -24,6 +24,9 @@ COMMANDS = {
     "job": "node.cli.job:job",
     "shard": "node.cli.shard:shard",
     "reputation": "node.cli.reputation:reputation",
+    "replay": "node.cli.replay:replay",
+    "simulate": "node.cli.simulate:simulate",
+    "bench": "node.cli.bench:bench",
     "demo": "node.cli.demo:demo",
 }
 """Where each command stands, in the order in which help lists them."""

@@ -10,6 +10,7 @@ from typing import Any
 from consensus.aggregation import ScoredCandidate
 from consensus.certificate import header_hash
 from consensus.encoding import decode, encode
+from consensus.outcome import Outcome
 from consensus.types import Certificate, ChainState, Decision, JobStatus, Kind, RoundPlan
 from node.driver.frames import RoundRecord, pack_batch, pack_names, parse_batch, parse_names
 from node.pipeline.effects import Decided
@@ -45,7 +46,7 @@ class Archive:
         )
         await self._store.rounds.commit(
             row,
-            decided=_explained(decided),
+            decided=explained(transition.outcome, decided.plan),
             events=[
                 LedgerRow(event.index, event.height, event.previous, event.hash(), encode(event))
                 for event in transition.events
@@ -128,11 +129,11 @@ def _notes(decided: Decided, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _explained(decided: Decided) -> list[DecidedCandidate]:
-    outcome = decided.transition.outcome
+def explained(outcome: Outcome, plan: RoundPlan) -> list[DecidedCandidate]:
+    """A round's decisions, each with what `explain` tells of it; from the round alone, so that a replay can compare."""
     scored = {item.content: item for item in outcome.aggregation.candidates}
     return [
-        DecidedCandidate(decision, _explanation(decision, scored.get(decision.content), decided.plan))
+        DecidedCandidate(decision, _explanation(decision, scored.get(decision.content), plan))
         for decision in outcome.decisions
     ]
 

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -133,6 +133,13 @@ class Courier:
         rows = await self._store.envelopes.at(height) if kind is None else await self._store.envelopes.at(height, kind)
         for row in rows:
             self._receive_own(decode_message(self._domain, row.envelope))
+
+    async def hand_stored(self, digests: Iterable[Hash]) -> None:
+        """Hand messages to the member again that are stored here; others are passed over."""
+        for digest in digests:
+            row = await self._store.envelopes.get(digest)
+            if row is not None:
+                self._receive_own(decode_message(self._domain, row.envelope))
 
     def _own_signature(self, body: object) -> object:
         """A precommit for a header carries a signature of its own, for the certificate."""

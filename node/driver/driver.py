@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from consensus.genesis import Genesis, first_state
 from consensus.params import Preset
-from consensus.types import Hash, JobId, JobStatus, NodeId, Signed
+from consensus.types import Hash, JobId, JobStatus, Kind, NodeId, Signed
 from consensus.vrf import prove
 from node.driver.archive import Archive
 from node.driver.contents import Contents
@@ -145,6 +145,7 @@ class Driver:
         for row in await self.store.jobs.list():
             if row.status is None:
                 self.member.submit(decode_message(self.domain, row.envelope))
+        await self.courier.hand_again(0, Kind.EVIDENCE)
         for plan in self.member.pipeline.state.plans:
             await self.contents.resume(plan.height)
 

@@ -141,6 +141,7 @@ class Member:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
         self._filled: dict[int, tuple[FilledSlot, ...]] = {}
+        self._handed: set[Hash] = set()
         self._has_room = asyncio.Event()
         self._deeds = self._all_deeds()
         self.decided = asyncio.Event()
@@ -252,6 +253,11 @@ class Member:
         self._after(order.delay_ms, lambda: self.pipeline.on_agreement_timer(order.height, order.timer))
 
     async def _fetch_messages(self, order: FetchMessages) -> None:
+        # What was stored and not kept in its slot, because others were there first, is not fetched: it is here. Each is
+        # handed in once a round, for the pipeline repeats its order as long as anything is missing.
+        fresh = [digest for digest in order.digests if digest not in self._handed]
+        self._handed.update(fresh)
+        await self._courier.hand_stored(fresh)
         self._finder.want_messages(order.digests)
 
     async def _fetch_round(self, order: FetchRound) -> None:
@@ -276,6 +282,7 @@ class Member:
         await self._archivist.keep(decided)
         self.state = decided.transition.state
         self._filled.pop(height, None)
+        self._handed.clear()
         await self._courier.send(decided.certificate)
         log.info("round %d decided: %s", height, _summary(decided))
         event, self.decided = self.decided, asyncio.Event()
@@ -285,6 +292,7 @@ class Member:
     async def _catch_up(self) -> None:
         """What came too early was stored and ignored, and is never taken from the network a second time."""
         await self._courier.hand_again(self.state.height + 1, Kind.CERTIFICATE)
+        await self._courier.hand_again(0, Kind.EVIDENCE)
         await self._courier.hand_again(self.state.plans[-1].height)
 
     # Long work

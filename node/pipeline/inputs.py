@@ -23,7 +23,7 @@ from consensus.types import (
     Signed,
 )
 from node.pipeline.effects import Message
-from node.pipeline.mempool import Mempool
+from node.pipeline.mempool import Mempool, is_unpunished
 from node.pipeline.transition import ChainInputs
 
 BodyT = TypeVar("BodyT")
@@ -46,7 +46,7 @@ class UsedMessages:
     """What a decided round rests on."""
 
     digests: tuple[Hash, ...]
-    offences: tuple[Hash, ...]
+    """The evidence of attested offences among them: whoever follows the round later cannot do without."""
 
 
 class InputReader:
@@ -88,8 +88,9 @@ class InputReader:
     def used(self, attestations: tuple[Hash, ...]) -> UsedMessages:
         """What `read` has used; to be asked only after it answered."""
         found = self._input_set(attestations)
-        digests = (*attestations, *(item.digest for item in found.messages), *found.jobs, *found.cancellations)
-        return UsedMessages(digests, found.offences)
+        said = (item.digest for item in found.messages)
+        proofs = self._mempool.proofs(found.offences)
+        return UsedMessages((*attestations, *said, *found.jobs, *found.cancellations, *proofs))
 
     def _input_set(self, attestations: tuple[Hash, ...]) -> InputSet:
         absent = tuple(digest for digest in attestations if digest not in self._messages)
@@ -109,7 +110,11 @@ class InputReader:
         by_kind: dict[Kind, dict[NodeId, Message]] = {}
         for item in found.messages:
             by_kind.setdefault(item.kind, {})[item.sender] = self._messages[item.digest]
-        offenders = {proof.offender for proof in self._mempool.evidence() if offence(proof) in found.offences}
+        offenders = {
+            proof.offender
+            for proof in self._mempool.evidence()
+            if offence(proof) in found.offences and is_unpunished(proof, self._state)
+        }
         return RoundInputs(
             commits=_typed(by_kind.get(Kind.CANDIDATE_COMMIT, {})),
             rating_commits=_typed(by_kind.get(Kind.RATING_COMMIT, {})),

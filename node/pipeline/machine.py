@@ -129,6 +129,7 @@ class Pipeline:
         self._building: int | None = None
         self._checking: dict[Hash, Proposal] = {}
         self._proposals: dict[Hash, tuple[Hash, ...]] = {}
+        self._asked: set[Hash] = set()
         self._certificate: Certificate | None = None
         self._transitions: dict[Hash, Transition] = {}
         self._started_agreement = False
@@ -163,7 +164,8 @@ class Pipeline:
                 self._mempool.add_cancel(message)  # type: ignore[arg-type]  # the assertion above narrows the body only
             case Kind.EVIDENCE:
                 assert isinstance(message.body, Equivocation)
-                self._mempool.add_evidence(message.body, message.digest)
+                if self._is_of_use(message.body):
+                    self._mempool.add_evidence(message.body, message.digest)
             case Kind.CERTIFICATE:
                 assert isinstance(message.body, Certificate)
                 self._on_certificate(message.body)
@@ -290,13 +292,21 @@ class Pipeline:
             raise RefusedError("bad-job", "its signer may not submit here, or its terms are beyond the preset's bounds")
         self._mempool.add_job(message)  # type: ignore[arg-type]  # the assertion above narrows the body only
 
+    def _is_of_use(self, proof: Equivocation) -> bool:
+        """Whether a reported equivocation may count in a round that is not decided here, or is soon to be planned.
+
+        What has been punished may: a round may have been attested before its punishment was known.
+        """
+        soon = self.state.plans[-1].height + self._preset.lookback
+        return self._is_member(proof.offender) and proof.height <= soon
+
     def _on_round_message(self, message: Message) -> None:
         height = getattr(message.body, "height", 0)
         if not self._is_near(height) or message.kind not in _SLOT_KINDS or not self._is_member(message.sender):
             return
         kept = self._messages.setdefault(height, {})
-        if message.digest in kept or not self._fills_slot(message):
-            return
+        if message.digest in kept or not (self._fills_slot(message) or message.digest in self._asked):
+            return  # What counts in the round is kept even if its sender has filled the slot here with other messages.
         kept[message.digest] = message
         current = self._rounds.get(height)
         if current is not None:
@@ -320,7 +330,7 @@ class Pipeline:
 
     def _report(self, first: Message, second: Message) -> None:
         proof = prove_equivocation(first, second)  # type: ignore[arg-type]  # both fill a slot
-        if self._mempool.add_evidence(proof):
+        if self._is_of_use(proof) and self._mempool.add_evidence(proof):
             self._out.append(Report(proof, first.digest, second.digest))
 
     def _on_agreement_message(self, message: Message) -> None:
@@ -527,6 +537,7 @@ class Pipeline:
         self._proposals[transition.header.attestation_root] = attestations
 
     def _ask(self, digests: tuple[Hash, ...]) -> None:
+        self._asked.update(digests)
         order = FetchMessages(self.state.height + 1, digests)
         if order not in self._out:
             self._out.append(order)
@@ -566,18 +577,18 @@ class Pipeline:
     def _apply(self, transition: Transition, certificate: Certificate, attestations: tuple[Hash, ...]) -> None:
         plan = self.state.plans[0]
         used = self._reader().used(attestations)
-        offences = used.offences
         self.state = transition.state
         height = self.state.height
         shortfalls = self._shortfalls(used.digests)
         self._out.append(Decided(transition, certificate, attestations, used.digests, shortfalls, plan))
-        self._mempool.forget(self.state, offences)
+        self._mempool.forget(self.state)
         self._rounds.pop(height, None)
         self._messages.pop(height, None)
         self._slots = {slot: kept for slot, kept in self._slots.items() if slot.height > height}
         self._closed.discard(height)
         self._building, self._certificate = None, None
         self._checking.clear()
+        self._asked.clear()
         self._transitions.clear()
         self._proposals.clear()
         self._started_agreement = False

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from consensus.evidence import offence
+from consensus.evidence import ROUND_KINDS, offence
 from consensus.inputs import NOBODY
-from consensus.types import AttestedMessage, ChainState, Equivocation, Hash, JobId, JobStatus, JobTerms, Kind, Signed
+from consensus.types import (
+    AttestedMessage,
+    ChainState,
+    Equivocation,
+    Hash,
+    JobId,
+    JobStatus,
+    JobTerms,
+    Kind,
+    Signed,
+)
 from node.values.job import JobCancel
 
 JOBS_MAX = 256
 """Unadmitted jobs kept; a coordinator whose job does not fit submits it again."""
 EVIDENCE_MAX = 256
+
+
+def is_unpunished(proof: Equivocation, state: ChainState) -> bool:
+    """Whether an equivocation counts in the round after `state`: a member's, in a planned round, not settled (R33)."""
+    settled = next((member.settled for member in state.members if member.node == proof.offender), None)
+    return settled is not None and settled < proof.height <= state.plans[-1].height
 
 
 class Mempool:
@@ -21,6 +37,8 @@ class Mempool:
         self._expired: set[JobId] = set()
         self._evidence: dict[Hash, Equivocation] = {}
         self._proofs: dict[Hash, Hash] = {}
+        self._leaves: dict[Hash, int] = {}
+        """Height after which punished evidence is of no more use."""
 
     def add_job(self, message: Signed[JobTerms]) -> bool:
         """Remember a job that may be admitted; False when there is no room."""
@@ -41,12 +59,13 @@ class Mempool:
     def add_evidence(self, proof: Equivocation, message: Hash | None = None) -> bool:
         """Remember an equivocation; False when the offence is known. `message` is the digest of what proves it."""
         name = offence(proof)
-        if message is not None:
-            self._proofs.setdefault(name, message)
-        if name in self._evidence or len(self._evidence) >= EVIDENCE_MAX:
+        known = name in self._evidence
+        if not known and len(self._evidence) >= EVIDENCE_MAX:
             return False
         self._evidence[name] = proof
-        return True
+        if message is not None:
+            self._proofs.setdefault(name, message)
+        return not known
 
     def digests(self) -> tuple[Hash, ...]:
         """Of every message waiting here."""
@@ -67,7 +86,11 @@ class Mempool:
             if message.body.job in open_jobs and open_jobs[message.body.job].coordinator == message.sender
         ]
         news += [AttestedMessage(Kind.EXPIRY, NOBODY, Hash(job)) for job in self._expired if job in open_jobs]
-        news += [AttestedMessage(Kind.EVIDENCE, proof.offender, name) for name, proof in self._evidence.items()]
+        news += [
+            AttestedMessage(Kind.EVIDENCE, proof.offender, name)
+            for name, proof in self._evidence.items()
+            if is_unpunished(proof, state) or self._voids(proof, state)
+        ]
         return tuple(news)
 
     def job(self, digest: Hash) -> Signed[JobTerms] | None:
@@ -82,14 +105,35 @@ class Mempool:
         """Every equivocation at hand."""
         return tuple(self._evidence.values())
 
-    def forget(self, state: ChainState, offences: tuple[Hash, ...]) -> None:
-        """Drop what the decided rounds have taken up."""
+    def _voids(self, proof: Equivocation, state: ChainState) -> bool:
+        """Whether it empties a slot of a round to come: that is needed even of who is punished already."""
+        return proof.kind in ROUND_KINDS and state.height < proof.height <= state.plans[-1].height
+
+    def proofs(self, offences: tuple[Hash, ...]) -> tuple[Hash, ...]:
+        """Digests of messages that prove these offences, as far as they are known."""
+        return tuple(self._proofs[name] for name in offences if name in self._proofs)
+
+    def forget(self, state: ChainState) -> None:
+        """Drop what the decided rounds have taken up.
+
+        Evidence stays until every round is decided that may have been attested before its punishment was known.
+        """
         known = {job.terms.job: job.status for job in state.jobs}
         self._jobs = {key: item for key, item in self._jobs.items() if item.body.job not in known}
         self._cancels = {
             key: item for key, item in self._cancels.items() if known.get(item.body.job) in {None, JobStatus.OPEN}
         }
         self._expired = {job for job in self._expired if known.get(job) is JobStatus.OPEN}
-        for name in offences:
-            self._evidence.pop(name, None)
-            self._proofs.pop(name, None)
+        self._forget_evidence(state)
+        self._proofs = {name: digest for name, digest in self._proofs.items() if name in self._evidence}
+
+    def _forget_evidence(self, state: ChainState) -> None:
+        members = {member.node: member.settled for member in state.members}
+        for name, proof in list(self._evidence.items()):
+            settled = members.get(proof.offender)
+            if settled is not None and proof.height > settled:
+                continue
+            # All rounds planned by now may have been attested by who did not know of the punishment.
+            if settled is None or state.height >= self._leaves.setdefault(name, state.plans[-1].height):
+                del self._evidence[name]
+        self._leaves = {name: height for name, height in self._leaves.items() if name in self._evidence}

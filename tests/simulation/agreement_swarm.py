@@ -235,7 +235,7 @@ class Swarm:
         for member in honest:
             if not member.up:
                 member.start()
-            for digest in held.keys() - {message.digest for message in member.machine.messages()}:
+            for digest in sorted(held.keys() - {message.digest for message in member.machine.messages()}):
                 member.handle(received(held[digest]))
         slots: dict[object, Hash] = {}
         for message in held.values():

@@ -1,15 +1,15 @@
 """The shipped aggregation and reputation against the study's eleven attacks, small enough for every build.
 
 The thresholds are those that the figures have to reach as means over many seeds. The seeds here were taken before their
-figures were seen, and no constant was chosen by them; `tests.support.attack_table` prints the table for any others.
+figures were seen, and no constant was chosen by them; `swarm-node simulate` prints the table for any others.
 """
 
 import math
 
 import pytest
 
-from tests.support.attack_table import Table, make_table, play
-from tests.support.scenarios import World
+from node.simulate.tables import Table, make_table, play
+from node.simulate.worlds import World
 
 pytestmark = pytest.mark.slow
 

@@ -139,3 +139,8 @@ def test_strangers_in_a_round_are_ignored():
         revealed=frozenset({ADA}),
     )
     assert members_after([mature("ada")], facts, MAINNET) == (mature("ada"),)
+
+
+def test_one_punishment_covers_all_that_was_signed_for_planned_rounds():
+    member = after(mature("ada"), height=10, equivocators=frozenset({ADA}))
+    assert member.settled == 10 + MAINNET.lookback

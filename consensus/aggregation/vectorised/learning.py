@@ -10,7 +10,7 @@ import numpy as np
 
 from consensus.aggregation.fixed_point import BELIEF_BITS_MAX, BELIEF_STEP_BITS, BELIEF_TABLE, decay_table
 from consensus.aggregation.reading import BIN_BP
-from consensus.aggregation.vectorised.columns import Bools, Ints, RaterColumns
+from consensus.aggregation.vectorised.columns import Bools, Ints, RaterColumns, clamp
 from consensus.aggregation.vectorised.pairs import learn_pairs, sum_pairs
 from consensus.aggregation.vectorised.slices import OWN, Slice
 from consensus.params import AggregationParams
@@ -57,7 +57,7 @@ def lessons_of(
     good = belief(others_bits)
     weight = params.belief_weight * np.abs(2 * belief(others_bits - params.prior_bits) - ONE) >> 16
     target = params.belief_base + (params.belief_span * good >> 16)
-    sharp = np.clip(ONE // 2 + (params.belief_sharpness * (good - ONE // 2) >> 16), 0, ONE)
+    sharp = clamp(ONE // 2 + (params.belief_sharpness * (good - ONE // 2) >> 16), 0, ONE)
     good = weight * sharp >> 16
     bad = weight - good
     probes = part.per_rating(probe)

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from consensus.aggregation.fixed_point import LOG2_INDEX_BITS, LOG2_TABLE
-from consensus.aggregation.vectorised.columns import NOBODY, Ints, RaterColumns
+from consensus.aggregation.vectorised.columns import NOBODY, Ints, RaterColumns, clamp
 from consensus.params import AggregationParams
 from consensus.rater_tables import BINS, ONE, prior_counts
 
@@ -55,7 +55,8 @@ def read_worths(histograms: Ints, maturity: Ints, params: AggregationParams) -> 
     logs, total_logs = log2(counts), log2(totals)
     evidence = logs[:, 1] - logs[:, 0]
     evidence += (total_logs[:, 0] - total_logs[:, 1])[:, None]
-    np.clip(evidence, -params.clip_bits, params.clip_bits, out=evidence)
+    np.maximum(evidence, -params.clip_bits, out=evidence)
+    np.minimum(evidence, params.clip_bits, out=evidence)
 
     shares = counts * ((1 << 62) // totals)[:, :, None] >> 46
     bad, good = shares[:, 0], shares[:, 1]
@@ -84,7 +85,7 @@ def _prior(params: AggregationParams) -> Ints:
 def read_characters(raters: RaterColumns, rows: Ints, params: AggregationParams) -> Characters:
     """R23 for the raters in `rows`, before the round."""
     excess_count, error_weight = raters.excess_count[rows], raters.error_weight[rows]
-    mean = np.clip((raters.excess[rows] << 16) // np.maximum(1, excess_count), -ONE, ONE)
+    mean = clamp((raters.excess[rows] << 16) // np.maximum(1, excess_count), -ONE, ONE)
     bias = np.where(excess_count > 0, mean, 0)
     known = (raters.squared_error[rows] << 16) // np.maximum(1, error_weight)
     error = np.where(error_weight > 0, known, params.error_unknown)
@@ -107,7 +108,7 @@ def _read_favours(raters: RaterColumns, rows: Ints, bias: Ints, params: Aggregat
     favour = (excess[row, place] << 16) // (count[row, place] + params.favour_count_min)
     largest = np.zeros(len(rows), dtype=np.int64)
     np.maximum.at(largest, row, favour)
-    fairness = np.clip((params.favour_worst - largest << 16) // params.favour_span, 0, ONE)
+    fairness = clamp((params.favour_worst - largest << 16) // params.favour_span, 0, ONE)
     generator = raters.pair_generator[rows[row], place]
     barred = (count[row, place] >= params.favour_count_min) & (favour > params.favour_excess_max)
     barred &= generator != NOBODY

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from consensus.aggregation.values import Verdict
-from consensus.aggregation.vectorised.columns import Bools, Ints, RatingColumns
+from consensus.aggregation.vectorised.columns import Bools, Ints, RatingColumns, clamp
 from consensus.aggregation.vectorised.slices import Slice
 from consensus.params import AggregationParams
 
@@ -35,7 +35,7 @@ def score_bp(bits: Ints, cut: Ints, quality: Ints, params: AggregationParams) ->
     ramp = np.minimum(up, params.quality_ramp_bits)
     above_bp = (np.minimum(sure_bp, params.far_above_bp_max) + fine_bp) * ramp // params.quality_ramp_bits
     below_bp = params.below_cut_bp_per_bit * np.minimum(0, distance) >> 16
-    scores: Ints = np.clip(params.score_at_cut_bp + below_bp + above_bp, 0, 10_000)
+    scores: Ints = clamp(params.score_at_cut_bp + below_bp + above_bp, 0, 10_000)
     return scores
 
 
@@ -72,7 +72,7 @@ def winsorised_mean(part: Slice, votes: Bools, values: Ints, weights: Ints, reac
     passed -= np.repeat(passed[starts] - weight[starts], sizes)
     before = np.add.reduceat((2 * passed < np.repeat(total, sizes)).astype(np.int64), starts)
     median = np.repeat(value[starts + before], sizes)
-    drawn = np.clip(value, median - reach, median + reach)
+    drawn = clamp(value, median - reach, median + reach)
     quality[filled] = np.add.reduceat(drawn * weight, starts) // total
     return quality
 

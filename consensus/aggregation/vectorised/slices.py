@@ -9,7 +9,7 @@ import numpy as np
 
 from consensus.aggregation.reading import BIN_BP
 from consensus.aggregation.values import Counted
-from consensus.aggregation.vectorised.columns import COUNTED_CODES, Ints, RatingColumns
+from consensus.aggregation.vectorised.columns import COUNTED_CODES, Ints, RatingColumns, clamp
 from consensus.aggregation.vectorised.reading import Characters
 from consensus.params import AggregationParams
 from consensus.rater_tables import BINS
@@ -102,7 +102,7 @@ def _cut(
     generator = np.repeat(ratings.generator[candidates], sizes)
     scores = ratings.scores[within]
     composite_bp = scores @ np.array(params.criterion_weights_bp, dtype=np.int64) // 10_000
-    place = np.clip(composite_bp - BIN_BP // 2, 0, (BINS - 1) * BIN_BP)
+    place = clamp(composite_bp - BIN_BP // 2, 0, (BINS - 1) * BIN_BP)
     low = np.minimum(BINS - 2, place // BIN_BP)
     counted = ratings.counted[within].copy()
     if len(characters.favoured):

@@ -1,0 +1,278 @@
+"""`simulate`: liars and bad networks against the code that ships, from a seed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from node.cli.output import Progress, bar, example, print_json, print_table
+from node.errors import ExitCode, OperatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from node.simulate.protocol import Findings, Setting
+    from node.simulate.worlds import World
+
+ALL = "all"
+
+ATTACKS = """\b
+Attacks on ratings:
+  const1 const0 random inverted copycat_cr camouflage clique stealth aware
+  sleeper sybil; also copycat oscillate whitewash
+Attacks on the protocol:
+  const1 const0 random inverted copycat clique forged-check probe-maker
+  withholder late-revealer equivocator flooder diskless silent
+
+"""
+
+
+@click.command(
+    epilog=ATTACKS
+    + example(
+        "swarm-node simulate",
+        "swarm-node simulate --attack clique --adversaries 0.45 --seeds 12 --processes 2",
+        "swarm-node simulate --nodes 1000 --rounds 10000 --attack clique",
+        "swarm-node simulate --attack clique --seed 7 --transcript",
+        "swarm-node simulate --level protocol --attack equivocator --network lossy --crashes --seeds 5",
+    )
+)
+@click.option(
+    "--level",
+    type=click.Choice(["ratings", "protocol"]),
+    default="ratings",
+    show_default=True,
+    help="Aggregation and reputation alone, thousands of nodes; or whole members and their messages, tens of nodes.",
+)
+@click.option("--attack", "attacks", multiple=True, metavar="NAME", help="One or more; `all`, `none`; see below.")
+@click.option(
+    "--adversaries", type=click.FloatRange(0, 1), help="Their share of the nodes.  [default: 0.3; protocol 0.28]"
+)
+@click.option("--nodes", type=click.IntRange(4, 100_000), help="[default: 20; protocol 7]")
+@click.option("--rounds", type=click.IntRange(1, 1_000_000), help="[default: 40; protocol 20]")
+@click.option("--tasks", type=click.IntRange(1, 10_000), help="Per round.  [default: a tenth of the nodes, 10 or more]")
+@click.option("--committee", default=5, show_default=True, type=click.IntRange(1, 100), help="Raters of a task.")
+@click.option("--probes", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of probe tasks.")
+@click.option("--self-rating", is_flag=True, help="Generators may sit in their own committee.")
+@click.option(
+    "--network",
+    default="calm",
+    show_default=True,
+    type=click.Choice(["calm", "lossy", "slow", "partition"]),
+    help="How messages fare (protocol).",
+)
+@click.option("--crashes", is_flag=True, help="Honest members die and come back (protocol).")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 1 << 62), help="The first one.")
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 100_000), help="How many.")
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 256), help="To play in.")
+@click.option("--transcript", is_flag=True, help="Tell what happens, round by round, of one attack and one seed.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def simulate(level: str, attacks: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
+    """Play the shipped consensus against liars and bad networks, and print how it fared.
+
+    The same seed gives the same run, to the bit. Candidates have a planted truth, which only the final figures see.
+
+    Exit code 1 when a protocol run violates agreement or leaves a round unfinished.
+    """
+    if level == "ratings":
+        _ratings(attacks, options, as_json=as_json)
+    else:
+        _protocol(attacks, options, as_json=as_json)
+
+
+# Ratings
+
+
+def _ratings(attacks: tuple[str, ...], options: dict[str, Any], *, as_json: bool) -> None:
+    from node.simulate.attacks import ATTACKS, MORE_ATTACKS
+    from node.simulate.tables import HEAD, make_table, rows_of
+
+    known = ATTACKS | MORE_ATTACKS
+    names = _chosen(attacks, tuple(ATTACKS), known)
+    shape = _world(options)
+    share = 0.3 if options["adversaries"] is None else options["adversaries"]
+    seeds = range(options["seed"], options["seed"] + options["seeds"])
+    if options["transcript"]:
+        _tell_ratings(shape, names, share, options)
+        return
+    with Progress() as progress:
+
+        def told(done: int, of: int) -> None:
+            progress.show([f"{done} of {of} worlds  {bar(done, of)}"])
+
+        table = make_table(share, seeds, shape=shape, attacks=names, processes=options["processes"], told=told)
+    if as_json:
+        rows = {"none": table.none} | table.attacks
+        print_json({"share": share, "seeds": list(seeds), "figures": {name: asdict(row) for name, row in rows.items()}})
+        return
+    click.echo(
+        f"{shape.nodes} nodes, {shape.rounds} rounds of {shape.tasks} tasks, committees of {shape.committee}, "
+        f"{share:.0%} adversaries, seeds {seeds.start} to {seeds.stop - 1}"
+    )
+    print_table(HEAD, rows_of(table))
+
+
+def _world(options: dict[str, Any]) -> World:
+    from node.simulate.worlds import World
+
+    nodes = options["nodes"] or 20
+    if nodes <= options["committee"]:
+        raise OperatorError(
+            f"{nodes} nodes cannot fill a committee of {options['committee']} beside a generator",
+            hint="Ask for more --nodes or a smaller --committee.",
+        )
+    return World(
+        nodes=nodes,
+        rounds=options["rounds"] or 40,
+        tasks=options["tasks"] or max(10, nodes // 10),
+        committee=options["committee"],
+        probes=options["probes"],
+        self_rating=options["self_rating"],
+    )
+
+
+def _tell_ratings(shape: World, names: Sequence[str], share: float, options: dict[str, Any]) -> None:
+    from dataclasses import replace
+
+    from node.simulate.ratings import RatingRun
+
+    attack = _only(names, options, default="none")
+    world = replace(shape, attack=attack, adversaries=0.0 if attack == "none" else share)
+    figures = RatingRun(world, options["seed"], tell=click.echo).run()
+    click.echo("; ".join(f"{name} {value:.4f}" for name, value in asdict(figures).items()))
+
+
+# Protocol
+
+
+def _protocol(attacks: tuple[str, ...], options: dict[str, Any], *, as_json: bool) -> None:
+    from node.simulate.faults import BEHAVIOURS
+    from node.simulate.protocol import run_protocol
+
+    names = ("none", *_chosen(attacks, tuple(BEHAVIOURS), BEHAVIOURS)) if attacks != ("none",) else ("none",)
+    if options["transcript"]:
+        attack = _only(names[1:], options, default="none")
+        found = [run_protocol(_setting(attack, options), options["seed"], tell=click.echo)]
+        names = (attack,)
+    else:
+        found = _play_protocol(names, options)
+    if as_json:
+        print_json([_as_object(item) for item in found])
+    else:
+        _print_protocol(names, found)
+    broken = [item for item in found if item.violations or item.unfinished]
+    if broken:
+        first = broken[0]
+        raise OperatorError(
+            f"{len(broken)} of {len(found)} runs broke: {'; '.join(first.violations) or 'rounds not ended'}",
+            hint=f"See it with --level protocol --attack {first.setting.behaviour} --seed {first.seed} --transcript.",
+            exit_code=ExitCode.NOT_SO,
+        )
+
+
+def _setting(attack: str, options: dict[str, Any]) -> Setting:
+    from dataclasses import replace
+
+    from node.simulate.protocol import Setting
+
+    setting = Setting(behaviour=attack, network=options["network"], crashes=options["crashes"])
+    given = {name: options[name] for name in ("nodes", "rounds", "adversaries") if options[name] is not None}
+    return replace(setting, **given, world=replace(setting.world, committee=options["committee"]))
+
+
+def _play_protocol(names: Sequence[str], options: dict[str, Any]) -> list[Findings]:
+    from concurrent.futures import ProcessPoolExecutor
+
+    from node.simulate.protocol import run_protocol
+
+    seeds = range(options["seed"], options["seed"] + options["seeds"])
+    jobs = [(_setting(name, options), seed) for name in names for seed in seeds]
+    found: list[Findings] = []
+    with Progress() as progress, ProcessPoolExecutor(options["processes"]) as pool:
+        for item in pool.map(run_protocol, *zip(*jobs, strict=True)):
+            found.append(item)
+            progress.show([f"{len(found)} of {len(jobs)} runs  {bar(len(found), len(jobs))}"])
+    return found
+
+
+PROTOCOL_HEAD = (
+    "adversaries",
+    "runs",
+    "F1",
+    "precision",
+    "recall",
+    "reputation AUC",
+    "weight share",
+    "rounds to detect",
+    "detected",
+    "false penalties",
+    "absences",
+    "agreement violated",
+    "rounds not ended",
+    "messages a round",
+)
+
+
+def _print_protocol(names: Sequence[str], found: list[Findings]) -> None:
+    setting = found[0].setting
+    click.echo(
+        f"{setting.nodes} nodes, {setting.rounds} rounds, network {setting.network}"
+        f"{', members crash' if setting.crashes else ''}"
+    )
+    rows = [_protocol_row(name, [item for item in found if item.setting.behaviour == name]) for name in names]
+    print_table(PROTOCOL_HEAD, rows)
+
+
+def _protocol_row(name: str, found: list[Findings]) -> tuple[object, ...]:
+    from statistics import fmean
+
+    def mean(values: list[float], digits: int = 3) -> str:
+        told = [value for value in values if not math.isnan(value)]
+        return f"{fmean(told):.{digits}f}" if told else "-"
+
+    bad = sum(int(item.setting.nodes * item.setting.adversaries) for item in found) if name != "none" else 0
+    caught = [rounds for item in found for rounds in item.detect_rounds.values()]
+    penalties = sum(sum(item.penalties.values()) for item in found)
+    return (
+        name,
+        len(found),
+        mean([item.f1 for item in found]),
+        mean([item.precision for item in found]),
+        mean([item.recall for item in found]),
+        mean([item.reputation_auc for item in found]),
+        mean([item.adversary_share for item in found]),
+        mean([float(rounds) for rounds in caught], 1),
+        f"{len(caught)} of {bad}",
+        f"{penalties} in {sum(item.honest_rounds for item in found)}",
+        sum(item.soft for item in found),
+        sum(len(item.violations) for item in found),
+        sum(item.unfinished for item in found),
+        round(fmean(item.messages / max(1, item.rounds) for item in found)),
+    )
+
+
+def _as_object(found: Findings) -> dict[str, Any]:
+    values = asdict(found)
+    return values | {"precision": found.precision, "recall": found.recall, "unfinished": found.unfinished}
+
+
+# Names
+
+
+def _chosen(attacks: tuple[str, ...], every: tuple[str, ...], known: dict[str, Any]) -> tuple[str, ...]:
+    if not attacks or ALL in attacks:
+        return every
+    names = tuple(dict.fromkeys(name for name in attacks if name != "none"))
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise OperatorError(f"no attack is called {unknown[0]!r}", hint=f"There are {', '.join(known)}; and all, none.")
+    return names
+
+
+def _only(names: Sequence[str], options: dict[str, Any], *, default: str) -> str:
+    if len(names) > 1 or options["seeds"] > 1:
+        raise OperatorError("a transcript is of one attack and one seed", hint="Name it: --attack clique --seed 7.")
+    return names[0] if names else default

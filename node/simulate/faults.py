@@ -1,0 +1,162 @@
+"""Members that do harm, each in one way. They may sign anything with their own keys, and nothing with others'."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from consensus.draw import SlotContent
+from consensus.encoding import hash_value
+from consensus.types import (
+    Attestation,
+    GeneratorReveal,
+    Hash,
+    RatingCommit,
+    RatingReveal,
+    RoundPlan,
+    SlotOpening,
+    Vote,
+    VotePhase,
+)
+from node.simulate import opinions
+from node.simulate.members import Disk, SimulatedMember
+from node.simulate.opinions import Opinion
+
+
+class Dishonest(SimulatedMember):
+    """Keeps to the protocol and lies in its ratings."""
+
+
+def dishonest(name: str, said: Opinion) -> type[SimulatedMember]:
+    """A member that rates like this."""
+    return type(name, (Dishonest,), {"kind": name, "opinion": staticmethod(said)})
+
+
+class DishonestProbeMaker(SimulatedMember):
+    """Opens bad code as a good probe and good code as a bad one, with evidence that does not hold."""
+
+    kind = "probe-maker"
+
+    def make(self, plan: RoundPlan, task: int, slot: int, rule: SlotContent) -> SlotOpening:
+        """Fill the slot, and make a probe the contrary of what it claims."""
+        opening = super().make(plan, task, slot, rule)
+        if opening.probe is not None:
+            self.plant(opening.content, not opening.probe.good)
+        return opening
+
+
+class Withholder(SimulatedMember):
+    """Commits like everybody and reveals nothing."""
+
+    kind = "withholder"
+
+    def say(self, body: Any) -> None:
+        """Say it, unless it reveals something."""
+        if not isinstance(body, RatingReveal | GeneratorReveal):
+            super().say(body)
+
+
+class LateRevealer(SimulatedMember):
+    """Reveals when everybody else's reveals are read and the time is up."""
+
+    kind = "late-revealer"
+
+    def say(self, body: Any) -> None:
+        """Say it, a reveal too late."""
+        if isinstance(body, RatingReveal | GeneratorReveal):
+            times = self.swarm.preset.times
+            self.later(times.reveal_ms + times.unmask_ms, lambda: super(LateRevealer, self).say(body))
+        else:
+            super().say(body)
+
+
+class Equivocator(SimulatedMember):
+    """Signs two of everything and tells each to about half of the others."""
+
+    kind = "equivocator"
+
+    def say(self, body: Any) -> None:
+        """Say it, and to some something else."""
+        other = _other(body)
+        super().say(body)
+        if other is not None:
+            message, envelope = self.sign(other)
+            self.broadcast(message, envelope, share=0.5)
+
+
+def _other(body: Any) -> Any:
+    """Another thing to say in the same slot."""
+    if isinstance(body, RatingCommit):
+        return replace(body, digest=hash_value("other", body.digest))
+    if isinstance(body, Attestation) and body.messages:
+        return replace(body, messages=body.messages[1:])
+    if isinstance(body, Vote) and body.header is not None:
+        return replace(body, header=None, signature=b"")
+    return None
+
+
+class Flooder(SimulatedMember):
+    """Says a hundred things where one is asked for: commitments of others' rounds, votes for what does not exist."""
+
+    kind = "flooder"
+
+    def say(self, body: Any) -> None:
+        """Say it, and a lot more."""
+        super().say(body)
+        if isinstance(body, RatingCommit | Vote):
+            for number in range(20):
+                junk = Hash(hash_value("junk", (body.height, number)))
+                height = body.height + number % 3
+                for nonsense in (
+                    RatingCommit(height, junk),
+                    Vote(height, number % 7, VotePhase.PREVOTE, junk, b""),
+                ):
+                    message, envelope = self.sign(nonsense)
+                    self.broadcast(message, envelope, share=0.5)
+
+
+class Diskless(SimulatedMember):
+    """Dies with its disk now and then, and comes back as if nothing had been."""
+
+    kind = "diskless"
+
+    def start(self) -> None:
+        """Start, and die some time."""
+        super().start()
+        self.later(self.chance.randrange(60_000, 900_000), lambda: self.kill(30_000))
+
+    def come_back(self) -> None:
+        """Start with an empty disk."""
+        jobs = {digest: item for digest, item in self.disk.messages.items() if item.kind.name == "JOB"}
+        envelopes = {digest: self.disk.envelopes[digest] for digest in jobs}
+        self.disk = Disk(messages=jobs, envelopes=envelopes)
+        super().come_back()
+
+
+class Silent(SimulatedMember):
+    """Has a seat and says nothing at all."""
+
+    kind = "silent"
+
+    def say(self, body: Any) -> None:
+        """Say nothing."""
+        del body
+
+
+BEHAVIOURS: dict[str, type[SimulatedMember]] = {
+    "const1": dishonest("const1", opinions.constant(1.0)),
+    "const0": dishonest("const0", opinions.constant(0.0)),
+    "random": dishonest("random", opinions.at_random),
+    "inverted": dishonest("inverted", opinions.inverted),
+    "copycat": dishonest("copycat", opinions.copied),
+    "clique": dishonest("clique", opinions.clique),
+    "forged-check": dishonest("forged-check", opinions.forged),
+    "probe-maker": DishonestProbeMaker,
+    "withholder": Withholder,
+    "late-revealer": LateRevealer,
+    "equivocator": Equivocator,
+    "flooder": Flooder,
+    "diskless": Diskless,
+    "silent": Silent,
+}
+"""Hostile members by name."""

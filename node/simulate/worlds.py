@@ -1,0 +1,336 @@
+"""Rounds of ratings with a planted truth: our own generator of the study's kind of world (study A.1).
+
+Every candidate has a quality; what is above 0.7 is good. Honest raters see it through their own shift, stretch and
+noise, and all of them share an error per candidate that no aggregation can remove. What adversaries say instead:
+`attacks`. `draw_rounds` gives arrays, one round at a time; `make_scenario` a whole scenario as PROTOCOL section 8
+records, with the truth beside them.
+
+The generator draws from one seeded NumPy generator in a fixed order, so a seed is a scenario on every machine.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from node.simulate.attacks import ATTACKS, IDENTITY_ROUNDS, MAKE_JUNK, MORE_ATTACKS, SLEEPER_WAKES, Bools, Floats, Scene
+
+Ints = NDArray[np.int64]
+Words = NDArray[np.str_]
+
+BURN_IN = 5
+"""Rounds at the start that are not judged: nobody is known yet."""
+
+
+class Kind(enum.IntEnum):
+    """What is wrong with a candidate."""
+
+    GOOD = 0
+    MEDIOCRE = 1
+    WRONG = 2
+    """Compiles and does the wrong thing; raters overlook some of it together."""
+    BROKEN = 3
+    """Does not compile."""
+
+
+QUALITY = {Kind.GOOD: (0.7001, 1.0), Kind.MEDIOCRE: (0.5, 0.7), Kind.WRONG: (0.15, 0.5), Kind.BROKEN: (0.0, 0.35)}
+CHECK_FAILS = {Kind.GOOD: 0.01, Kind.MEDIOCRE: 0.03, Kind.WRONG: 0.5, Kind.BROKEN: 1.0}
+AMONG_BAD = {Kind.MEDIOCRE: 0.30, Kind.WRONG: 0.37, Kind.BROKEN: 0.33}
+
+
+@dataclass(frozen=True)
+class World:
+    """The shape of a scenario. Shares are 0..1."""
+
+    attack: str = "none"
+    adversaries: float = 0.0
+    """Share of the nodes."""
+    nodes: int = 20
+    rounds: int = 40
+    tasks: int = 10
+    candidates: tuple[int, int] = (3, 5)
+    """Smallest and largest number per task."""
+    committee: int = 5
+    probes: float = 0.1
+    """Share of tasks whose candidates are all hidden probes."""
+    checked: float = 0.6
+    """Share of candidates with a public check."""
+    good: float = 0.731
+    shift: tuple[float, float] = (0.03, 0.08)
+    """Mean and deviation over honest raters; likewise of the logarithm of the stretch."""
+    stretch: tuple[float, float] = (-0.15, 0.25)
+    noise: tuple[float, float] = (0.08, 0.30)
+    """Range, log-uniform over honest raters."""
+    shared_error: float = 0.05
+    self_rating: bool = False
+    """Generators of a task may sit in its committee."""
+    junk: float = 0.6
+    """How often a clique-like generator makes junk."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a candidate really is."""
+
+    round: int
+    task: str
+    quality: float
+    good: bool
+    probe: bool
+    fails_check: bool
+
+
+@dataclass
+class Scenario:
+    """Records in protocol order, and what they hide."""
+
+    world: World
+    seed: int
+    records: list[dict[str, Any]] = field(default_factory=list)
+    truths: dict[str, Truth] = field(default_factory=dict)
+    adversaries: set[str] = field(default_factory=set)
+    """Every identity an adversary ever used."""
+    present: set[str] = field(default_factory=set)
+    """Identities of the last round."""
+
+
+@dataclass
+class DrawnRound:
+    """One round as drawn; the first two axes are task and slot."""
+
+    number: int
+    present: Bools
+    makers: Ints
+    """Node that made the candidate."""
+    committee: Ints
+    """[task, K] Nodes that rate the task's candidates."""
+    fresh: Ints
+    """[task, K] Nodes that a review would ask."""
+    kinds: Ints
+    quality: Floats
+    checks: Words
+    """What a public check says: `pass`, `fail` or `none`."""
+    probes: Bools
+    """[task]"""
+    stages: list[Floats]
+    """[task, slot, rater, criterion] for the committee and for the fresh raters, 0..1 with three decimals."""
+    names: tuple[str, ...]
+    """Identity of each node in this round."""
+
+    def named(self) -> Iterator[tuple[int, int, str]]:
+        """Task, slot and name of every candidate."""
+        for task, slot in zip(*np.nonzero(self.present), strict=True):
+            yield int(task), int(slot), f"r{self.number}-t{task}-c{slot}"
+
+    @property
+    def good(self) -> Bools:
+        """What is truly acceptable."""
+        good: Bools = self.kinds == Kind.GOOD
+        return good
+
+
+def draw_rounds(world: World, seed: int) -> Iterator[DrawnRound]:
+    """Draw a world's rounds one after the other, in bounded memory."""
+    return _Maker(world, seed).rounds()
+
+
+def bad_nodes(world: World, seed: int) -> Bools:
+    """Which of a world's nodes are adversaries."""
+    return _Maker(world, seed).bad
+
+
+def first_judged(world: World) -> int:
+    """The first round that is judged: nobody is known before; of sleepers, after they wake."""
+    return (SLEEPER_WAKES if world.attack == "sleeper" else BURN_IN) + 1
+
+
+def make_scenario(world: World, seed: int) -> Scenario:
+    """Draw a whole scenario."""
+    scenario = Scenario(world=world, seed=seed)
+    scenario.records.append(
+        {
+            "type": "scenario",
+            "id": f"{world.attack}-{world.adversaries}-{seed}",
+            "criteria": ["syntactic_correctness", "semantic_validity", "idiomatic_rust", "compilation_potential"],
+            "weights": [0.25] * 4,
+            "accept": 0.7,
+            "review": 0.5,
+            "committee": world.committee,
+            "rounds": world.rounds,
+        }
+    )
+    bad = np.flatnonzero(bad_nodes(world, seed))
+    for drawn in draw_rounds(world, seed):
+        scenario.adversaries.update(drawn.names[node] for node in bad)
+        scenario.present = set(drawn.names)
+        _add_truths(scenario, drawn)
+        scenario.records += _candidate_records(drawn)
+        for stage in (1, 2):
+            scenario.records += _rating_records(drawn, stage)
+        scenario.records += _reveal_records(drawn)
+    return scenario
+
+
+class _Maker:
+    """Draws a world's nodes once, then its rounds one after the other."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        self._world = world
+        self._rng = np.random.default_rng([seed, *world.attack.encode()])
+        nodes = world.nodes
+        self.bad = np.zeros(nodes, dtype=bool)
+        if world.attack != "none":
+            self.bad[self._rng.permutation(nodes)[: round(nodes * world.adversaries)]] = True
+        self._shift = self._rng.normal(*world.shift, nodes)
+        self._stretch = np.exp(self._rng.normal(*world.stretch, nodes))
+        self._noise = np.exp(self._rng.uniform(math.log(world.noise[0]), math.log(world.noise[1]), nodes))
+        self._names = [f"node-{number}" for number in range(nodes)]
+
+    def rounds(self) -> Iterator[DrawnRound]:
+        lifetime = IDENTITY_ROUNDS.get(self._world.attack, 0)
+        for number in range(1, self._world.rounds + 1):
+            if lifetime and number > 1 and (number - 1) % lifetime == 0:
+                for node in np.flatnonzero(self.bad):
+                    self._names[node] = f"node-{node}-{number}"
+            yield self._round(number)
+
+    def _round(self, number: int) -> DrawnRound:
+        world, rng = self._world, self._rng
+        shape = (world.tasks, world.candidates[1])
+        counts = rng.integers(world.candidates[0], world.candidates[1] + 1, world.tasks)
+        probes = self._probe_tasks()
+        counts[probes] = 4
+        present = np.arange(shape[1])[None, :] < counts[:, None]
+        makers, committee, fresh = self._seats(shape[1])
+        kinds = self._kinds(number, makers, probes)
+        quality = self._quality(kinds)
+        checks = self._checks(kinds, probes)
+        criteria = np.clip(quality[..., None] + rng.normal(0, 0.03, (*shape, 4)), 0, 1)
+        seen = criteria + (rng.normal(0, world.shared_error, shape) + 0.04 * (kinds == Kind.WRONG))[..., None]
+        leaked = probes[:, None] & (rng.random(shape) < self.bad.mean())
+        stages = [self._scores(number, seats, makers, probes, seen, checks, leaked) for seats in (committee, fresh)]
+        names = tuple(self._names)
+        return DrawnRound(number, present, makers, committee, fresh, kinds, quality, checks, probes, stages, names)
+
+    def _quality(self, kinds: Ints) -> Floats:
+        low, high = (np.array([QUALITY[kind][end] for kind in Kind])[kinds] for end in (0, 1))
+        # The first number is thrown away: figures are quoted for seeds of a version that drew one more.
+        drawn: Floats = low + (high - low) * self._rng.random(kinds.size + 1)[1:].reshape(kinds.shape)
+        return drawn
+
+    def _probe_tasks(self) -> Bools:
+        """A whole number of tasks on average: the fraction left over is drawn."""
+        expected = self._world.tasks * self._world.probes
+        count = int(expected) + int(self._rng.random() < expected - int(expected))
+        probes = np.zeros(self._world.tasks, dtype=bool)
+        probes[self._rng.permutation(self._world.tasks)[:count]] = True
+        return probes
+
+    def _seats(self, candidates: int) -> tuple[Ints, Ints, Ints]:
+        """Per task its makers, its committee and the fresh raters of a review; in small swarms makers repeat."""
+        world, rng = self._world, self._rng
+        order = np.argsort(rng.random((world.tasks, world.nodes)), axis=1)
+        makers = min(candidates, max(2, world.nodes - 2 * world.committee))
+        chosen = order[:, np.arange(candidates) % makers]
+        raters = np.argsort(rng.random(order.shape), axis=1) if world.self_rating else order[:, makers:]
+        return chosen, raters[:, : world.committee], raters[:, world.committee : 2 * world.committee]
+
+    def _kinds(self, number: int, makers: Ints, probes: Bools) -> Ints:
+        """Probes are known-good code or compiling mutants, half and half."""
+        world, rng = self._world, self._rng
+        junk = self.bad[makers] & (world.attack in MAKE_JUNK)
+        if world.attack == "sleeper" and number <= SLEEPER_WAKES:
+            junk[:] = False
+        good = rng.random(makers.shape) < np.where(junk, 1 - world.junk, world.good)
+        bad_kinds = rng.choice(list(AMONG_BAD), p=list(AMONG_BAD.values()), size=makers.shape)
+        probe_kinds = np.where(rng.random(makers.shape) < 0.5, Kind.GOOD, Kind.WRONG)
+        return np.where(probes[:, None], probe_kinds, np.where(good, Kind.GOOD, bad_kinds))
+
+    def _checks(self, kinds: Ints, probes: Bools) -> Words:
+        fails = np.array([CHECK_FAILS[kind] for kind in Kind])[kinds]
+        failed = (self._rng.random(kinds.shape) < fails) & ~probes[:, None]
+        checked = self._rng.random(kinds.shape) < self._world.checked
+        return np.where(checked, np.where(failed, "fail", "pass"), "none")
+
+    def _scores(
+        self,
+        number: int,
+        seats: Ints,
+        makers: Ints,
+        probes: Bools,
+        seen: Floats,
+        checks: Words,
+        leaked: Bools,
+    ) -> Floats:
+        """What everybody in `seats` says: [task, candidate, rater, criterion], 0..1 with three decimals."""
+        rng = self._rng
+        passed = (checks == "pass")[..., None, None]  # a rater that sees the check pass is surer and kinder
+        noise = self._noise[seats][:, None, :, None] * np.where(passed, 0.8, 1.0)
+        honest = 0.65 + self._shift[seats][:, None, :, None] + 0.02 * passed
+        honest = honest + self._stretch[seats][:, None, :, None] * (seen[:, :, None, :] - 0.65)
+        halo = rng.normal(0, 1, (*honest.shape[:-1], 1))
+        honest = honest + 0.9 * noise * halo + 0.6 * noise * rng.normal(0, 1, honest.shape)
+        if self._world.attack != "none":
+            friend = self.bad[makers] & ~probes[:, None]
+            liar = self.bad[seats][:, None, :, None]
+            scene = Scene(number, honest, liar, friend[..., None, None], leaked[..., None, None], rng)
+            attack = (ATTACKS | MORE_ATTACKS)[self._world.attack]
+            honest = np.where(liar, attack(scene), honest)
+        said: Floats = np.round(np.clip(honest, 0, 1), 3)
+        return said
+
+
+def _add_truths(scenario: Scenario, drawn: DrawnRound) -> None:
+    for task, slot, name in drawn.named():
+        scenario.truths[name] = Truth(
+            round=drawn.number,
+            task=f"r{drawn.number}-t{task}",
+            quality=float(drawn.quality[task, slot]),
+            good=bool(drawn.good[task, slot]),
+            probe=bool(drawn.probes[task]),
+            fails_check=str(drawn.checks[task, slot]) == "fail",
+        )
+
+
+def _candidate_records(drawn: DrawnRound) -> Iterator[dict[str, Any]]:
+    for task, slot, name in drawn.named():
+        yield {
+            "type": "candidate",
+            "round": drawn.number,
+            "id": name,
+            "task": f"r{drawn.number}-t{task}",
+            "category": "code_generation",
+            "check": str(drawn.checks[task, slot]),
+        }
+
+
+def _rating_records(drawn: DrawnRound, stage: int) -> Iterator[dict[str, Any]]:
+    """Stage 2 is what fresh raters would say in a review; probes are not reviewed."""
+    seats, scores = (drawn.committee, drawn.fresh)[stage - 1], drawn.stages[stage - 1]
+    for task, slot, name in drawn.named():
+        if stage == 2 and drawn.probes[task]:
+            continue
+        for rater, given in zip(seats[task], scores[task, slot].tolist(), strict=True):
+            yield {
+                "type": "rating",
+                "round": drawn.number,
+                "candidate": name,
+                "rater": drawn.names[rater],
+                "stage": stage,
+                "scores": given,
+            }
+
+
+def _reveal_records(drawn: DrawnRound) -> Iterator[dict[str, Any]]:
+    for task, slot, name in drawn.named():
+        reveal: dict[str, Any] = {"type": "reveal", "round": drawn.number, "candidate": name}
+        reveal["generator"] = drawn.names[drawn.makers[task, slot]]
+        if drawn.probes[task]:
+            reveal["probe"] = "good" if drawn.good[task, slot] else "bad"
+        yield reveal

@@ -1,0 +1,145 @@
+"""The long run, as a page: hostile agreement schedules, the attack tables, whole members under attack.
+
+    python -m tests.simulation.consensus_report --schedules 100000 --out docs/consensus-simulation.md
+
+What took hours can be read back: `--outcomes FILE` keeps a line per schedule and goes on after the last one in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from node.simulate.faults import BEHAVIOURS
+from node.simulate.protocol import Findings, Setting, run_protocol
+from node.simulate.tables import make_table, markdown
+from node.simulate.worlds import World
+from tests.simulation.agreement_schedules import draw_scenario, run_schedule, write_report
+from tests.simulation.agreement_swarm import Outcome
+
+FIELDS = ("decided_ms", "views", "messages", "restarts", "violations", "fingerprint")
+ATTACK_SEEDS = range(9001, 9009)
+SHAPES = {
+    "60 nodes": World(nodes=60, tasks=20),
+    "10 nodes, committees of 3": World(nodes=10, committee=3),
+    "2 % probes": World(probes=0.02),
+    "self-rating": World(self_rating=True),
+    "harsh and biased": World(shift=(-0.10, 0.16)),
+}
+PROTOCOL_SEEDS = range(1, 4)
+
+
+def main() -> int:
+    """Write the page; 1 if anything was violated."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--schedules", type=int, default=1_000)
+    parser.add_argument("--outcomes", type=Path, help="a line per schedule; gone on with where it ends")
+    parser.add_argument("--out", type=Path, required=True)
+    chosen = parser.parse_args()
+    outcomes = list(all_outcomes(chosen.schedules, chosen.outcomes))
+    parts = [*write_report(outcomes), *attack_pages(), *protocol_pages()]
+    chosen.out.write_text("\n".join(parts) + "\n", encoding="utf-8")
+    return 1 if any(outcome.violations for outcome in outcomes) else 0
+
+
+# Agreement
+
+
+def all_outcomes(count: int, kept: Path | None) -> Iterator[Outcome]:
+    """Outcomes of the schedules 0 to `count` - 1, those that are kept read back."""
+    seed = 0
+    if kept is not None and kept.exists():
+        for line in kept.read_text(encoding="utf-8").splitlines()[:count]:
+            yield read_back(seed, line)
+            seed += 1
+    with (kept or Path("/dev/null")).open("a", encoding="utf-8") as file:
+        for number in range(seed, count):
+            outcome = run_schedule(number)
+            file.write(written(outcome) + "\n")
+            if number % 1_000 == 0:
+                print(f"schedule {number:,} of {count:,}", file=sys.stderr)
+            yield outcome
+
+
+def written(outcome: Outcome) -> str:
+    """What the report needs of an outcome."""
+    values = {name: getattr(outcome, name) for name in FIELDS}
+    return json.dumps(values | {"exposed": sorted(outcome.exposed), "accused": sorted(outcome.accused)})
+
+
+def read_back(seed: int, line: str) -> Outcome:
+    """The same outcome; the schedule itself follows from its number."""
+    values = json.loads(line)
+    sets = {name: set(values.pop(name)) for name in ("exposed", "accused")}
+    return Outcome(draw_scenario(seed), **values, **sets)
+
+
+# Attacks
+
+
+def attack_pages() -> Iterator[str]:
+    """The attack tables, for seeds that no constant was chosen by."""
+    first, last = ATTACK_SEEDS[0], ATTACK_SEEDS[-1]
+    yield "# Attacks on ratings\n"
+    yield f"Of `swarm-node simulate`: 20 nodes, committees of 5, 10 % probes, 40 rounds; seeds {first} to {last}.\n"
+    for share in (0.30, 0.45):
+        yield markdown(make_table(share, ATTACK_SEEDS))
+    yield "Other shapes, 30 % adversaries, two seeds each: mean over the eleven attacks.\n"
+    yield "| shape | no adversary F1 | mean F1 | worst F1 | ROC | reputation AUC | adversary share | regret |"
+    yield "|" + "---|" * 8
+    for name, world in SHAPES.items():
+        table = make_table(0.30, ATTACK_SEEDS[:2], shape=world)
+        row = table.overall
+        values = (table.none.f1, row.f1, table.worst_f1, row.roc, row.reputation_auc, row.adversary_share, row.regret)
+        yield f"| {name} | {' | '.join(f'{value:.4f}' for value in values)} |"
+    yield ""
+
+
+# Whole members
+
+
+def protocol_pages() -> Iterator[str]:
+    """Every behaviour on a calm network, and honest members with crashes on each of the bad ones."""
+    yield "# Whole members under attack\n"
+    yield "Of `swarm-node simulate --level protocol`: the shipped pipelines of 7 members, one of them hostile.\n"
+    yield (
+        "| adversaries | network | runs | rounds | F1 | violations | rounds not ended | false penalties "
+        "| absences | detected |"
+    )
+    yield "|" + "---|" * 10
+    settings = [Setting(behaviour=name, rounds=12) for name in ("none", *BEHAVIOURS)]
+    settings += [Setting(network=name, crashes=True, rounds=30) for name in ("lossy", "slow", "partition")]
+    settings += [
+        Setting(behaviour=name, network="lossy", crashes=True) for name in ("equivocator", "flooder", "clique")
+    ]
+    for setting in settings:
+        found = [run_protocol(setting, seed) for seed in PROTOCOL_SEEDS]
+        print(f"{setting.behaviour}, {setting.network}", file=sys.stderr)
+        yield protocol_row(setting, found)
+
+
+def protocol_row(setting: Setting, found: list[Findings]) -> str:
+    """One kind of run."""
+    penalties = sum(sum(item.penalties.values()) for item in found)
+    caught = sum(len(item.detect_rounds) for item in found)
+    bad = 0 if setting.behaviour == "none" else int(setting.nodes * setting.adversaries) * len(found)
+    cells = (
+        setting.behaviour,
+        setting.network + (", crashes" if setting.crashes else ""),
+        len(found),
+        sum(item.rounds for item in found),
+        f"{sum(item.f1 for item in found) / len(found):.3f}",
+        sum(len(item.violations) for item in found),
+        sum(item.unfinished for item in found),
+        f"{penalties} in {sum(item.honest_rounds for item in found)}",
+        sum(item.soft for item in found),
+        f"{caught} of {bad}",
+    )
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

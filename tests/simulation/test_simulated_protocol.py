@@ -1,0 +1,153 @@
+"""Whole members against hostile ones: nothing is violated, nobody honest is punished, and a seed is a run."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from consensus.types import Kind
+from node.cli import main
+from node.simulate.faults import BEHAVIOURS
+from node.simulate.protocol import Setting, Swarm, run_protocol
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
+def test_no_adversary_below_one_third_breaks_a_round_or_has_anybody_honest_punished(behaviour):
+    found = run_protocol(Setting(behaviour=behaviour, rounds=7), seed=5)
+    assert not found.violations
+    assert found.unfinished == 0
+    assert not found.penalties
+    assert found.precision > 0.75
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["lossy", "slow", "partition"])
+def test_bad_networks_and_crashes_delay_rounds_and_change_nothing_else(network):
+    found = run_protocol(Setting(network=network, crashes=True, rounds=8), seed=2)
+    assert not found.violations
+    assert found.unfinished == 0
+    assert not found.penalties
+
+
+@pytest.mark.parametrize("behaviour", ["equivocator", "flooder"])
+def test_who_signs_twice_is_barred_within_a_few_rounds(behaviour):
+    found = run_protocol(Setting(behaviour=behaviour, nodes=7, rounds=6), seed=1)
+    assert len(found.detect_rounds) == 1
+    assert max(found.detect_rounds.values()) <= 4
+    assert found.adversary_share == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("behaviour", ["inverted", "const1", "withholder"])
+def test_liars_lose_their_weight(behaviour):
+    found = run_protocol(Setting(behaviour=behaviour, rounds=12), seed=3)
+    assert found.adversary_share == 0
+    assert found.reputation_auc == 1.0
+
+
+def test_a_dishonest_probe_maker_loses_what_it_generates_with_and_its_probes_teach_nothing():
+    swarm = Swarm(Setting(behaviour="probe-maker", rounds=12), seed=4)
+    found = swarm.run()
+    assert not found.violations
+    members = swarm.honest[0].disk.state.members
+    maker = next(member for member in members if member.node in swarm.friends)
+    share = maker.accepted / max(1, maker.generated)
+    others = [m.accepted / max(1, m.generated) for m in members if m.node not in swarm.friends]
+    assert share < min(others)
+
+
+def test_who_was_away_follows_rounds_that_punished_an_equivocator_and_counts_the_same_offences():
+    setting = Setting(behaviour="equivocator", network="lossy", crashes=True, rounds=6)
+    swarm = Swarm(setting, seed=9)  # a member is away while the offence is punished
+    assert swarm.run().unfinished == 0
+    assert len({member.disk.state for member in swarm.honest if member.disk.state.height == 6}) == 1
+
+
+def test_one_offence_is_punished_once_however_often_it_is_reported():
+    swarm = Swarm(Setting(behaviour="equivocator", rounds=3), seed=1)
+    swarm.run()
+    offences = {m.node: m.offences for m in swarm.honest[0].disk.state.members}
+    for member in swarm.members:
+        if member.kind == "equivocator":
+            member.say = super(type(member), member).say  # from here on it keeps to the protocol
+    reporter = swarm.honest[0]
+    evidence = [item for item in reporter.disk.messages.values() if item.kind is Kind.EVIDENCE]
+    assert evidence
+
+    def report_again():
+        for item in evidence:
+            reporter.broadcast(item, reporter.disk.envelopes[item.digest])
+            for peer in swarm.honest:
+                peer.put(lambda peer=peer, item=item: peer._take(item))
+        swarm.clockwork.after(5_000, report_again)
+
+    report_again()
+    swarm.clockwork.run(lambda: min(m.disk.state.height for m in swarm.honest) >= 12, 48 * 3_600_000)
+    settled = {m.node: m.offences for m in swarm.honest[0].disk.state.members}
+    assert swarm.honest[0].disk.state.height >= 12
+    assert sum(settled.values()) <= sum(offences.values()) + 1  # what it signed before, in rounds planned later
+
+
+def test_a_seed_is_a_run_with_every_line_of_its_transcript():
+    def played(seed):
+        lines = []
+        found = run_protocol(
+            Setting(behaviour="equivocator", network="lossy", crashes=True, rounds=5), seed, lines.append
+        )
+        return found.fingerprint, lines
+
+    assert played(9) == played(9)
+    assert played(9)[0] != played(10)[0]
+
+
+def test_with_too_many_silent_members_rounds_do_not_end_and_the_run_says_so():
+    found = run_protocol(Setting(nodes=4, behaviour="silent", adversaries=0.5, rounds=1), seed=1)
+    assert found.unfinished == 1
+    assert not found.violations
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["simulate", *map(str, arguments)])
+
+
+def test_the_command_prints_one_table():
+    result = run("--rounds", 8, "--attack", "const1", "--attack", "clique")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines[3:]] == ["none", "const1", "clique", "mean"]
+
+
+def test_the_command_prints_json():
+    result = run("--rounds", 8, "--attack", "const1", "--json")
+    assert json.loads(result.stdout)["figures"]["const1"]["recall"] > 0.5
+
+
+def test_the_command_replays_a_seed_as_a_transcript():
+    result = run("--rounds", 8, "--attack", "clique", "--transcript")
+    assert "round 8: " in result.stdout
+    protocol = run("--level", "protocol", "--rounds", 3, "--attack", "equivocator", "--transcript")
+    assert "decided in view" in protocol.stdout
+    assert "(equivocator): equivocated, suspended" in protocol.stdout
+
+
+def test_the_command_ends_with_one_when_a_round_does_not_end():
+    options = ("--level", "protocol", "--nodes", 4, "--rounds", 1, "--attack", "silent", "--adversaries", 0.5)
+    result = run(*options)
+    assert result.exit_code == 1
+    assert "rounds not ended" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--attack", "bribe"),
+        ("--nodes", 5),
+        ("--transcript", "--attack", "clique", "--attack", "aware"),
+        ("--transcript", "--seeds", 2, "--attack", "clique"),
+    ],
+)
+def test_what_cannot_be_played_is_refused_with_a_hint(options):
+    result = run(*options)
+    assert result.exit_code == 2
+    assert "hint: " in result.stderr

@@ -1,0 +1,76 @@
+"""Evidence that waits: attested until it is punished, at hand until nobody can need it, counted once."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from consensus.evidence import offence
+from consensus.types import Equivocation, Hash, Kind
+from node.pipeline.mempool import EVIDENCE_MAX, Mempool, is_unpunished
+from reputation import new_member
+from tests.support.ratings import node
+
+ADA = node("ada")
+DIGEST = Hash(b"\x07" * 32)
+
+
+def proof(height, *, view=-1, offender=ADA):
+    return Equivocation(offender, height, Kind.ATTESTATION, view, Hash(bytes(32)), Hash(b"\x01" * 32))
+
+
+def state(height, *, settled=0):
+    member = replace(new_member(ADA, "ada", 0), settled=settled)
+    plans = tuple(SimpleNamespace(height=height + ahead) for ahead in (1, 2))
+    return SimpleNamespace(height=height, members=(member,), jobs=(), plans=plans)
+
+
+def attested(mempool, after):
+    return [item.digest for item in mempool.attested(after) if item.kind is Kind.EVIDENCE]
+
+
+def test_an_offence_is_attested_until_it_is_punished():
+    mempool = Mempool()
+    mempool.add_evidence(proof(5), DIGEST)
+    assert attested(mempool, state(5)) == [offence(proof(5))]
+    assert attested(mempool, state(6, settled=8)) == []
+
+
+def test_evidence_stays_at_hand_for_rounds_that_were_attested_before_its_punishment():
+    mempool = Mempool()
+    mempool.add_evidence(proof(5), DIGEST)
+    mempool.forget(state(6, settled=8))
+    assert mempool.proofs((offence(proof(5)),)) == (DIGEST,)
+    assert mempool.evidence()
+    mempool.forget(state(8, settled=8))
+    assert not mempool.evidence()
+    assert mempool.digests() == ()
+
+
+def test_what_is_reported_again_after_its_punishment_counts_for_nothing():
+    mempool = Mempool()
+    mempool.add_evidence(proof(5), DIGEST)
+    mempool.forget(state(8, settled=8))
+    mempool.add_evidence(proof(5), DIGEST)
+    assert attested(mempool, state(8, settled=8)) == []
+
+
+@pytest.mark.parametrize(
+    ("evidence", "counts"),
+    [
+        (proof(5), True),
+        (proof(12), True),  # of a round that is planned
+        (proof(13), False),  # of one that nobody can have been asked about
+        (proof(3), False),
+        (proof(5, offender=node("stranger")), False),
+    ],
+)
+def test_only_members_offences_in_planned_rounds_that_are_not_settled_count(evidence, counts):
+    assert is_unpunished(evidence, state(10, settled=3)) is counts
+
+
+def test_a_full_mempool_takes_no_more_and_names_what_it_holds():
+    mempool = Mempool()
+    assert all(mempool.add_evidence(proof(5, view=view), DIGEST) for view in range(EVIDENCE_MAX))
+    assert not mempool.add_evidence(proof(5, view=EVIDENCE_MAX), DIGEST)
+    assert len(mempool.digests()) == EVIDENCE_MAX
