@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CRATES ?=
 
-.PHONY: help demo test test-fast lint format types imports bench simulate-long protos lock system setup setup-dev clean
+.PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos lock system setup setup-dev clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,12 @@ test: lint ## Lint, types, import rules, all tests
 
 test-fast: setup-dev ## Tests without compilers and without node processes
 	$(BIN)/pytest -m "not cargo and not processes and not slow"
+
+rebuild-rows: setup ## Build and test every row that `make demo` left in out/ again, with plain cargo
+	$(BIN)/python -m tests.acceptance.rebuild out
+
+idle: setup ## Measure memory and processor time of ten idle nodes
+	$(BIN)/python -m tests.acceptance.idle
 
 lint: setup-dev ## ruff, mypy --strict, import-linter, generated code up to date
 	$(BIN)/ruff check .

@@ -216,13 +216,12 @@ LOCAL = replace(
     MAINNET,
     name="LOCAL",
     epoch_rounds=2,
-    tasks_per_round=8,
     times=PhaseTimes(
         # Several nodes share two cores with the compilers they start, so a hundredth of MAINNET's times would
         # call honest nodes late; complete phases end early anyway, and only a dead member is waited for.
-        generate_ms=150_000,
+        generate_ms=300_000,
         publish_ms=20_000,
-        rate_ms=150_000,
+        rate_ms=300_000,
         reveal_ms=15_000,
         unmask_ms=20_000,
         attest_ms=8_000,

@@ -132,7 +132,7 @@ async def open_node(home: NodeHome, *, passphrase: bytes | None = None) -> Async
             key=key,
             domain=Domain(genesis.network),
             desks=desks,
-            settings=RpcSettings(host=config.rpc.host, port=config.rpc.port),
+            settings=RpcSettings(host=config.rpc.host, port=config.rpc.port, plain_port=config.rpc.health_port or None),
             is_operator=_operators(config),
         )
         await rpc.start()

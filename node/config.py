@@ -47,6 +47,8 @@ class RpcSection:
 
     host: str = "127.0.0.1"
     port: int = 7000
+    health_port: int = 0
+    """gRPC health and reflection without a key, on loopback only; 0: none."""
     operators: tuple[str, ...] = ()
     """Peer ids of other keys that may stop this node and ask it everything; its own always may."""
 
@@ -142,10 +144,14 @@ def _check_ranges(config: NodeConfig, source: str) -> None:
     for section, port in (("network", config.network.port), ("rpc", config.rpc.port)):
         if not 1 <= port <= 65535:
             raise OperatorError(f"{source}: `{section}.port` is {port}", hint="a port is 1 to 65535")
+    if not 0 <= config.rpc.health_port <= 65535:
+        raise OperatorError(
+            f"{source}: `rpc.health_port` is {config.rpc.health_port}", hint="1 to 65535, or 0 for none"
+        )
     if not 1 <= config.work.cores <= 1024:
         raise OperatorError(f"{source}: `work.cores` is {config.work.cores}", hint="at least 1")
     if config.work.engine != "source":
-        raise OperatorError(f"{source}: `work.engine` is {config.work.engine!r}", hint="this version has `source`")
+        raise OperatorError(f"{source}: `work.engine` is {config.work.engine!r}", hint="this version has: source")
     levels = ("auto", "strict", "standard", "container", "none")
     if config.work.sandbox not in levels:
         raise OperatorError(f"{source}: `work.sandbox` is {config.work.sandbox!r}", hint=f"one of {', '.join(levels)}")

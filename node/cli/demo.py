@@ -20,7 +20,7 @@ from node.cli.output import example
 @click.option("--crates", help="Crates instead of the usual three, with spaces between them.")
 @click.option("--categories", help="Task categories, with spaces between them.  [default: all]")
 @click.option("--nodes", default=5, show_default=True, type=click.IntRange(3, 16), help="Node processes.")
-@click.option("--quota", default=5, show_default=True, type=click.IntRange(1, 50), help="Rows per crate and category.")
+@click.option("--quota", default=4, show_default=True, type=click.IntRange(1, 50), help="Rows per crate and category.")
 @click.option("--liar/--no-liar", default=True, show_default=True, help="Let the last node rate upside down.")
 @click.option(
     "--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep the nodes' folders, here; must be new."

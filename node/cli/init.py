@@ -75,6 +75,8 @@ def init(
     """
     from node.founding import Plan, found_node
 
+    if settings["misbehave"] is not None:
+        _check_misbehaviour(settings["misbehave"])
     if genesis is not None and network_dir is not None:
         raise click.UsageError("--genesis joins a swarm, --network-dir founds one: give one of them")
     home = home_of(data)
@@ -86,6 +88,14 @@ def init(
     )
     founded = found_node(home, plan, passphrase=read_passphrase(passphrase_file))
     _tell(home, founded, as_json=as_json)
+
+
+def _check_misbehaviour(kind: str) -> None:
+    from node.errors import OperatorError
+    from node.rating.misbehaviour import MISBEHAVIOURS
+
+    if kind not in MISBEHAVIOURS:
+        raise OperatorError(f"no misbehaviour is called {kind[:60]!r}", hint=f"There are {', '.join(MISBEHAVIOURS)}.")
 
 
 def _settings(given: dict[str, Any]) -> dict[str, dict[str, Any]]:

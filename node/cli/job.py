@@ -58,22 +58,26 @@ def submit(caller: Caller, file: Path | None, save: Path | None, watch: bool, as
     """
     if file is not None and options["crates"]:
         raise click.UsageError("--file submits a job as it was signed: it takes no --crates")
-    asyncio.run(_submit(caller, file, save, watch, as_json, options))
+    view = asyncio.run(_status(caller))
+    if file is not None:
+        from node.cli.ordering import read_job_file
+
+        envelope, _ = read_job_file(file, view.network)
+    else:
+        # Not on an event loop: Ctrl-C would wait there for cargo's end.
+        envelope = _signed(caller, view, options)
+    if save is not None:
+        _save(save, envelope)
+    asyncio.run(_submit(caller, envelope, watch=watch, as_json=as_json))
 
 
-async def _submit(
-    caller: Caller, file: Path | None, save: Path | None, watch: bool, as_json: bool, options: dict[str, Any]
-) -> None:
-    from node.cli.ordering import read_job_file
-
+async def _status(caller: Caller) -> NodeView:
     async with caller.connect() as node:
-        view = await node.status()
-        if file is not None:
-            envelope, _ = read_job_file(file, view.network)
-        else:
-            envelope = await _signed(caller, view, options)
-        if save is not None:
-            _save(save, envelope)
+        return await node.status()
+
+
+async def _submit(caller: Caller, envelope: bytes, *, watch: bool, as_json: bool) -> None:
+    async with caller.connect() as node:
         receipt = await node.submit_job(envelope)
         if as_json:
             print_json(receipt)
@@ -85,12 +89,11 @@ async def _submit(
             await watch_job(node, receipt.job)
 
 
-async def _signed(caller: Caller, view: NodeView, options: dict[str, Any]) -> bytes:
-    """Compose and sign the job; cargo works in a thread, so that Ctrl-C is heard."""
+def _signed(caller: Caller, view: NodeView, options: dict[str, Any]) -> bytes:
+    """Compose and sign the job."""
     from node.cli import ordering
     from node.crates.store import CrateStore
 
-    key = caller.load_key()
     preset = ordering.preset_of(view)
     order = ordering.Order(
         crates=ordering.split_names(options["crates"]),
@@ -107,8 +110,9 @@ async def _signed(caller: Caller, view: NodeView, options: dict[str, Any]) -> by
     )
     # The terms first: nobody should wait for a registry to learn of a misspelt threshold.
     ordering.check_order(order)
+    key = caller.load_key()
     folder = caller.home.crates if caller.key is None else caller.key.expanduser() / "crates"
-    pins = await asyncio.to_thread(lambda: ordering.pin_crates(order.crates, CrateStore(folder), say))
+    pins = ordering.pin_crates(order.crates, CrateStore(folder), say)
     return ordering.sign_job(ordering.compose_job(order, pins, preset, key.node), view.network, key)
 
 

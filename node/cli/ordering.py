@@ -179,6 +179,8 @@ def read_job_file(path: Path, network: Hash) -> tuple[bytes, JobSpec]:
             data = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         raise OperatorError(f"cannot read {path}: {error.strerror}", hint="Give a file that --save wrote.") from error
+    if not data:
+        raise OperatorError(f"{path} holds no signed job: it is empty", hint="Give a file that --save wrote.")
     try:
         body = decode_message(Domain(network), data).body
     except PeerFaultError as fault:

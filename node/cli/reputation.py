@@ -22,17 +22,17 @@ def reputation() -> None:
 @reputation.command(
     epilog=example("swarm-node reputation show --data ./node1", "swarm-node reputation show 12D3KooW... --changes 20")
 )
-@click.argument("node", required=False)
+@click.argument("member", required=False)
 @caller_options
 @click.option("--changes", default=0, show_default=True, type=click.IntRange(0, 1000), help="Newest changes of each.")
 @json_option
-def show(caller: Caller, node: str | None, changes: int, as_json: bool) -> None:
-    """Show every member's standing, or one NODE's (peer id or 64 hex digits), with its last changes.
+def show(caller: Caller, member: str | None, changes: int, as_json: bool) -> None:
+    """Show every member's standing, or one MEMBER's (peer id or 64 hex digits), with its last changes.
 
     Reputation is maturity x discrimination x accuracy x fairness of a member's ratings, 0 to 1; `weight` is its votes
     in the running epoch, `coming` those already fixed for a later one.
     """
-    found = asyncio.run(_reputation(caller, node, changes))
+    found = asyncio.run(_reputation(caller, member, changes))
     if as_json:
         print_json(found)
     else:
@@ -75,9 +75,9 @@ def _factors(member: ReputationView) -> tuple[int, ...]:
     )
 
 
-async def _reputation(caller: Caller, node: str | None, changes: int) -> tuple[ReputationView, ...]:
+async def _reputation(caller: Caller, member: str | None, changes: int) -> tuple[ReputationView, ...]:
     from node.identity import parse_node_id
 
-    who = parse_node_id(node) if node is not None else None
+    who = parse_node_id(member) if member is not None else None
     async with caller.connect() as client:
         return await client.reputation(who, changes)

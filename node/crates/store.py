@@ -42,6 +42,7 @@ from node.crates.knowledge import (
 from node.crates.limits import CrateLimits
 from node.crates.lockfile import LOCK
 from node.crates.manifest import ManifestError
+from node.crates.pack import pack
 from node.crates.prepare import Preparation, prepare_crate
 from node.crates.request import RegistryRequest, parse_request
 from node.crates.sources import MANIFEST, Sources, read_sources
@@ -248,6 +249,22 @@ class CrateStore:
                         found.append(Offer(digest, kind, folder.name, path, path.stat().st_size))
         return tuple(found)
 
+    @property
+    def packed_bytes_max(self) -> int:
+        """What a packed crate may have."""
+        return self._limits.packed_bytes_max
+
+    def find_packed(self, digest: Hash) -> Path | None:
+        """The packed crate of this SHA-256, or, of a crate from a path or git, of these sources (`source_digest`)."""
+        for offer in self.offers():
+            if offer.kind != "packed":
+                continue
+            pin = _load_pin(offer.path.parent)
+            by_sources = pin is not None and pin.checksum == NO_CHECKSUM and pin.source_digest == digest
+            if offer.digest == digest or by_sources:
+                return offer.path
+        return None
+
     # Into the store
 
     def _admit_located(self, located: Located, entry: Path) -> CrateSource:
@@ -262,7 +279,10 @@ class CrateStore:
             assert located.folder is not None  # one of the two is there
             (entry / "src").mkdir(parents=True)
             copy_tree(located.folder, entry / "src", bytes_max=self._limits.unpacked_bytes_max)
-            return self._commit(entry, make_pin(read_sources(entry / "src"), located.checksum))
+            pin = make_pin(read_sources(entry / "src"), located.checksum)
+            packed = pack(entry / "src", f"{pin.name}-{pin.version}")
+            (entry / f"{_sha256(packed).hex()}.crate").write_bytes(packed)
+            return self._commit(entry, pin)
         except PackedCrateError as error:
             raise OperatorError(
                 f"{label}: {error}", hint=f"if it may be damaged, delete {located.packed} and try again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import socket
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from consensus.types import NodeId
+from node.checks import CheckSettings, open_engine
 from node.crates.store import CrateStore
 from node.errors import NodeError, OperatorError, TransientError
 from node.founding import NewSwarm, Plan, found_node
@@ -64,7 +66,20 @@ def fetch_crates(folder: Path, names: Sequence[str], say: Callable[[str], None])
     return tuple(pins.values())
 
 
-def lay_ground(folder: Path, count: int, *, liar: bool, crates: Path) -> Ground:
+def warm_up(bench: Path) -> None:
+    """Build the sandbox's launcher once, and try the sandbox, before several nodes would do so at the same time.
+
+    Raises:
+        OperatorError: This machine cannot check.
+    """
+
+    async def warm() -> None:
+        await (await open_engine(CheckSettings(folder=bench))).close()
+
+    asyncio.run(warm())
+
+
+def lay_ground(folder: Path, count: int, *, liar: bool, crates: Path, bench: Path) -> Ground:
     """Make the data folders of a new swarm whose jobs are one coordinator's.
 
     Raises:
@@ -84,7 +99,7 @@ def lay_ground(folder: Path, count: int, *, liar: bool, crates: Path) -> Ground:
             "rpc": {"port": rpc[number]},
             "work": {
                 "crates": str(crates),
-                "bench": str(folder / "bench"),
+                "bench": str(bench),
                 "misbehave": LIE if liar and number == count - 1 else "",
             },
         }

@@ -27,7 +27,7 @@ from node.cli.output import say
 from node.cli.peer_source import GENESIS, PeerSource, pull_to_the_end
 from node.cli.trust import Trust, load_trust_root
 from node.cli.watching import watch_job
-from node.demo.ground import Ground, fetch_crates, lay_ground
+from node.demo.ground import Ground, fetch_crates, lay_ground, warm_up
 from node.demo.processes import NodeProcess, cpu_seconds, start_all, stop_all, watch_over
 from node.errors import ExitCode, NodeError, OperatorError, TransientError
 from node.rpc.client import NodeClient
@@ -60,9 +60,9 @@ class Order:
     crates: tuple[str, ...] = CRATES
     categories: tuple[str, ...] = CATEGORIES
     nodes: int = NODES
-    quota: int = 5
+    quota: int = 4
     generators: int = 2
-    candidates: int = 4
+    candidates: int = 3
     liar: bool = True
     keep: Path | None = None
     """Where the nodes' folders stay; None for a temporary place."""
@@ -122,7 +122,8 @@ def play(order: Order, watch: Stopwatch) -> Played:
         with watch.step("crates", f"bringing {', '.join(order.crates)} through cargo"):
             pins = fetch_crates(crates, order.crates, say)
         with watch.step("nodes", f"starting {order.nodes} node processes in {folder}"):
-            ground = lay_ground(folder, order.nodes, liar=order.liar, crates=crates)
+            warm_up(folder / "bench")
+            ground = lay_ground(folder, order.nodes, liar=order.liar, crates=crates, bench=folder / "bench")
             processes = start_all(ground.homes)
         try:
             played = asyncio.run(_Stage(order, ground, processes, watch).play(pins))

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from consensus import agreement as ag
 from consensus import round as rd
@@ -48,6 +48,8 @@ from node.pipeline.effects import (
 from node.values.job import JobSpec
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 INBOX_MAX = 2_000
 """Facts waiting: beyond it, whoever brings messages waits too."""
@@ -309,17 +311,22 @@ class Member:
         task.add_done_callback(self._tasks.discard)
 
     async def _guarded(self, work: Awaitable[None]) -> None:
+        await self._or_nothing(work, None)
+
+    async def _or_nothing(self, work: Awaitable[T], nothing: T) -> T:
+        """The round goes on without this member's part: nobody is kept waiting for what will not come."""
         try:
-            await work
+            return await work
         except Exception as error:
-            # The round goes on without this member's part; its time-outs bound what that costs.
             log.exception("work failed")
             self.failure = f"{type(error).__name__}: {error}"
+            return nothing
 
     async def _fill(self, order: FillSlots) -> None:
         height = order.plan.height
         started = time.monotonic()
-        filled, shortfalls = await self._workshop.fill(order)
+        failed = tuple(Shortfall(task.index, "the generator failed") for task in order.tasks)
+        filled, shortfalls = await self._or_nothing(self._workshop.fill(order), ((), failed))
         log.info("round %d: %d slots filled in %.1f s", height, len(filled), time.monotonic() - started)
         self._filled[height] = filled
         openings = tuple(slot.opening for slot in filled)
@@ -345,7 +352,7 @@ class Member:
         if plan is None:
             return  # Decided meanwhile by the others.
         started = time.monotonic()
-        ratings = await self._workshop.rate(plan, order.candidates)
+        ratings = await self._or_nothing(self._workshop.rate(plan, order.candidates), ())
         log.info("round %d: %d candidates rated in %.1f s", height, len(ratings), time.monotonic() - started)
         self._put(lambda: self.pipeline.on_ratings_ready(height, ratings))
 
@@ -354,7 +361,7 @@ class Member:
         plan = self.pipeline.plan(height)
         if plan is None:
             return
-        findings = await self._workshop.execute_probes(plan, order.openings)
+        findings = await self._or_nothing(self._workshop.execute_probes(plan, order.openings), ())
         self._put(lambda: self.pipeline.on_probes_executed(height, findings))
 
 

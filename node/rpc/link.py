@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -210,7 +211,8 @@ async def _fetch_leaf(target: Target) -> bytes:
         ) from error
     except OSError as error:
         raise TransientError(
-            f"nothing listens at {target.address}: {error.strerror or error}", waits_for=target.label
+            f"nothing listens at {target.address}: {os.strerror(error.errno) if error.errno else error}",
+            waits_for=target.label,
         ) from error
     try:
         certificate: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)

@@ -101,17 +101,27 @@ def commands_for(folder: str, expect: Expect, tests: Iterable[TestName]) -> list
     manifest = f"--manifest-path {folder}/Cargo.toml"
     if expect is Expect.COMPILES:
         return [Command(f"cargo check --lib {manifest}", "it compiles")]
-    shows = "every test passes" if expect is Expect.TESTS_PASS else "at least one of these tests fails"
-    if not named:
-        return [Command(f"cargo test --lib --tests {manifest}", shows)]
     targets = dict.fromkeys(f"--test {test.file}" if test.file else "--lib" for test in named)
+    if not named:
+        return [Command(f"cargo test --lib --tests {manifest}", "every test passes")]
     return [
         Command(
             f"cargo test {target} {manifest} -- --exact {' '.join(_names(target, named))}",
-            f"{len(_names(target, named))} run; {shows}",
+            _shows(expect, len(_names(target, named)), folder if len(targets) > 1 else ""),
         )
         for target in targets
     ]
+
+
+def _shows(expect: Expect, tests: int, folder: str) -> str:
+    """What a command that runs named tests shows; `folder` where others belong to the same claim.
+
+    A test that fails leaves no count behind when it takes the process down, and cargo has one command per target.
+    """
+    if expect is Expect.TESTS_PASS:
+        return f"{tests} run; every test passes"
+    elsewhere = f", here or with the other commands for {folder}/" if folder else ""
+    return f"{tests} run; at least one test fails or takes the run down{elsewhere}"
 
 
 def _names(target: str, tests: Iterable[TestName]) -> list[str]:

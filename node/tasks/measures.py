@@ -2,48 +2,74 @@
 
 `semantic_validity/author_*` compares with what the author wrote in the same place, as far as it can be compared by
 words or names; `semantic_validity/fits_*` asks whether another item of the crate would fit the text better. Both fall
-when a text about one item is attached to another. None of them knows truth: execution does (`scrutiny_measures`).
+when a text about one item is attached to another. `semantic_validity/grounded` asks how much of the answer a reader
+could find in the question, `compilation_potential/given` how much of what its code leans on. None of them knows
+truth: execution does (`scrutiny_measures`). What a category's answer has nothing of is not measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from node.tasks.anchors import Anchored
 from node.tasks.callplans import published_call
 from node.tasks.categories import PLACEHOLDER, FieldKind
 from node.tasks.costs import cost_of
 from node.tasks.evidence import means
+from node.tasks.habits import doc_form, habits
+from node.tasks.likeness import (
+    FULL,
+    asserts,
+    best_fit,
+    comment_words,
+    given,
+    grounded,
+    overlap,
+    share,
+    speaks_of_change,
+    subject_words,
+)
 from node.tasks.names import unknown_names
 from node.tasks.prose import first_sentence, mentioned_names, read_markdown, word_set, words
 from node.tasks.snippets import is_doc
 from node.tasks.syntax import comments, is_snake_case, parse, tokens
-from node.tasks.view import SourceView
 from node.values.crate import Item
 from node.values.verdict import CheckPlan, Outcome, PlanResult
-
-FULL = 10_000
 
 Measure = tuple[str, int]
 
 LINE_CHARS_MAX = 100
 """Rustfmt's default width."""
 
+HABIT_COST = 1_000
+"""Of `idiomatic_rust/habits`, per habit that Rust's guidance advises against."""
 
-def share(part: int, whole: int) -> int:
-    """`part / whole` in basis points; full when there is nothing to have a share of."""
-    return FULL if whole <= 0 else FULL * part // whole
+_OWN_CODE = frozenset(
+    ["code_generation", "bug_detection", "code_refactoring", "code_optimization", "code_review", "code_search"]
+)
+"""Categories whose answer is code of the library: tests may unwrap, and comments do not answer for the code."""
 
+_LEANING_FREE = frozenset(["api_usage_prediction", "code_search"])
+"""Categories whose answer is a thing of the crate that the question must not show."""
 
-def overlap(told: frozenset[str], meant: frozenset[str]) -> int:
-    """How much of the smaller of two word sets the other has, basis points; 0 when either is empty."""
-    return share(len(told & meant), min(len(told), len(meant))) if told and meant else 0
+TOLD_SHARE = 2_500
+"""Of a text's words: from this share on that the code shows too, a text is about this code and no other's. The rest
+are the words in which one tells it; author's texts have a quarter in common with their code (tests.support.yields)."""
+
+EXPLANATION_WORDS_FULL = 60
 
 
 def measures_of(about: Anchored) -> Iterator[Measure]:
     """All measures of one example, each named once."""
-    yield "syntactic_correctness/parses", _parses(about)
-    yield "idiomatic_rust/layout", _layout(about)
+    answers = _answers(about)
+    if answers:
+        parsing = sum(not parse(text.encode()).has_error for text in answers)
+        yield "syntactic_correctness/parses", share(parsing, len(answers))
+        yield "idiomatic_rust/layout", _layout(answers)
+        if about.form.category.name in _OWN_CODE:
+            yield "idiomatic_rust/habits", max(0, FULL - HABIT_COST * len(habits("\n".join(answers))))
+    if about.form.category.name not in _LEANING_FREE:
+        yield "compilation_potential/given", given(about)
     rule = _RULES.get(about.form.category.name)
     if rule is not None:
         yield from rule(about)
@@ -54,14 +80,9 @@ def _answers(about: Anchored) -> list[str]:
     return [about.text(field.name) for field in about.form.category.outputs if field.kind in code]
 
 
-def _parses(about: Anchored) -> int:
-    answers = _answers(about)
-    return share(sum(not parse(answer.encode()).has_error for answer in answers), len(answers))
-
-
-def _layout(about: Anchored) -> int:
+def _layout(answers: Sequence[str]) -> int:
     """Share of answer lines that rustfmt's defaults would not touch for width, tabs or trailing white space."""
-    lines = [line for answer in _answers(about) for line in answer.splitlines()]
+    lines = [line for answer in answers for line in answer.splitlines()]
     tidy = sum(len(line) <= LINE_CHARS_MAX and "\t" not in line and line == line.rstrip() for line in lines)
     return share(tidy, len(lines))
 
@@ -73,26 +94,14 @@ def _about_text(field: str, author: Callable[[Item], str]) -> Callable[[Anchored
     def rule(about: Anchored) -> Iterator[Measure]:
         text = about.text(field)
         names = mentioned_names(text)
+        told = subject_words(about.view, text)
         yield "semantic_validity/names_exist", share(len(names) - len(unknown_names(about.view, names)), len(names))
         if about.item is not None:
-            told = word_set(text)
             yield "semantic_validity/author_words", overlap(told, word_set(author(about.item)))
-            yield "semantic_validity/fits_best", _rank(about.view, about.item, told)
+            yield "semantic_validity/fits_best", best_fit(told, about.item, about.view.vocabularies)
+        yield "semantic_validity/grounded", min(FULL, share(grounded(about, told), TOLD_SHARE))
 
     return rule
-
-
-def _rank(view: SourceView, item: Item, told: frozenset[str]) -> int:
-    """Full when no other documented item of the crate fits the words better; a fifth less for each that does."""
-    vocabularies = view.vocabularies
-    mine = _fit(told, vocabularies.get(item, frozenset()))
-    better = sum(_fit(told, own) > mine for own in vocabularies.values())
-    return max(0, FULL - 2_000 * better)
-
-
-def _fit(told: frozenset[str], own: frozenset[str]) -> int:
-    """How many of the words told belong to an item."""
-    return share(len(told & own), len(told)) if told else 0
 
 
 def _docs(item: Item) -> str:
@@ -104,13 +113,23 @@ def _summary(item: Item) -> str:
     return first_sentence(paragraphs[0]) if paragraphs else ""
 
 
-def _search(about: Anchored) -> Iterator[Measure]:
-    yield from _about_text("query", _summary)(about)
+def _docstring(about: Anchored) -> Iterator[Measure]:
+    yield from _about_text("docstring", _docs)(about)
+    lines = (line.strip().removeprefix("///").removeprefix(" ") for line in about.text("docstring").splitlines())
+    yield "idiomatic_rust/doc_form", share(*doc_form("\n".join(lines), about.text("code")))
 
 
 def _explanation(about: Anchored) -> Iterator[Measure]:
     yield from _about_text("explanation", _docs)(about)
-    yield "semantic_validity/explains", min(FULL, FULL * len(words(about.text("explanation"))) // 25)
+    told = len(words(about.text("explanation")))
+    yield "semantic_validity/explains", min(FULL, share(told, EXPLANATION_WORDS_FULL))
+
+
+def _generation(about: Anchored) -> Iterator[Measure]:
+    """Whether the description asks for this function: of an undocumented one there is nothing to compare."""
+    if about.item is not None and about.item.doc:
+        told = subject_words(about.view, " ".join(read_markdown(about.text("description")).paragraphs))
+        yield "semantic_validity/fits_best", best_fit(told, about.item, about.view.vocabularies)
 
 
 # Names
@@ -118,6 +137,7 @@ def _explanation(about: Anchored) -> Iterator[Measure]:
 
 def _function_name(about: Anchored) -> Iterator[Measure]:
     name = about.text("function_name")
+    yield "semantic_validity/grounded", grounded(about, word_set(name))
     yield "idiomatic_rust/name_case", FULL if is_snake_case(name) else 0
     if about.item is not None:
         yield "semantic_validity/author_name", _same_name(name, about.item.name)
@@ -125,6 +145,7 @@ def _function_name(about: Anchored) -> Iterator[Measure]:
 
 def _variable_name(about: Anchored) -> Iterator[Measure]:
     name = about.text("variable_name")
+    yield "semantic_validity/grounded", grounded(about, word_set(name))
     yield "idiomatic_rust/name_case", FULL if is_snake_case(name) else 0
     if about.item is not None:
         shown, published = tokens(about.text("code")), tokens(about.published())
@@ -145,30 +166,15 @@ def _same_name(name: str, meant: str) -> int:
 def _rewrite(about: Anchored) -> Iterator[Measure]:
     before, after = about.text("code_before"), about.text("code_after")
     answer = about.form.category.outputs[1].name
-    changed = frozenset(tokens(before)) ^ frozenset(tokens(after))
-    yield (
-        "semantic_validity/speaks_of_change",
-        FULL if _mentions(about.text(answer), changed | _near(before, after)) else 0,
-    )
+    speaks = speaks_of_change(about.text(answer), before, after)
+    yield "semantic_validity/speaks_of_change", FULL if speaks else 0
     if about.form.category.name == "code_optimization":
         yield "semantic_validity/counted_cheaper", FULL if cost_of(after).cheaper_than(cost_of(before)) else 0
 
 
 def _bug(about: Anchored) -> Iterator[Measure]:
-    near = _near(about.text("buggy_code"), about.text("fixed_code"))
-    yield "semantic_validity/speaks_of_change", FULL if _mentions(about.text("bug_description"), near) else 0
-
-
-def _near(before: str, after: str) -> frozenset[str]:
-    """The tokens on lines that only one of two versions has."""
-    old, new = before.splitlines(), after.splitlines()
-    lines = [line for line in old if line not in new] + [line for line in new if line not in old]
-    return frozenset(token for line in lines for token in tokens(line) if len(token) > 1)
-
-
-def _mentions(text: str, changed: frozenset[str]) -> bool:
-    """Whether a text quotes code that changed, or uses a word of it."""
-    return any(token in text for token in changed)
+    speaks = speaks_of_change(about.text("bug_description"), about.text("buggy_code"), about.text("fixed_code"))
+    yield "semantic_validity/speaks_of_change", FULL if speaks else 0
 
 
 def _tests(about: Anchored) -> Iterator[Measure]:
@@ -176,13 +182,11 @@ def _tests(about: Anchored) -> Iterator[Measure]:
     if about.item is not None:
         calling = sum(means(about.view, case, about.item) for case in cases)
         yield "semantic_validity/calls_target", share(calling, len(cases))
-    yield (
-        "semantic_validity/asserts",
-        share(sum("assert" in case or "#[should_panic" in case for case in cases), len(cases)),
-    )
+    yield "semantic_validity/asserts", share(sum(map(asserts, cases)), len(cases))
 
 
 def _call(about: Anchored) -> Iterator[Measure]:
+    yield "semantic_validity/grounded", grounded(about, word_set(about.text("next_api_call")))
     if about.item is not None:
         meant = published_call(about) or ""
         same = tokens(meant) == tokens(about.text("next_api_call"))
@@ -191,19 +195,21 @@ def _call(about: Anchored) -> Iterator[Measure]:
 
 
 def _comments(about: Anchored) -> Iterator[Measure]:
-    told = frozenset(word for text in comments(about.text("commented_code")) for word in word_set(text))
+    told = comment_words(about.text("commented_code"))
     code = word_set(about.text("code"))
     yield "semantic_validity/comments_say_more", share(len(told - code), len(told)) if told else 0
     if about.item is not None:
         source = about.view.text(about.item.code_span)
         meant = frozenset(w for text in comments(source) if not is_doc(text) for w in word_set(text))
         yield "semantic_validity/author_words", overlap(told, meant)
+        yield "semantic_validity/fits_best", best_fit(told, about.item, about.view.commented)
 
 
 _RULES: Mapping[str, Callable[[Anchored], Iterator[Measure]]] = {
-    "docstring_generation": _about_text("docstring", _docs),
+    "code_generation": _generation,
+    "docstring_generation": _docstring,
     "code_summarization": _about_text("summary", _summary),
-    "code_search": _search,
+    "code_search": _about_text("query", _summary),
     "code_explanation": _explanation,
     "function_naming": _function_name,
     "variable_naming": _variable_name,

@@ -7,16 +7,19 @@ source, and, where that can be run, the published test that fails on it:
     good        the answer is the author's                                         every category
     mutant      the answer holds one mutant; it survives the named tests, another published test kills it
                 (generation, completion, bug detection, refactoring, optimisation, review)
+    beside      the reason quotes code, none of it near the change                 bug, refactoring, optimising, review
     text_of     the text is the author's about another item                        docstring, summary, search, explain
+                (of generation the description: the answer is not what was asked for)
     name_of     the name is that of another function, or of a variable elsewhere   naming
     call        another call of the crate that compiles; the test around it fails  api usage
     tests_of    tests of something else that only pass through the function        test generation
+    hollow      tests that call the function and assert nothing                    test generation
     comments_of the comments are another function's                                comment generation
 
 How an honest rater notices a bad one without knowing that it is a probe: `mutant` and `call` fail `scrutiny_for` (all
 tests instead of the named ones), so `semantic_validity/all_tests` is 0; `text_of`, `name_of` and `comments_of` lower
-`semantic_validity/author_words`, `author_name` and `fits_best`; `tests_of` has `semantic_validity/calls_target` at 0
-and few `semantic_validity/mutants_killed`.
+`semantic_validity/author_words`, `author_name` and `fits_best`; of `beside` `semantic_validity/speaks_of_change` is 0,
+of `tests_of` `calls_target`, of `hollow` `asserts`, both with few `mutants_killed`.
 """
 
 from __future__ import annotations
@@ -36,12 +39,12 @@ from node.tasks.doctests import docstring_of
 from node.tasks.evidence import means, project
 from node.tasks.inspection import inspect, masked_name
 from node.tasks.interface import ProbeCheck, StaticFinding
-from node.tasks.measures import overlap
+from node.tasks.likeness import asserts, best_fit, comment_words, overlap, quotes, speaks_of_change, subject_words
 from node.tasks.plans import NOTHING, plan_for
 from node.tasks.prose import first_sentence, read_markdown, word_set
 from node.tasks.report import ReportError
 from node.tasks.snippets import edits_for, is_from_trait_impl, read_function, render, same_code
-from node.tasks.syntax import comments, free_identifiers, identifiers
+from node.tasks.syntax import comments, free_identifiers, identifiers, tokens
 from node.tasks.testcases import place_tests
 from node.tasks.view import SourceView
 from node.values.crate import Item, Span
@@ -53,6 +56,12 @@ EVIDENCE_BYTES_MAX = 16_384
 KINSHIP_MAX = 5_000
 """A text about another item counts as wrong when no more than half of its words are the author's about this one."""
 
+FIT_MAX = 2_000
+"""And when, by `best_fit`, that other item fits it much better: words that both share say nothing."""
+
+QUOTE_TOKENS_MIN = 3
+"""A shorter quote says nothing: `0`, `x`, a name."""
+
 MUTANT_FIELDS: Mapping[str, str] = {
     "code_generation": "code",
     "code_completion": "completion",
@@ -62,6 +71,14 @@ MUTANT_FIELDS: Mapping[str, str] = {
     "code_review": "code_after",
 }
 """The field of the answer that a `mutant` probe spoils."""
+
+REASON_FIELDS: Mapping[str, str] = {
+    "bug_detection": "bug_description",
+    "code_refactoring": "rationale",
+    "code_optimization": "rationale",
+    "code_review": "review_comment",
+}
+"""The field of the answer that a `beside` probe exchanges."""
 
 
 class EvidenceError(ValueError):
@@ -193,7 +210,16 @@ _PUBLISHED: Mapping[str, Callable[[Anchored, Item], bool]] = {
 
 def _good(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
     del evidence
-    return _static(answer_is_published(about, item), "the answer is what the author published")
+    return _static(answer_is_published(about, item) and _is_asked_for(about, item), "the author published the answer")
+
+
+def _is_asked_for(about: Anchored, item: Item) -> bool:
+    """Whether the words beside a published answer are about it: what `beside` and `text_of` exchange."""
+    category = about.form.category.name
+    if category == "code_generation":
+        return not item.doc or not is_foreign(about.view, about.text("description").partition(DESCRIBED)[0], item)
+    field = REASON_FIELDS.get(category)
+    return field is None or speaks_of_change(about.text(field), *_versions(about))
 
 
 # Bad ones
@@ -231,7 +257,11 @@ def _other_item(about: Anchored, item: Item, evidence: Evidence) -> Item | None:
     return other if other is not None and other != item else None
 
 
+DESCRIBED = "\n\nSignature:"
+"""Ends the part of a description that is the author's documentation."""
+
 _TEXTS: Mapping[str, tuple[str, Callable[[SourceView, Item], str]]] = {
+    "code_generation": ("description", lambda _, item: item.doc.strip()),
     "docstring_generation": ("docstring", lambda _, item: docstring_of(item)),
     "code_summarization": ("summary", lambda _, item: _sentence(item)),
     "code_search": ("query", query_for),
@@ -244,9 +274,11 @@ def text_about(category: str, view: SourceView, item: Item) -> str:
     return _TEXTS[category][1](view, item)
 
 
-def is_foreign(text: str, item: Item) -> bool:
+def is_foreign(view: SourceView, text: str, item: Item) -> bool:
     """Whether a text speaks of something else than what the author says of `item`."""
-    return overlap(word_set(text), word_set(item.doc)) <= KINSHIP_MAX
+    told = subject_words(view, text)
+    kin = max(overlap(word_set(text), word_set(item.doc)), overlap(told, word_set(_sentence(item))))
+    return kin <= KINSHIP_MAX and best_fit(told, item, view.vocabularies) <= FIT_MAX
 
 
 def _text_of(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
@@ -254,8 +286,8 @@ def _text_of(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
     other = _other_item(about, item, evidence)
     if category not in _TEXTS or other is None:
         return _refused("the place holds no other item whose text this could be")
-    text = about.text(_TEXTS[category][0])
-    holds = text == text_about(category, about.view, other) and is_foreign(text, item)
+    text = about.text(_TEXTS[category][0]).partition(DESCRIBED)[0]
+    holds = text == text_about(category, about.view, other) and is_foreign(about.view, text, item)
     return _static(holds, f"the text is the author's about `{other.path}`")
 
 
@@ -297,6 +329,48 @@ def _tests_of(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
     return _static(published and not named, f"published tests that never call `{item.name}`")
 
 
+def _hollow(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
+    """That these tests pass, and fail when the function only panics, is their claim and executed as such."""
+    del evidence
+    cases = about.form.texts("test_cases")
+    if not cases or _tests_are_published(about, item):
+        return _refused("the author's own tests may leave it to others to assert")
+    return _static(not any(map(asserts, cases)), "the tests assert nothing")
+
+
+def _beside(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
+    del item, evidence
+    field = REASON_FIELDS.get(about.form.category.name)
+    if field is None:
+        return _refused("the category gives no reason for a change")
+    return _static(is_beside_the_point(about.text(field), *_versions(about)), "the reason is not about what changed")
+
+
+def _versions(about: Anchored) -> tuple[str, str]:
+    """The code before and after the change that a reason is given for."""
+    if about.form.category.name == "bug_detection":
+        return about.text("buggy_code"), about.text("fixed_code")
+    return about.text("code_before"), about.text("code_after")
+
+
+def is_beside_the_point(reason: str, before: str, after: str) -> bool:
+    """Whether a reason quotes code that stands in neither version, and nothing of where they differ."""
+    versions = [tokens(before), tokens(after)]
+    long = [quote for quote in quotes(reason) if len(quote) >= QUOTE_TOKENS_MIN]
+    absent = any(not any(_holds_run(version, quote) for version in versions) for quote in long)
+    return absent and not speaks_of_change(reason, before, after)
+
+
+def _holds_run(code: tuple[str, ...], run: tuple[str, ...]) -> bool:
+    return any(code[start : start + len(run)] == run for start in range(len(code) - len(run) + 1))
+
+
+def is_beside_code(view: SourceView, commented: str, item: Item) -> bool:
+    """Whether the comments of a piece of code are about another function than `item`."""
+    told, own = comment_words(commented), comment_words(render(view, item))
+    return overlap(told, own) <= KINSHIP_MAX and best_fit(told, item, view.commented) <= FIT_MAX
+
+
 def comments_in(code: str) -> frozenset[str]:
     """What the comments of a piece of code say."""
     return frozenset(comment_text(comment) for comment in comments(code))
@@ -308,7 +382,8 @@ def _comments_of(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
     if about.form.category.name != "comment_generation" or other is None or not told:
         return _refused("the place holds no other function whose comments these could be")
     theirs, own = comments_in(render(about.view, other)), comments_in(render(about.view, item))
-    return _static(told <= theirs and not told & own, f"the comments are those of `{other.path}`")
+    beside = is_beside_code(about.view, about.text("commented_code"), item)
+    return _static(told <= theirs and not told & own and beside, f"the comments are those of `{other.path}`")
 
 
 _CHECKS: Mapping[str, Callable[[Anchored, Item, Evidence], ProbeCheck]] = {
@@ -318,6 +393,8 @@ _CHECKS: Mapping[str, Callable[[Anchored, Item, Evidence], ProbeCheck]] = {
     "name_of": _name_of,
     "call": _call,
     "tests_of": _tests_of,
+    "hollow": _hollow,
+    "beside": _beside,
     "comments_of": _comments_of,
 }
 

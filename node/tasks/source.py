@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from node.tasks.categories import TABLE
 from node.tasks.derive import bodies, calls, commenting, documentation, faults, naming, reviews, rewrites, testing
 from node.tasks.derive.bench import ENGINE, Bench, Deriver
-from node.tasks.derive.decoys import Decoy, spoiled
+from node.tasks.derive.decoy import Decoy
+from node.tasks.derive.decoys import spoiled
 from node.tasks.inspection import inspect
 from node.tasks.interface import Checker, Proposal, Request
 from node.tasks.probes import Evidence
@@ -34,6 +35,9 @@ DERIVERS: Mapping[str, Deriver] = {deriver.category: deriver for module in _MODU
 SIDE_BY_SIDE = 3
 """Sites of one group tried in the same batch: the others are wasted when the first verifies, but save a round
 of compiling when it does not."""
+
+STAND_INS = 2
+"""Other numbers tried for a bad probe: a round with few of them cannot tell an honest rater from a careless one."""
 
 
 class SourceEngine:
@@ -77,27 +81,49 @@ class SourceEngine:
         await self._verify(wanted)
         return tuple(self._answer(request, places[request]) for request in requests)
 
-    async def make_probe(self, category: str, index: int, *, good: bool) -> tuple[Example, bytes] | None:
-        """Make the probe for one number of a category's list (R14).
+    async def make_probes(self, wanted: Sequence[tuple[str, int, bool]]) -> tuple[tuple[Example, bytes] | None, ...]:
+        """Make probes for numbers of categories' lists (R14), all checks side by side.
 
         Args:
-            category: One of the fifteen.
-            index: The number that the slot would have taken; nobody else makes anything of it.
-            good: Whether the probe is an example like any other, or one that is wrong and does not look it.
+            wanted: Per probe its category, the number that the slot would have taken (nobody else makes anything of
+                it), and whether it is good: an example like any other, or one that is wrong and does not look it.
 
         Returns:
-            The probe and its evidence, canonical JSON for `node.tasks.probes.probe_plan`; None when this number gives
-            no example, or none that can be spoiled and proven wrong.
+            Per probe the example and its evidence, canonical JSON for `node.tasks.probes.probe_plan`; None when the
+            number gives no example, or, for a bad probe, neither it nor a few others can be spoiled and proven wrong.
         """
-        (proposal,) = await self.propose((Request(category, (index,)),))
-        if not proposal.examples:
-            return None
-        ((_, example),) = proposal.examples
-        if good:
-            return example, Evidence("good").encode()
-        assert self._bench is not None, "propose opened the bench"
-        (decoy,) = await self._driver.finish([spoiled(self._bench, example)])
-        return (decoy.example, decoy.evidence.encode()) if isinstance(decoy, Decoy) else None
+        await self._open()
+        made: dict[int, tuple[Example, bytes]] = {}
+        tries = [(index,) if good else (index, *self._stand_ins(name, index)) for name, index, good in wanted]
+        for turn in range(max(map(len, tries), default=0)):
+            left = [place for place, numbers in enumerate(tries) if place not in made and turn < len(numbers)]
+            requests = tuple(Request(wanted[place][0], (tries[place][turn],)) for place in left)
+            proposals = await self.propose(requests)
+            found = {
+                place: proposal.examples[0][1]
+                for place, proposal in zip(left, proposals, strict=True)
+                if proposal.examples
+            }
+            made |= await self._as_probes({place: (found[place], wanted[place][2]) for place in found})
+        return tuple(made.get(place) for place in range(len(wanted)))
+
+    async def _as_probes(self, examples: Mapping[int, tuple[Example, bool]]) -> dict[int, tuple[Example, bytes]]:
+        """Of examples by any key: the good ones as they are, the others spoiled, where that can be proven."""
+        assert self._bench is not None, "the caller opened it"
+        good = {key: (example, Evidence("good").encode()) for key, (example, is_good) in examples.items() if is_good}
+        bad = [key for key, (_, is_good) in examples.items() if not is_good]
+        decoys = await self._driver.finish([spoiled(self._bench, examples[key][0]) for key in bad])
+        return good | {
+            key: (decoy.example, decoy.evidence.encode())
+            for key, decoy in zip(bad, decoys, strict=True)
+            if isinstance(decoy, Decoy)
+        }
+
+    def _stand_ins(self, category: str, index: int) -> tuple[int, ...]:
+        """Numbers to spoil when one's own cannot be: the last first ones, which candidates come to last."""
+        count = len(self._listed(category))
+        turned = (count - 1 - (index + turn) % count for turn in range(min(count, STAND_INS + 1)))
+        return tuple(number for number in turned if number != index)[:STAND_INS]
 
     async def _open(self) -> None:
         if self._bench is not None:

@@ -167,6 +167,16 @@ class SourceView:
         return {item: word_set(f"{item.doc} {item.name} {item.signature}") for item in documented}
 
     @functools.cached_property
+    def library_names(self) -> frozenset[str]:
+        """The names of everything that the library defines."""
+        return frozenset(item.name for item in self.kb.items if self.is_library_code(item))
+
+    @functools.cached_property
+    def commented(self) -> Mapping[Item, frozenset[str]]:
+        """The content words of each library function, its comments and name included, its documentation left out."""
+        return {item: word_set(self.text(item.code_span)) for item in self.functions}
+
+    @functools.cached_property
     def helper_names(self) -> frozenset[str]:
         """Functions and macros that only tests see: a name of these in a test is not the library's."""
         kinds = {ItemKind.FUNCTION, ItemKind.MACRO}

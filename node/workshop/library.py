@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -96,27 +95,27 @@ class Library:
     # Peers
 
     async def _from_peers(self, pin: CratePin, failure: NodeError) -> CrateSource:
-        if not any(pin.checksum):
-            raise failure
         for peer in self._network.peers():
             if not peer.connected:
                 continue
             try:
-                data = await self._fetch(peer.node, Hash(pin.checksum))
+                data = await self._fetch(peer.node, pin)
                 return await asyncio.to_thread(self._store.put_packed, pin, data)
             except NodeError as error:
                 log.info("crate %s from %s: %s", pin.label, peer.node.hex()[:8], error)
         raise failure
 
-    async def _fetch(self, peer: NodeId, digest: Hash) -> bytes:
+    async def _fetch(self, peer: NodeId, pin: CratePin) -> bytes:
+        """A packed crate in parts, bounded; `CrateStore.put_packed` tells whether it is the pin's."""
+        digest = pin.checksum if any(pin.checksum) else pin.source_digest
         data = b""
-        while True:
+        while len(data) <= self._store.packed_bytes_max:
             question = digest + len(data).to_bytes(8, "big")
             part = await self._network.request(peer, CRATE, question, timeout_s=FETCH_TIMEOUT_S)
             data += part
             if len(part) < REQUEST_BYTES_MAX:
                 break
-        if hashlib.sha256(data).digest() != digest:
+        if not data:
             raise TransientError(f"{peer.hex()[:8]} does not hold it", waits_for="a peer that holds the crate")
         return data
 
@@ -126,9 +125,9 @@ class Library:
         return await asyncio.to_thread(self._read, Hash(data[:32]), int.from_bytes(data[32:], "big"))
 
     def _read(self, digest: Hash, start: int) -> bytes:
-        for offer in self._store.offers():
-            if offer.digest == digest:
-                with offer.path.open("rb") as file:
-                    file.seek(start)
-                    return file.read(REQUEST_BYTES_MAX)
-        return b""
+        path = self._store.find_packed(digest)
+        if path is None or start > self._store.packed_bytes_max:
+            return b""
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.read(REQUEST_BYTES_MAX)

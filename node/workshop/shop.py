@@ -6,7 +6,6 @@ candidates of one crate are checked in one call: they share builds.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -149,39 +148,41 @@ class Shop:
         crate: OpenCrate,
         short: dict[int, str],
     ) -> list[tuple[SlotOpening, bytes]]:
-        """All candidates of a crate in one call, then its probes one by one."""
-        height = order.plan.height
+        """All candidates of a crate in one call, then all its probes in another."""
         rules = {(task, slot): rule for task, slot, rule in order.rules}
         numbers = {task.index: _numbers(task, self._key.node) for task in tasks}
-        requests = [
-            Request(
-                spec.categories[task.category],
-                tuple(
-                    number
-                    for slot, number in enumerate(numbers[task.index])
-                    if rules[task.index, slot] is not SlotContent.BAD_PROBE
-                ),
-            )
-            for task in tasks
-        ]
-        proposals = await crate.engine.propose(requests)
-        filled = []
-        for task, request, proposal in zip(tasks, requests, proposals, strict=True):
+        requests = [Request(spec.categories[task.category], numbers[task.index]) for task in tasks]
+        made: dict[tuple[int, int], Example] = {}
+        for task, proposal in zip(tasks, await crate.engine.propose(requests), strict=True):
+            made |= {(task.index, number): example for number, example in proposal.examples}
             if proposal.shortfall:
                 short[task.index] = proposal.shortfall
-            made = dict(proposal.examples)
-            for slot, number in enumerate(numbers[task.index]):
-                rule = rules[task.index, slot]
-                if rule is SlotContent.CANDIDATE:
-                    if number in made:
-                        filled.append(self._opened(height, task.index, slot, made[number], None))
-                    continue
-                good = rule is SlotContent.GOOD_PROBE
-                probe = await crate.engine.make_probe(request.category, number, good=good)
-                if probe is not None:
-                    opening = ProbeOpening(good=good, evidence=probe[1])
-                    filled.append(self._opened(height, task.index, slot, probe[0], opening))
-        return filled
+        slots = [
+            (task, slot, number, rules[task.index, slot])
+            for task in tasks
+            for slot, number in enumerate(numbers[task.index])
+        ]
+        filled = [
+            self._opened(order.plan.height, task.index, slot, made[task.index, number], None)
+            for task, slot, number, rule in slots
+            if rule is SlotContent.CANDIDATE and (task.index, number) in made
+        ]
+        return filled + await self._fill_probes(order.plan.height, spec, crate, slots)
+
+    async def _fill_probes(
+        self, height: int, spec: JobSpec, crate: OpenCrate, slots: Sequence[tuple[Task, int, int, SlotContent]]
+    ) -> list[tuple[SlotOpening, bytes]]:
+        probes = [entry for entry in slots if entry[3] is not SlotContent.CANDIDATE]
+        wanted = [
+            (spec.categories[task.category], number, rule is SlotContent.GOOD_PROBE) for task, _, number, rule in probes
+        ]
+        return [
+            self._opened(
+                height, task.index, slot, probe[0], ProbeOpening(rule is SlotContent.GOOD_PROBE, evidence=probe[1])
+            )
+            for (task, slot, _, rule), probe in zip(probes, await crate.engine.make_probes(wanted), strict=True)
+            if probe is not None
+        ]
 
     def _opened(
         self, height: int, task: int, slot: int, example: Example, probe: ProbeOpening | None
@@ -278,11 +279,22 @@ class Shop:
         self, plan: RoundPlan, openings: tuple[tuple[NodeId, SlotOpening], ...]
     ) -> tuple[ProbeFinding, ...]:
         """Execute the evidence of revealed probes. Of what cannot be executed here nothing is said."""
-        found = await asyncio.gather(*(self._execute_probe(plan, opening) for _, opening in openings))
-        findings = {finding.content: finding for finding in found if finding is not None}
+        findings: dict[Hash, ProbeFinding] = {}
+        together: dict[CratePin, list[tuple[OpenCrate, Hash, tuple[CheckPlan, ...]]]] = {}
+        for _, opening in openings:
+            found = await self._planned_probe(plan, opening)
+            if isinstance(found, ProbeFinding):
+                findings[found.content] = found
+            elif found is not None:
+                together.setdefault(found[0].pin, []).append((found[0], opening.content, found[1]))
+        for probes in together.values():
+            findings |= await self._settle_probes(probes)
         return tuple(findings[content] for content in sorted(findings))
 
-    async def _execute_probe(self, plan: RoundPlan, opening: SlotOpening) -> ProbeFinding | None:
+    async def _planned_probe(
+        self, plan: RoundPlan, opening: SlotOpening
+    ) -> ProbeFinding | tuple[OpenCrate, tuple[CheckPlan, ...]] | None:
+        """What there is to execute; a finding where none of that is needed, None where nothing can be said."""
         if opening.probe is None or opening.task >= len(plan.tasks):
             return None
         read = await self._read(plan.tasks[opening.task], opening.content)
@@ -291,12 +303,19 @@ class Shop:
         if _says_good(opening.probe.evidence) != opening.probe.good:
             return ProbeFinding(opening.content, holds=False)
         check = probe_plan(opening.probe.evidence, read.example, read.crate.view)
-        if not check.static.holds:
-            return ProbeFinding(opening.content, holds=False)
-        results = await self._run(read.crate, check.plans)
-        if not all(result.checked for result in results):
-            return None
-        return ProbeFinding(opening.content, holds=all(result.holds for result in results))
+        return (read.crate, check.plans) if check.static.holds else ProbeFinding(opening.content, holds=False)
+
+    async def _settle_probes(
+        self, probes: Sequence[tuple[OpenCrate, Hash, tuple[CheckPlan, ...]]]
+    ) -> dict[Hash, ProbeFinding]:
+        """All of one crate in one call."""
+        results = iter(await self._run(probes[0][0], [plan for _, _, plans in probes for plan in plans]))
+        findings = {}
+        for _, content, plans in probes:
+            own = [next(results) for _ in plans]
+            if all(result.checked for result in own):
+                findings[content] = ProbeFinding(content, holds=all(result.holds for result in own))
+        return findings
 
     # Crates
 

@@ -50,7 +50,7 @@ class Executed:
         for category in CATEGORIES:
             for number in PROBED:
                 for good in (True, False):
-                    made = await engine.make_probe(category, number, good=good)
+                    (made,) = await engine.make_probes([(category, number, good)])
                     if made is not None:
                         self.probes[category, number, good] = made
         plans = list(dict.fromkeys(plan for plan in self._plans() if plan.steps))
@@ -148,9 +148,8 @@ def test_probes_of_both_kinds_can_be_made_and_proven(executed, category):
     assert executed.probes_of(category, good=True)
 
 
-def test_nearly_all_categories_can_be_spoiled_on_so_small_a_crate(executed):
-    spoiled = {category for category in CATEGORIES if executed.probes_of(category, good=False)}
-    assert len(spoiled) >= 11, sorted(set(CATEGORIES) - spoiled)
+def test_every_category_can_be_spoiled_even_on_so_small_a_crate(executed):
+    assert all(executed.probes_of(category, good=False) for category in CATEGORIES)
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
@@ -169,18 +168,26 @@ def test_a_good_probe_shows_nothing_of_the_kind(executed, category):
         inspection = inspect(example, wordwise())
         seen = dict(inspection.measures) | executed.scrutiny(example)
         low = {name: value for name, value in seen.items() if name.startswith("semantic_validity/") and value < 6_000}
-        assert set(low) <= {"semantic_validity/mutants_killed"}, low
+        # How much there is to find in the question, and how much tests catch, tells good from better.
+        assert set(low) <= {"semantic_validity/mutants_killed", "semantic_validity/grounded"}, low
 
 
 def test_a_bad_probe_has_the_form_of_the_good_one(executed):
+    columns = ("input_data", "output_data", "check_report")
     for category in CATEGORIES:
-        for number in PROBED:
-            pair = [executed.probes.get((category, number, good)) for good in (True, False)]
-            if all(pair):
-                (good, _), (bad, _) = pair
-                for column in ("input_data", "output_data", "check_report"):
-                    assert json.loads(getattr(good, column)).keys() == json.loads(getattr(bad, column)).keys()
-                assert (good.source_path, good.source_span) == (bad.source_path, bad.source_span)
+        good = {
+            e.source_span: e
+            for e in (*executed.examples[category], *(e for e, _ in executed.probes_of(category, good=True)))
+        }
+        alike = [
+            (good[bad.source_span], bad)
+            for bad, _ in executed.probes_of(category, good=False)
+            if bad.source_span in good
+        ]
+        assert alike, category
+        for right, wrong in alike:
+            for column in columns:
+                assert json.loads(getattr(right, column)).keys() == json.loads(getattr(wrong, column)).keys()
 
 
 def test_evidence_does_not_hold_for_another_kind_of_example(executed):

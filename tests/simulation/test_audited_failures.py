@@ -110,9 +110,8 @@ def test_one_voter_accepts_nothing_however_sure_and_however_well_known():
         if record["type"] == "rating" and record["round"] == last:
             if record["stage"] == 2 or votes.setdefault(record["candidate"], record["rater"]) != record["rater"]:
                 continue
-            records.append(json.dumps(record | {"scores": [1.0] * 4}))
-        else:
-            records.append(json.dumps(record))
+            record["scores"] = [1.0] * 4
+        records.append(json.dumps(record))
     outcomes = {item.candidate: item for item in replay_lines(records, Replay()) if isinstance(item, CandidateOutcome)}
     alone = [outcomes[name] for name in votes if not scenario.truths[name].probe]
     assert len(alone) > 20

@@ -11,7 +11,7 @@ from node.network.memory import LinkConditions, MemoryHub
 from node.values.job import JobCancel
 from node.wire import seal_message
 from reputation import standing_of
-from tests.support.swarm import COORDINATOR, PATIENT, STEADY, Swarm, make_job, member_of
+from tests.support.swarm import CALM, COORDINATOR, PATIENT, STEADY, Swarm, make_job, member_of
 
 
 def done(swarm, job, node=0):
@@ -195,8 +195,8 @@ def test_a_job_past_its_deadline_expires_by_the_clocks_of_more_than_a_third(tmp_
 
 def test_two_runs_of_one_job_over_the_same_nodes_accept_the_same_examples(tmp_path):
     async def one_run(folder):
-        async with Swarm(folder, 5, preset=PATIENT) as swarm:
-            job = await swarm.submit(make_job(PATIENT, categories=4))
+        async with Swarm(folder, 5, preset=CALM) as swarm:
+            job = await swarm.submit(make_job(CALM, categories=4))
             await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=100)
             return await accepted(swarm, job)
 

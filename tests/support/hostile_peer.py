@@ -34,6 +34,8 @@ GENEROUS = NetworkLimits(link_bytes_rate=1e12, link_bytes_burst=1e12, link_frame
 ENDED = (BaseLibp2pError, PeerFaultError, OSError, KeyError, ValueError, trio.BrokenResourceError, trio.TooSlowError)
 """What the attacker sees when the victim has hung up."""
 
+TEST_HELLO = Hello(1, 1, "test", bytes(32), 0, 0)
+
 _callers = itertools.count(1)
 
 
@@ -63,8 +65,8 @@ def yamux_frame(kind, flags, stream_id, length, body=b"", version=0):
 class HostilePeer:
     """One connection to the victim. Use `hostile(...)`, which runs and ends it."""
 
-    def __init__(self, keys, tcp, muxer, nursery):
-        self.nursery = nursery
+    def __init__(self, keys, tcp, muxer, nursery, hello):
+        self.nursery, self.hello = nursery, hello
         self.keys = keys
         self.peer = ID.from_pubkey(keys.public_key)
         self.tcp = tcp
@@ -84,7 +86,7 @@ class HostilePeer:
     async def greet(self, *, pinging=True):
         """Be admitted, and stay so by pinging."""
         stream = await self.stream(LINK)
-        await stream.write(encode_link_message(Hello(1, 1, "test", bytes(32), 0, 0)))
+        await stream.write(encode_link_message(self.hello))
         reply = decode_link_message(await self.frame(stream))
         assert isinstance(reply, Reply)
         assert not reply.refusal, reply.refusal
@@ -145,8 +147,8 @@ class HostilePeer:
 
 
 @contextlib.asynccontextmanager
-async def hostile(port, seed=None):
-    """A connected, authenticated, not yet admitted attacker."""
+async def hostile(port, seed=None, *, hello=TEST_HELLO):
+    """A connected, authenticated, not yet admitted attacker, which will introduce itself by `hello`."""
     keys = create_new_key_pair(seed or random.randbytes(32))
     tcp = TcpStream(await connect(port), write_s=10, on_close=unchecked)
     muxer = await Upgrader(keys, GENEROUS, unchecked).upgrade(tcp, dialled=True)
@@ -154,7 +156,7 @@ async def hostile(port, seed=None):
         nursery.start_soon(muxer.start)
         await muxer.event_started.wait()
         try:
-            yield HostilePeer(keys, tcp, muxer, nursery)
+            yield HostilePeer(keys, tcp, muxer, nursery, hello)
         finally:
             tcp.abort()
             nursery.cancel_scope.cancel()

@@ -40,6 +40,9 @@ PATIENT = replace(
 # The same with few tasks a round, so that a small job takes several rounds.
 STEADY = replace(PATIENT, tasks_per_round=3)
 
+# And with so much time for everything that only what is missing, never a slow machine, changes a round's course.
+CALM = replace(PATIENT, times=MINIMAL.times.scaled(100, 1))
+
 
 @dataclass
 class Truth:

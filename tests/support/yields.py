@@ -136,7 +136,7 @@ async def harvest(material: Material, numbers: int, probes: int) -> Harvest:
 
 async def spoil(engine: SourceEngine, category: str, count: int) -> list[Probe]:
     """The bad probes of a category's first numbers."""
-    made = [await engine.make_probe(category, number, good=False) for number in range(count)]
+    made = await engine.make_probes([(category, number, False) for number in range(count)])
     return [probe for probe in made if probe is not None]
 
 

@@ -205,3 +205,18 @@ def test_an_unknown_misbehaviour_is_refused_with_the_names_there_are():
     with pytest.raises(OperatorError) as refused:
         misbehaving("sulk", ChecksScorer(), seed=b"")
     assert "invert" in refused.value.hint
+
+
+def test_what_the_question_does_not_show_costs_compilation_and_habits_cost_idiom():
+    held = executed(step())
+    best = scored([*READ_WELL, ("compilation_potential/given", FULL), ("idiomatic_rust/habits", FULL)], result=held)
+    hidden = scored([*READ_WELL, ("compilation_potential/given", 0), ("idiomatic_rust/habits", FULL)], result=held)
+    habitual = scored([*READ_WELL, ("compilation_potential/given", FULL), ("idiomatic_rust/habits", 0)], result=held)
+    assert [a - b for a, b in zip(best, hidden, strict=True)] == [0, 0, 0, FULL // 2]
+    assert [a - b for a, b in zip(best, habitual, strict=True)] == [0, 0, FULL // 2, 0]
+
+
+def test_what_no_compiler_has_seen_is_as_likely_to_compile_as_it_is_to_be_right():
+    right = scored([*READ_WELL, ("compilation_potential/given", FULL)])
+    wrong = scored([*READ_WELL, ("compilation_potential/given", FULL), ("semantic_validity/author_words", 0)])
+    assert right[3] > wrong[3]

@@ -131,11 +131,26 @@ def try_body(
     bench: Bench, item: Item, body: str, tests: Sequence[TestName], expect: Expect, *, lint: bool = False
 ) -> Trial[tuple[StepResult, str]]:
     """Run tests against another body of a function. Returns what was observed and the compiler's release."""
+    (result,) = yield (_body_plan(bench, item, body, tests, expect, lint=lint),)
+    return _observed(result), result.rustc
+
+
+def try_bodies(
+    bench: Bench, item: Item, bodies: Sequence[str], tests: Sequence[TestName]
+) -> Trial[tuple[StepResult, ...]]:
+    """Run tests, some of which should fail, against several other bodies of a function, in one build."""
+    results = yield tuple(_body_plan(bench, item, body, tests, Expect.TESTS_FAIL) for body in bodies)
+    return tuple(map(_observed, results))
+
+
+def _body_plan(
+    bench: Bench, item: Item, body: str, tests: Sequence[TestName], expect: Expect, *, lint: bool = False
+) -> CheckPlan:
     assert item.body is not None, "only functions have another body"
     changed = project(bench.view, (Edit(item.body, body),), tests)
-    step = Step("before", changed, expect, tuple(tests), lint)
-    (result,) = yield (CheckPlan((step,)),)
+    return CheckPlan((Step("before", changed, expect, tuple(tests), lint),))
+
+
+def _observed(result: PlanResult) -> StepResult:
     observed = result.steps[0]
-    if not result.checked:
-        observed = replace(observed, outcome=Outcome.UNCHECKED)
-    return observed, result.rustc
+    return observed if result.checked else replace(observed, outcome=Outcome.UNCHECKED)

@@ -144,8 +144,9 @@ def explanation_of(text: Markdown) -> str:
 
 def _docstring_sites(view: SourceView) -> Iterable[Site]:
     for item, text, _ in documented(view):
-        if not unknown_names(view, mentioned_names(running_text(text.body))):
-            yield _site(item, text, docstring_of(item))
+        docstring = docstring_of(item)
+        if not unknown_names(view, mentioned_names(docstring)):
+            yield _site(item, text, docstring)
 
 
 def _docstring_trial(bench: Bench, site: Site) -> Trial[Example | Miss]:

@@ -127,7 +127,7 @@ def _report(view: SourceView, item: Item, body: str, named: tuple[TestName, ...]
 def _bug(bench: Bench, item: Item, mutant: Mutant, killer: TestName) -> Draft:
     view = bench.view
     buggy, line = marked(view, item, mutant)
-    described = _told(mutant, line)
+    described = told(mutant, line)
     pieces = [context_of(view, item, buggy)]
     source = source_of_test(view, killer)
     if len(source) <= SHOWN_TEST_CHARS_MAX:
@@ -149,7 +149,7 @@ _FORMS = (
 )
 
 
-def _told(mutant: Mutant, line: int) -> str:
+def told(mutant: Mutant, line: int) -> str:
     """What is wrong, where, and what belongs there."""
     if mutant.kind == "guard":
         return (

@@ -52,12 +52,15 @@ def _may_fire(site: Site) -> bool:
 def _of_mutant(bench: Bench, item: Item, mutant: Mutant, killer: TestName) -> Draft:
     del killer  # a review speaks of the code; which test shows it stands in the report
     before, line = marked(bench.view, item, mutant)
+    return _draft(bench.view, item, before, comment_on(item, mutant, line))
+
+
+def comment_on(item: Item, mutant: Mutant, line: int) -> str:
+    """What a reviewer says of a mutant that stands on a line of the snippet."""
     if mutant.kind == "guard":
-        comment = f"`{item.name}` lacks an early exit after line {line}: it {mutant.consequence}. Add `{mutant.was}`."
-    else:
-        form = _FORMS[line % len(_FORMS)]
-        comment = form.format(line=line, now=mutant.now, was=mutant.was, consequence=mutant.consequence)
-    return _draft(bench.view, item, before, comment)
+        return f"`{item.name}` lacks an early exit after line {line}: it {mutant.consequence}. Add `{mutant.was}`."
+    form = _FORMS[line % len(_FORMS)]
+    return form.format(line=line, now=mutant.now, was=mutant.was, consequence=mutant.consequence)
 
 
 def _of_rewrite(bench: Bench, item: Item, rewrite: Rewrite, lints: tuple[str, ...]) -> Draft | Miss:

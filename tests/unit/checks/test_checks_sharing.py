@@ -30,6 +30,14 @@ mod inner {
     fn many() -> impl Iterator<Item = u8> { [1].into_iter() }
     #[traced]
     fn seen() {}
+    #[cfg(windows)]
+    fn elsewhere() {}
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn adds() { assert_eq!(super::add(1, 2), 3) }
 }
 """
 
@@ -62,6 +70,8 @@ def test_functions_are_found_with_their_attributes_and_why_they_stand_alone():
         b"later": "async fn",
         b"many": "impl Trait in the return type",
         b"seen": "attribute traced",
+        b"elsewhere": "stands under a condition",
+        b"adds": "stands under a condition",
     }
     assert SOURCE[found[b"add"].start :].startswith(b"#[inline]")
 

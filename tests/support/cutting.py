@@ -1,0 +1,68 @@
+"""A node that is cut off from everybody while the others work, and what has to hold when it comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from consensus.types import JobStatus
+from tests.support.process_swarm import (
+    CHEAP,
+    Layout,
+    ProcessSwarm,
+    assert_no_slot_was_signed_twice,
+    assert_one_history,
+    order,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How it went."""
+
+    away_s: float
+    missed: int
+    """Rounds certified without it."""
+    followed_s: float
+    """From its return to equal heads."""
+
+
+async def cut_off(layout: Layout, *, away_s: float, categories: Sequence[str] = CHEAP) -> Cut:
+    """Cut a node off in the middle of a job, let the others end it, and have the node come back.
+
+    The node's process is stopped (SIGSTOP): its connections stay open and say nothing, on gossip and gRPC alike, which
+    is what a cable that was pulled looks like to the others. It comes back not knowing that time has passed.
+
+    Args:
+        layout: The swarm.
+        away_s: At least this long, and until the others have ended the job.
+        categories: Of the job.
+    """
+    async with ProcessSwarm(layout) as swarm:
+        victim, others = len(swarm.processes) - 1, list(range(len(swarm.processes) - 1))
+        job = await swarm.submit(swarm.sign(order(categories)))
+        await swarm.until(lambda: _knows(swarm, job, victim), 60, "the victim's knowing of the job")
+        began = time.monotonic()
+        swarm.signal(victim, signal.SIGSTOP)
+        before = max((await swarm.chains())[victim].rounds, default=0)
+        view = await swarm.until_ended(job, others)
+        await asyncio.sleep(max(0.0, began + away_s - time.monotonic()))
+        missed = max((await swarm.chains())[0].rounds) - before
+        swarm.signal(victim, signal.SIGCONT)
+        returned = time.monotonic()
+        await swarm.until_level()
+        followed_s = time.monotonic() - returned
+        again = await swarm.until_ended(await swarm.submit(swarm.sign(order(("function_naming",))), victim))
+        await swarm.until_level()
+    chains = await swarm.chains()
+    assert (view.status, again.status) == (JobStatus.DONE, JobStatus.DONE)
+    assert_one_history(chains)
+    assert_no_slot_was_signed_twice(chains)
+    return Cut(returned - began, missed, followed_s)
+
+
+async def _knows(swarm: ProcessSwarm, job, number: int) -> bool:
+    return await swarm.job(job, number) is not None
