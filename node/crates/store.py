@@ -280,8 +280,9 @@ class CrateStore:
             (entry / "src").mkdir(parents=True)
             copy_tree(located.folder, entry / "src", bytes_max=self._limits.unpacked_bytes_max)
             pin = make_pin(read_sources(entry / "src"), located.checksum)
-            packed = pack(entry / "src", f"{pin.name}-{pin.version}")
-            (entry / f"{_sha256(packed).hex()}.crate").write_bytes(packed)
+            if pin.checksum == NO_CHECKSUM:  # else peers ask for the registry's own file, which this would not be
+                packed = pack(entry / "src", f"{pin.name}-{pin.version}")
+                (entry / f"{_sha256(packed).hex()}.crate").write_bytes(packed)
             return self._commit(entry, pin)
         except PackedCrateError as error:
             raise OperatorError(
