@@ -40,6 +40,7 @@ def job() -> None:
 @click.option("--review", default=0.5, show_default=True, help="Scores above it go to fresh raters.")
 @click.option("--budget", type=click.IntRange(1), help="Candidates to make at most.  [default: what all tasks can use]")
 @click.option("--deadline", default="2h", show_default=True, help="From now: 90s, 30m, 2h, 7d.")
+@click.option("--unbuilt", is_flag=True, help="Do not try first whether the crates compile.")
 @click.option("--title", default="", help="For people.")
 @click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="Write the signed job to this file too.")
 @click.option(
@@ -53,8 +54,8 @@ def job() -> None:
 def submit(caller: Caller, file: Path | None, save: Path | None, watch: bool, as_json: bool, **options: Any) -> None:
     """Sign a job and hand it to a node.
 
-    Crates are resolved and pinned here, through cargo, and the job is signed with the key of --key or of the data
-    folder: the coordinator's. What is signed decides the result; the node that takes it decides nothing.
+    Crates are resolved, pinned and built once here, through cargo, and the job is signed with the key of --key or of
+    the data folder: the coordinator's. What is signed decides the result; the node that takes it decides nothing.
     """
     if file is not None and options["crates"]:
         raise click.UsageError("--file submits a job as it was signed: it takes no --crates")
@@ -111,8 +112,11 @@ def _signed(caller: Caller, view: NodeView, options: dict[str, Any]) -> bytes:
     # The terms first: nobody should wait for a registry to learn of a misspelt threshold.
     ordering.check_order(order)
     key = caller.load_key()
-    folder = caller.home.crates if caller.key is None else caller.key.expanduser() / "crates"
-    pins = ordering.pin_crates(order.crates, CrateStore(folder), say)
+    folder = caller.home.root if caller.key is None else caller.key.expanduser()
+    store = CrateStore(folder / "crates")
+    pins = ordering.pin_crates(order.crates, store, say)
+    if not options["unbuilt"]:
+        asyncio.run(ordering.check_builds(pins, store, folder / "bench", say))
     return ordering.sign_job(ordering.compose_job(order, pins, preset, key.node), view.network, key)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -11,11 +12,12 @@ from pathlib import Path
 from consensus.params import PRESETS, Preset
 from consensus.schedule import refuse_terms
 from consensus.types import Hash, JobId, NodeId
+from node.checks import CheckSettings, UncheckedError, open_engine
 from node.crates.store import CrateStore
 from node.desks.admission import unknown_category
-from node.errors import ExitCode, OperatorError, PeerFaultError
+from node.errors import ExitCode, OperatorError, PeerFaultError, TransientError
 from node.identity import NodeKey
-from node.values.crate import CratePin
+from node.values.crate import CratePin, PreparedCrate
 from node.values.example import CATEGORIES
 from node.values.job import JobSpec, Sampling
 from node.values.views import NodeView
@@ -95,6 +97,46 @@ def pin_crates(names: Sequence[str], store: CrateStore, say: Callable[[str], Non
         say(f"pinned {pin.label} ({pin.license or 'no licence stated'}, edition {pin.edition})")
         pins.setdefault(pin.label, pin)
     return tuple(pins.values())
+
+
+async def check_builds(pins: Sequence[CratePin], store: CrateStore, bench: Path, say: Callable[[str], None]) -> None:
+    """Build each crate once, in the sandbox, as every node will: what does not compile fills hardly a category.
+
+    Where nothing can be executed, that is said and nothing refused: the nodes find out.
+
+    Args:
+        pins: Crates of `store`.
+        store: Where they are.
+        bench: Build folders; a node on this data folder goes on with them.
+        say: Told what could not be tried.
+
+    Raises:
+        OperatorError: A crate does not compile.
+    """
+    try:
+        engine = await open_engine(CheckSettings(folder=bench))
+    except OperatorError as error:
+        say(f"whether the crates compile was not tried: {error}")
+        return
+    try:
+        for pin in pins:
+            try:
+                prepared = await asyncio.to_thread(_prepared, store, pin)
+                baseline = await engine.baseline(prepared)
+            except (UncheckedError, TransientError) as error:
+                say(f"whether {pin.label} compiles was not tried: {error}")
+                continue
+            if not baseline.builds:
+                raise OperatorError(
+                    f"{pin.label} does not compile: {baseline.reason}",
+                    hint="Choose another version, or give --unbuilt: what executes nothing can be filled then.",
+                )
+    finally:
+        await engine.close()
+
+
+def _prepared(store: CrateStore, pin: CratePin) -> PreparedCrate:
+    return store.prepare(store.open(pin))
 
 
 def preset_of(view: NodeView) -> Preset:

@@ -101,6 +101,22 @@ def test_a_crate_that_nobody_has_published_and_one_of_another_version_are_refuse
     assert node.desks.jobs.submitted == []
 
 
+@pytest.mark.cargo
+def test_a_crate_that_does_not_compile_is_refused_unless_it_is_asked_for(node, home, tmp_path):
+    folder = tmp_path / "broken"
+    (folder / "src").mkdir(parents=True)
+    (folder / "Cargo.toml").write_text('[package]\nname = "broken"\nversion = "0.1.0"\nedition = "2021"\n')
+    (folder / "src/lib.rs").write_text("pub fn one() -> u8 { missing }\n")
+    ended = submit(node, home, "--crates", str(folder), "--save", home / "signed.job")
+    assert ended.code == 2
+    assert "broken@0.1.0 does not compile" in ended.error
+    assert "--unbuilt" in ended.hint
+    assert not (home / "signed.job").exists()
+    assert node.desks.jobs.submitted == []
+    assert submit(node, home, "--crates", str(folder), "--unbuilt").code == 0
+    node.desks.jobs.submitted.clear()
+
+
 def test_a_registry_that_cannot_be_reached_is_the_worlds_fault(node, home, monkeypatch, tmp_path):
     monkeypatch.setenv("CARGO_NET_OFFLINE", "true")
     monkeypatch.setenv("CARGO_HOME", str(tmp_path / "cargo"))
