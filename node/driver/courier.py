@@ -122,6 +122,22 @@ class Courier:
         await self._tell(message, envelope)
         self._receive_own(message)
 
+    async def introduce(self, envelope: bytes) -> Signed[object]:
+        """Tell everybody a message that was signed elsewhere, and then take it: news before what is made of it.
+
+        Whoever heard this node's attestation of a job before the job itself would attest without it, and the round
+        that admits the job would depend on who was faster.
+
+        Raises:
+            PeerFaultError: It is not a valid message.
+            TransientError: There is no room for it now.
+        """
+        message = decode_message(self._domain, envelope)
+        await self._keep(message, envelope, own=message.sender == self._key.node)
+        await self._tell(message, envelope)
+        await self._receive(message)
+        return message
+
     async def tell_again(self, digest: Hash) -> None:
         """Tell a stored message once more."""
         row = await self._store.envelopes.get(digest)

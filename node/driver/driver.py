@@ -111,10 +111,7 @@ class Driver:
             PeerFaultError: It is not a valid message.
             TransientError: There is no room for it now.
         """
-        message = decode_message(self.domain, envelope)
-        await self.courier.take(envelope)
-        await self.courier.tell_again(message.digest)
-        return message
+        return await self.courier.introduce(envelope)
 
     # The parts know each other through these, because none of them can be made first.
 
@@ -131,11 +128,11 @@ class Driver:
         self.member.hold(height)
 
     async def _receive(self, message: Signed[object]) -> None:
+        await self.member.receive(message)  # first: who attests a round meanwhile should have heard of the job
         if isinstance(message.body, JobSpec):
             row = await self.store.envelopes.get(message.digest)
             if row is not None:
                 await self._note_job(message, row.envelope)
-        await self.member.receive(message)
 
     async def _note_job(self, message: Signed[object], envelope: bytes) -> None:
         await self.store.jobs.put(JobId(message.digest), envelope, first_seen_ms=int(self._clock() * 1000))
