@@ -103,13 +103,8 @@ class SlotContent(Enum):
     BAD_PROBE = "bad_probe"
 
 
-def slot_alpha(seed: Hash, height: int, task: int, slot: int) -> bytes:
-    """What a generator proves to show what one of its slots had to hold (R14)."""
-    return encode(("slot", seed, height, task, slot))
-
-
 def slot_content(output: bytes, preset: Preset) -> SlotContent:
-    """What the VRF output on `slot_alpha` demands of the slot (R14)."""
+    """What a number that follows from the generator's VRF output demands of a slot (R14, `openings.slot_rule`)."""
     quotient, remainder = divmod(int.from_bytes(output, "big"), preset.probe_one_in)
     if remainder:
         return SlotContent.CANDIDATE

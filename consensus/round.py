@@ -334,11 +334,6 @@ class Round:
         have = set(self._inbox.of(kind)) & expected
         return Waiting(self.phase, len(have), len(expected), tuple(sorted(expected - have)))
 
-    @property
-    def own_slots(self) -> tuple[SlotOpening, ...]:
-        """The slots this member committed to."""
-        return self._slots
-
     def messages(self, kind: Kind) -> dict[NodeId, Signed[object]]:
         """The first message of each sender, in time or not."""
         return dict(self._inbox.of(kind))

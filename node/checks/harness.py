@@ -80,12 +80,13 @@ def _read_lines(text: str) -> tuple[dict[str, TestEnd], tuple[str, int, int, int
     summary = None
     listing = True
     current = ""
-    for line in text.split("\n"):
+    for whole in text.split("\n"):
+        line = whole
         header = _HEADER.match(line) if listing else None
         if header is not None:
             current = header["name"]
             ends.setdefault(current, TestEnd.NO_RESULT)
-            line = header["rest"]  # noqa: PLW2901  (the rest of the header is where the result stands)
+            line = header["rest"]  # where the result stands
         verdict = _RESULT.search(line) if listing and current and ends[current] is TestEnd.NO_RESULT else None
         if verdict is not None:
             ends[current] = _end(verdict[1])

@@ -13,8 +13,6 @@ import click
 from node.errors import OperatorError
 
 if TYPE_CHECKING:  # heavy; imported where they are used
-    from consensus.genesis import Genesis
-    from consensus.params import Preset
     from consensus.types import JobId
     from node.home import NodeHome
     from node.identity import NodeKey
@@ -146,17 +144,6 @@ def read_passphrase(path: Path | None) -> bytes | None:
     from node.identity import load_passphrase
 
     return None if path is None else load_passphrase(path.expanduser())
-
-
-def load_trust(home: NodeHome, genesis: Path | None) -> tuple[Genesis, Preset]:
-    """The genesis that everything is verified from: the file given, else the data folder's.
-
-    Raises:
-        OperatorError: There is none.
-    """
-    from node.home import load_genesis
-
-    return load_genesis((genesis or home.genesis).expanduser())
 
 
 async def find_job(client: NodeClient, text: str) -> JobId:

@@ -101,7 +101,7 @@ class Courier:
 
         If the slot was filled before, that earlier message is told again instead.
         """
-        envelope = seal_message(self._domain, self._own_signature(body), self._key)  # type: ignore[arg-type]
+        envelope = seal_message(self._domain, self._own_signature(body), self._key)  # type: ignore[arg-type]  # checked there
         message = decode_message(self._domain, envelope)
         slot, height = _slot_name(message)
         if slot is not None:

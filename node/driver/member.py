@@ -368,7 +368,7 @@ class Member:
 def _as_terms(message: Signed[object]) -> Signed[JobTerms]:
     spec = message.body
     assert isinstance(spec, JobSpec), "only jobs become terms"
-    return replace(message, body=spec.terms(JobId(message.digest), message.sender))  # type: ignore[return-value]
+    return replace(message, body=spec.terms(JobId(message.digest), message.sender))  # type: ignore[return-value]  # the body is replaced
 
 
 def _summary(decided: Decided) -> str:

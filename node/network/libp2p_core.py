@@ -321,7 +321,7 @@ class Core:
             self.links.fault(node_of(peer), error)
         except UnreachableError:
             pass  # the stream has ended: they all do
-        except Exception:
+        except Exception:  # the library's parsers raise whatever a peer's bytes make them: counted, the stream ends
             self._tally.drop("stream-handler")
             logger.debug("a stream of %s ended with an error", peer, exc_info=True)
         finally:

@@ -91,7 +91,7 @@ class Door:
             tcp.abort()
         except UnreachableError:
             tcp.abort()
-        except Exception:
+        except Exception:  # likewise: a stranger's handshake ends in any of the library's ways, and only itself
             self._tally.drop("link-accept-error")
             logger.debug("a connection could not be taken", exc_info=True)
             tcp.abort()

@@ -323,10 +323,10 @@ class _Asyncio:
     def __init__(self, network: Libp2pNetwork, life: Life, loop: asyncio.AbstractEventLoop) -> None:
         self._network = network
         self._handlers = network._handlers  # noqa: SLF001 - one class in two threads; this is its other half
-        self._tally = network._tally  # noqa: SLF001
+        self._tally = network._tally  # noqa: SLF001 - as above
         self._life = life
         self._loop = loop
-        self._mailbox = Mailbox(loop.call_soon_threadsafe, network._config.limits.bridge_events_max)  # noqa: SLF001
+        self._mailbox = Mailbox(loop.call_soon_threadsafe, network._config.limits.bridge_events_max)  # noqa: SLF001 - as above
 
     def tell(self, call: Callable[[], None]) -> None:
         """Make a call on the asyncio side that must not be lost; there are few of these."""

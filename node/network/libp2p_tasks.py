@@ -45,7 +45,7 @@ class TaskRunner(InternalManagerAPI):
     async def _run_guarded(self, async_fn: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
         try:
             await async_fn(*args)
-        except Exception:
+        except Exception:  # one of many short tasks that the library gives no other guard; the count shows in status
             self._drop("library-task")
             logger.debug("a task of the library failed", exc_info=True)
 

@@ -36,7 +36,6 @@ from consensus.types import (
     Hash,
     Header,
     JobId,
-    JobStatus,
     JobTerms,
     Kind,
     NodeId,
@@ -149,7 +148,7 @@ class Pipeline:
     def on_message(self, message: Message) -> list[Effect]:
         """Take one message whose envelope has been verified.
 
-        What does not belong here any more, or not yet, is ignored: the driver's sync brings it again when it does.
+        What does not belong here any more, or not yet, is ignored: the driver hands it in again when it does.
 
         Raises:
             RefusedError: It breaks a rule; nothing changed. `fault` tells whether its sender is to blame.
@@ -618,8 +617,3 @@ def _height_of(message: Message) -> int:
     if isinstance(message.body, Proposal):
         return message.body.header.height
     return int(getattr(message.body, "height", 0))
-
-
-def open_jobs(state: ChainState) -> tuple[JobTerms, ...]:
-    """Jobs that are still worked on."""
-    return tuple(job.terms for job in state.jobs if job.status is JobStatus.OPEN)

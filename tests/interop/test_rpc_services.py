@@ -13,10 +13,10 @@ from node.errors import ExitCode, OperatorError, PeerFaultError, TransientError
 from node.rpc.peers import PeerLinks
 from node.rpc.server import RpcServer, RpcSettings
 from node.values import views
-from node.values.crate import CratePin
-from node.values.job import JobCancel, JobSpec, Sampling
+from node.values.job import JobCancel
 from node.wire.envelope import Domain
 from node.wire.messages import decode_message, seal_message
+from tests.support.jobs import ONE_CRATE
 from tests.support.rpc_desks import (
     CALLER,
     CERTIFIED,
@@ -39,22 +39,6 @@ from tests.support.rpc_desks import (
     serving,
 )
 
-SPEC = JobSpec(
-    title="one crate",
-    crates=(CratePin("strsim", "0.11.1", bytes(32), bytes(32), "MIT", "2015"),),
-    categories=("code_generation",),
-    quota=3,
-    generators=2,
-    candidates=5,
-    raters=5,
-    accept_bp=7000,
-    review_bp=5000,
-    budget=100,
-    deadline_unix_s=1_800_000_000,
-    preset_hash=bytes(32),
-    sampling=Sampling(),
-    prompt_set_digest=bytes(32),
-)
 PROMPT = views.Prompt("You write Rust.", "Say main.\n")
 SETTINGS = views.GenerationSettings(64, 200, 950, 0, '{"type": "string"}')
 
@@ -62,7 +46,7 @@ SETTINGS = views.GenerationSettings(64, 200, 950, 0, '{"type": "string"}')
 def test_a_signed_job_is_taken_once_and_known_the_second_time():
     async def scenario():
         async with serving() as server, client_of(server) as client:
-            envelope = seal_message(DOMAIN, SPEC, CALLER)
+            envelope = seal_message(DOMAIN, ONE_CRATE, CALLER)
             job = decode_message(DOMAIN, envelope).digest
             assert await client.submit_job(envelope) == views.Receipt(JobId(job), known=False)
             assert await client.submit_job(envelope) == views.Receipt(JobId(job), known=True)
@@ -72,9 +56,9 @@ def test_a_signed_job_is_taken_once_and_known_the_second_time():
 
 def test_a_job_of_another_swarm_a_forged_one_and_no_job_are_refused_by_rule():
     async def scenario():
-        genuine = seal_message(DOMAIN, SPEC, CALLER)
+        genuine = seal_message(DOMAIN, ONE_CRATE, CALLER)
         refused = {
-            seal_message(Domain(Hash(bytes(32))), SPEC, CALLER): "wrong-network",
+            seal_message(Domain(Hash(bytes(32))), ONE_CRATE, CALLER): "wrong-network",
             genuine.replace(CALLER.node, FRIEND.node): "bad-signature",
             seal_message(DOMAIN, JobCancel(JOB), CALLER): "wrong-kind",
             b"hello": "malformed-envelope",

@@ -1,6 +1,6 @@
 """What the source engine makes of real crates: examples and probes per category, honest scores, CPU seconds.
 
-    python -m tests.support.yields strsim@0.11.1 semver@1.0.28 --folder /tmp/yields --numbers 10
+    python -m tests.support.yields strsim@0.11.1 semver@1.0.28 --folder yields --numbers 10
 
 A generator and a rater with nothing in common but the built crate, as two nodes of one machine: the first proposes
 the numbers asked for and spoils some of them, the second executes and scores everything as `node.workshop` does.

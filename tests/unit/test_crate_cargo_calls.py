@@ -13,14 +13,14 @@ from node.errors import ExitCode, OperatorError, TransientError
 UNKNOWN = """    Updating crates.io index
 error: no matching package named `nosuch` found
 location searched: crates.io index
-required by package `swarm-node-stub v0.0.0 (/tmp/x/stub)`
+required by package `swarm-node-stub v0.0.0 (/x/stub)`
 """
 NO_VERSION = """error: failed to select a version for the requirement `strsim = "=99.0.0"`
 candidate versions found which didn't match: 0.11.1, 0.11.0, 0.10.0, ...
 location searched: crates.io index
 """
 UNREACHABLE = """warning: spurious network error (1 try remaining): [7] Could not connect to server
-error: failed to get `strsim` as a dependency of package `swarm-node-stub v0.0.0 (/tmp/x/stub)`
+error: failed to get `strsim` as a dependency of package `swarm-node-stub v0.0.0 (/x/stub)`
 
 Caused by:
   download of config.json failed
@@ -33,7 +33,7 @@ location searched: crates.io index
 As a reminder, you're using offline mode (--offline) which can sometimes cause surprising resolution failures
 """
 NO_REPOSITORY = """warning: spurious network error (1 try remaining): failed to resolve path '/none'; class=Os (2)
-error: failed to get `x` as a dependency of package `swarm-node-stub v0.0.0 (/tmp/x/stub)`
+error: failed to get `x` as a dependency of package `swarm-node-stub v0.0.0 (/x/stub)`
 
 Caused by:
   failed to resolve path '/none': No such file or directory; class=Os (2)

@@ -17,10 +17,10 @@ from consensus.draw import (
     draw_weighted,
     next_seed,
     proposer,
-    slot_alpha,
     slot_content,
 )
 from consensus.encoding import hash_value
+from consensus.openings import probe_alpha
 from consensus.params import MAINNET
 from consensus.types import Hash, NodeId, Seat, Snapshot
 
@@ -171,9 +171,8 @@ def test_the_rule_for_probes_is_as_written(output, content):
 
 
 def test_no_two_proofs_of_a_node_are_on_the_same_text():
-    texts = {slot_alpha(SEED, 1, task, slot) for task in range(5) for slot in range(5)}
+    texts = {probe_alpha(SEED, height) for height in range(26)}
     texts |= {builder_alpha(SEED, view) for view in range(5)}
-    texts.add(slot_alpha(SEED, 2, 0, 0))
     assert len(texts) == 31
 
 

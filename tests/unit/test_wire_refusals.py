@@ -8,10 +8,10 @@ from consensus import types
 from consensus.types import CandidateState, CheckFact, Hash, Kind, VotePhase
 from node.errors import PeerFaultError
 from node.identity import NodeKey
-from node.values.crate import CratePin
-from node.values.job import JobSpec, Sampling
+from node.values.job import Sampling
 from node.wire.envelope import ENVELOPE_BYTES_MAX, SLOT_ENVELOPE_BYTES_MAX, Domain, open_envelope, seal
 from node.wire.messages import decode_message, encode_body, seal_evidence, seal_message
+from tests.support.jobs import ONE_CRATE, make_spec
 
 DOMAIN = Domain(Hash(bytes(range(32))))
 KEY = NodeKey(b"\x01" * 32)
@@ -39,26 +39,10 @@ HEADER = types.Header(
     counts=(0,) * len(CandidateState),
 )
 RATING = types.Rating(0, ZERO, CheckFact.PASSED, (1, 2, 3, 4))
-JOB = JobSpec(
-    title="three crates",
-    crates=(CratePin("strsim", "0.11.1", bytes(32), bytes(32), "MIT", "2015"),),
-    categories=("code_generation",),
-    quota=3,
-    generators=2,
-    candidates=5,
-    raters=5,
-    accept_bp=7000,
-    review_bp=5000,
-    budget=100,
-    deadline_unix_s=1_800_000_000,
-    preset_hash=bytes(32),
-    sampling=Sampling(),
-    prompt_set_digest=bytes(32),
-)
 
 
 def job(**changes):
-    return dataclasses.replace(JOB, **changes)
+    return make_spec(**changes)
 
 
 def reveal(*ratings):
@@ -135,9 +119,9 @@ def test_an_oversized_frame_is_refused_unread_and_never_made():
         (types.Certificate(HEADER, 0, b"", (bytes(64),)), "signers: 0 bytes"),
         (types.Certificate(HEADER, 0, b"\x01", (bytes(63),)), "63 bytes"),
         (job(crates=()), "crates: 0 items"),
-        (job(crates=JOB.crates * 2), "listed twice"),
-        (job(crates=(dataclasses.replace(JOB.crates[0], name="../../etc"),)), "not of the form"),
-        (job(crates=(dataclasses.replace(JOB.crates[0], version="1/../2"),)), "not of the form"),
+        (job(crates=ONE_CRATE.crates * 2), "listed twice"),
+        (job(crates=(dataclasses.replace(ONE_CRATE.crates[0], name="../../etc"),)), "not of the form"),
+        (job(crates=(dataclasses.replace(ONE_CRATE.crates[0], version="1/../2"),)), "not of the form"),
         (job(categories=("code_poetry",)), "'code_poetry' is not known"),
         (job(categories=("code_search",) * 2), "listed twice"),
         (job(accept_bp=4000), "no room between"),
@@ -221,7 +205,7 @@ def test_two_proposals_conflict_in_one_view_only():
         (vote(1), vote(2, view=2), "not-evidence"),
         (vote(1), vote(2, key=OTHER), "not-evidence"),
         (vote(1), vote(2, domain=Domain(ZERO)), "wrong-network"),
-        (seal_message(DOMAIN, JOB, KEY), seal_message(DOMAIN, job(quota=4), KEY), "not-evidence"),
+        (seal_message(DOMAIN, ONE_CRATE, KEY), seal_message(DOMAIN, job(quota=4), KEY), "not-evidence"),
         (vote(1), seal_evidence(DOMAIN, vote(1), vote(2), OTHER), "not-evidence"),
     ],
 )

@@ -10,11 +10,10 @@ from consensus.params import LOCAL
 from consensus.types import JobId
 from node.cli.ordering import parse_duration
 from node.identity import NodeKey
-from node.values.crate import CratePin
-from node.values.job import JobSpec, Sampling
 from node.wire import seal_message
 from node.wire.envelope import Domain
 from tests.support import rpc_desks
+from tests.support.jobs import make_spec
 from tests.support.rpc_desks import CALLER, DOMAIN
 from tests.unit.cli.conftest import files_below, run
 from tests.unit.cli.test_cli_node import Answering
@@ -37,25 +36,8 @@ def submit(node, home, *words):
     return run("job", "submit", "--node", node.address, "--data", home, *words)
 
 
-def make_spec(**changes):
-    pin = CratePin("strsim", "0.11.1", b"\x01" * 32, b"\x02" * 32, "MIT", "2015")
-    fields = {
-        "title": "",
-        "crates": (pin,),
-        "categories": ("code_generation",),
-        "quota": 2,
-        "generators": 1,
-        "candidates": 3,
-        "raters": 4,
-        "accept_bp": 7000,
-        "review_bp": 5000,
-        "budget": 30,
-        "deadline_unix_s": int(time.time()) + 600,
-        "preset_hash": LOCAL.hash(),
-        "sampling": Sampling(),
-        "prompt_set_digest": bytes(32),
-    }
-    return JobSpec(**(fields | changes))
+def ordered(**changes):
+    return make_spec(**({"preset_hash": LOCAL.hash(), "deadline_unix_s": int(time.time()) + 600} | changes))
 
 
 @pytest.mark.parametrize(
@@ -128,14 +110,14 @@ def test_a_registry_that_cannot_be_reached_is_the_worlds_fault(node, home, monke
 
 def test_a_signed_job_is_submitted_as_it_is(node, home, tmp_path):
     path = tmp_path / "signed.job"
-    path.write_bytes(seal_message(DOMAIN, make_spec(), CALLER))
+    path.write_bytes(seal_message(DOMAIN, ordered(), CALLER))
     ended = submit(node, home, "--file", path)
     assert ended.code == 0
     assert node.desks.jobs.submitted.pop() == path.read_bytes()
 
 
 def test_a_job_that_was_changed_after_it_was_signed_is_refused(node, home, tmp_path):
-    data = seal_message(DOMAIN, make_spec(title="honest title"), CALLER)
+    data = seal_message(DOMAIN, ordered(title="honest title"), CALLER)
     path = tmp_path / "signed.job"
     path.write_bytes(data.replace(b"honest", b"stolen"))
     ended = submit(node, home, "--file", path)
@@ -147,7 +129,7 @@ def test_a_job_that_was_changed_after_it_was_signed_is_refused(node, home, tmp_p
 
 def test_a_job_signed_for_another_swarm_is_refused(node, home, tmp_path):
     path = tmp_path / "signed.job"
-    path.write_bytes(seal_message(Domain(bytes(32)), make_spec(), CALLER))
+    path.write_bytes(seal_message(Domain(bytes(32)), ordered(), CALLER))
     ended = submit(node, home, "--file", path)
     assert (ended.code, "is signed for another swarm" in ended.error) == (2, True)
 
