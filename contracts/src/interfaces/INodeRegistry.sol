@@ -2,8 +2,8 @@
 pragma solidity 0.8.37;
 
 import {Signature} from "../libraries/WeightedQuorum.sol";
-import {EpochVote} from "./IReputationAnchor.sol";
-import {ShardVote} from "./IShardRegistry.sol";
+import {EpochVote, IReputationAnchor} from "./IReputationAnchor.sol";
+import {IShardRegistry, ShardVote} from "./IShardRegistry.sol";
 
 /// @notice Whether a node takes part.
 enum NodeStatus {
@@ -43,7 +43,11 @@ struct Node {
 interface INodeRegistry {
     /// @notice `nodeSignature` must be the node key's over `bindingMessage(id, owner)`, else ignore this.
     event NodeRegistered(
-        address indexed id, bytes32 indexed nodeKey, address indexed owner, Ed25519Signature nodeSignature
+        address indexed id,
+        bytes32 indexed nodeKey,
+        address indexed owner,
+        uint256 stake,
+        Ed25519Signature nodeSignature
     );
 
     /// @notice `nodeSignature` must be the new node key's over `bindingMessage(account, owner)`, and
@@ -114,8 +118,12 @@ interface INodeRegistry {
     /// @notice The receiver refused the ether. Hint: name another receiver.
     error TransferFailed(address to);
 
-    /// @notice The delay has to be longer than the dispute window, or the guilty leave before they are reported.
-    error DelayTooShort(uint64 disputeWindow, uint64 withdrawalDelay);
+    /// @notice The delay has to be longer than the dispute window, or the guilty leave before they are reported, and
+    /// not longer than `most`. All in seconds.
+    error WrongDelay(uint64 disputeWindow, uint64 withdrawalDelay, uint64 most);
+
+    /// @notice There is no code at this address. Hint: deploy the anchor first, then the shards, then the nodes.
+    error NotAContract(address given);
 
     /// @notice The two votes are by different keys, or a signature does not fit its vote.
     error DifferentSigners(address first, address second);
@@ -201,6 +209,12 @@ interface INodeRegistry {
     /// @notice What the old node key signs to hand over: "swarm-node/v1/evm-handover" ‖ 0x00 ‖ chain id (32) ‖
     /// this contract (20) ‖ id (20) ‖ new node key (32) ‖ new account (20).
     function handoverMessage(address id, bytes32 newNodeKey, address newAccount) external view returns (bytes memory);
+
+    /// @notice Whose epoch votes count as evidence here.
+    function anchor() external view returns (IReputationAnchor);
+
+    /// @notice Whose shard votes count as evidence here.
+    function shards() external view returns (IShardRegistry);
 
     /// @notice The least stake with which a node is bonded, wei.
     function minimumStake() external view returns (uint96);

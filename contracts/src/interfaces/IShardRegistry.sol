@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Quorum} from "../libraries/WeightedQuorum.sol";
+import {IReputationAnchor} from "./IReputationAnchor.sol";
 
 /// @notice How far a shard has come. `Final` and `Withdrawn` are for ever.
 enum ShardStatus {
@@ -59,11 +60,17 @@ interface IShardRegistry {
     /// @notice The signer set handed in is not the one committed to for `signerEpoch`.
     error WrongSigners(bytes32 expected, bytes32 given);
 
+    /// @notice There is no code at this address. Hint: deploy the anchor first.
+    error NotAContract(address given);
+
     /// @notice Commit a shard, or move a provisional one on. Anybody may send it: the signatures carry the authority.
     /// @param vote What was signed.
     /// @param signerEpoch Whose signer set signed: the anchor's `nextEpoch()` or the one before.
     /// @param quorum That set, who of it signed, and the signatures.
     function commit(ShardVote calldata vote, uint64 signerEpoch, Quorum calldata quorum) external;
+
+    /// @notice Whose signer sets are believed.
+    function anchor() external view returns (IReputationAnchor);
 
     /// @notice The status of exactly this shard, whatever `vote.status` says; `None` when this shard is unknown or
     /// another one stands in its place.
