@@ -1,22 +1,17 @@
-// Compile src/ and test/ and write artifacts/: the same bytes on every machine, so that they can be committed and compared.
+// Compile what solc.json names and write artifacts/: the same bytes on every machine, so that they can be committed and
+// compared.
 //
 //   node build.mjs [--out DIR]
 //
-// What decides the bytes: the sources, the exact versions in package-lock.json, and SETTINGS. Bytecode carries no metadata
-// hash, which would change with comments.
+// What decides the bytes: the sources, the exact versions in package-lock.json, and solc.json. The bytecode carries no
+// metadata hash, which would change with every comment.
 import {createHash} from "node:crypto";
-import {mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync} from "node:fs";
+import {mkdirSync, readFileSync, rmSync, writeFileSync} from "node:fs";
 import {createRequire} from "node:module";
-import {dirname, join, relative} from "node:path";
+import {dirname, join} from "node:path";
 import {fileURLToPath} from "node:url";
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
-const SETTINGS = {
-  evmVersion: "cancun",
-  viaIR: true,
-  optimizer: {enabled: true, runs: 10000},
-  metadata: {bytecodeHash: "none", appendCBOR: false},
-};
 const OUTPUTS = [
   "abi",
   "evm.bytecode.object",
@@ -25,23 +20,12 @@ const OUTPUTS = [
 ];
 
 const read = (name) => {
-  const path = name.startsWith("@") ? join(ROOT, "node_modules", name) : join(ROOT, name);
-  return readFileSync(path, "utf8").replaceAll("\r\n", "\n");
+  const folder = name.startsWith("@") ? join(ROOT, "node_modules") : ROOT;
+  return readFileSync(join(folder, name), "utf8").replaceAll("\r\n", "\n");
 };
 
-const solidityIn = (folder) =>
-  readdirSync(join(ROOT, folder), {recursive: true, withFileTypes: true})
-    .filter((entry) => entry.isFile() && entry.name.endsWith(".sol"))
-    .map((entry) => relative(ROOT, join(entry.parentPath ?? entry.path, entry.name)).replaceAll("\\", "/"))
-    .sort();
-
-function compile(solc, names) {
-  const used = new Map(names.map((name) => [name, read(name)]));
-  const input = {
-    language: "Solidity",
-    sources: Object.fromEntries([...used].map(([name, content]) => [name, {content}])),
-    settings: {...SETTINGS, outputSelection: {"*": {"*": OUTPUTS}}},
-  };
+function compile(solc, input) {
+  const used = new Map();
   const onImport = (name) => {
     try {
       used.set(name, read(name));
@@ -65,36 +49,39 @@ function sourcesHash(used) {
 }
 
 const flattened = (references) =>
-  Object.values(references ?? {})
+  Object.values(references)
     .flat()
     .sort((one, other) => one.start - other.start);
+
+function artifact(source, contractName, built, common) {
+  const {bytecode, deployedBytecode} = built.evm;
+  return {
+    contractName,
+    source,
+    ...common,
+    abi: built.abi,
+    bytecode: `0x${bytecode.object}`,
+    deployedBytecode: `0x${deployedBytecode.object}`,
+    immutableReferences: flattened(deployedBytecode.immutableReferences),
+  };
+}
 
 function main() {
   const flag = process.argv.indexOf("--out");
   const out = flag > 0 ? process.argv[flag + 1] : join(ROOT, "artifacts");
   const solc = createRequire(join(ROOT, "package.json"))("solc");
-  const names = [...solidityIn("src"), ...solidityIn("test")];
-  const {contracts, used} = compile(solc, names);
-  const common = {compiler: solc.version(), settings: SETTINGS, sourcesSha256: sourcesHash(used)};
+  const input = JSON.parse(read("solc.json"));
+  const settings = {...input.settings, outputSelection: {"*": {"*": OUTPUTS}}};
+  const {contracts, used} = compile(solc, {...input, settings});
+  const common = {compiler: solc.version(), settings: input.settings, sourcesSha256: sourcesHash(used)};
   rmSync(out, {recursive: true, force: true});
-  for (const source of names) {
-    for (const [contractName, built] of Object.entries(contracts[source] ?? {})) {
-      const {bytecode, deployedBytecode} = built.evm;
-      if (bytecode.object === "") continue; // interfaces and abstract contracts
-      if (source.startsWith("src/libraries/")) continue; // their code is inlined
-      const artifact = {
-        contractName,
-        source,
-        ...common,
-        abi: built.abi,
-        bytecode: `0x${bytecode.object}`,
-        deployedBytecode: `0x${deployedBytecode.object}`,
-        immutableReferences: flattened(deployedBytecode.immutableReferences),
-      };
-      const path = join(out, source.startsWith("test/") ? "test" : "", `${contractName}.json`);
-      mkdirSync(dirname(path), {recursive: true});
-      writeFileSync(path, JSON.stringify(artifact, null, 1) + "\n");
-    }
+  for (const source of Object.keys(input.sources)) {
+    const [folder, file] = source.split("/"); // a file is named after its contract
+    const contractName = file.replace(".sol", "");
+    const path = join(out, folder === "test" ? "test" : "", `${contractName}.json`);
+    mkdirSync(dirname(path), {recursive: true});
+    const content = artifact(source, contractName, contracts[source][contractName], common);
+    writeFileSync(path, JSON.stringify(content, null, 1) + "\n");
   }
 }
 

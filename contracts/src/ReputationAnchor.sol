@@ -26,8 +26,8 @@ contract ReputationAnchor is IReputationAnchor, EIP712 {
     /// @inheritdoc IReputationAnchor
     bytes32 public immutable genesisLedgerRoot;
 
-    /// @inheritdoc IReputationAnchor
-    uint64 public nextEpoch;
+    /// One more than `nextEpoch()`, so that it is never zero: writing it costs 5,000 gas also after epoch 0, not 22,100.
+    uint64 private _afterNext;
 
     mapping(uint64 epoch => Roots) private _roots;
 
@@ -38,15 +38,17 @@ contract ReputationAnchor is IReputationAnchor, EIP712 {
     /// @param ledgerRoot What the first anchored epoch continues; zero for an empty ledger.
     /// @param signers The set that anchors the first epoch; whoever trusts this contract trusts these.
     constructor(uint64 first, bytes32 ledgerRoot, bytes32[] memory signers) EIP712("swarm-node ReputationAnchor", "1") {
+        bytes32 hash = _checkedHash(signers);
         firstEpoch = first;
         genesisLedgerRoot = ledgerRoot;
-        nextEpoch = first;
-        _signers[first & 1] = _checkedHash(signers);
+        _afterNext = first + 1;
+        // Both places, for the price of the first anchor. Before that nobody is given the second (`signersOf`).
+        (_signers[0], _signers[1]) = (hash, hash);
     }
 
     /// @inheritdoc IReputationAnchor
     function anchor(EpochVote calldata vote, Quorum calldata quorum) external {
-        uint64 epoch = nextEpoch;
+        uint64 epoch = nextEpoch();
         if (vote.epoch != epoch) revert WrongEpoch(epoch, vote.epoch);
         bytes32 previous = epoch == firstEpoch ? genesisLedgerRoot : _roots[epoch - 1].ledger;
         if (vote.previousLedgerRoot != previous) revert WrongPreviousRoot(previous, vote.previousLedgerRoot);
@@ -57,9 +59,14 @@ contract ReputationAnchor is IReputationAnchor, EIP712 {
         quorum.requireQuorum(voteDigest(vote));
 
         _roots[epoch] = Roots(vote.ledgerRoot, vote.scoreRoot);
-        nextEpoch = epoch + 1;
+        _afterNext = epoch + 2;
         _signers[(epoch + 1) & 1] = vote.nextSigners;
         emit EpochAnchored(epoch, vote.ledgerRoot, vote.scoreRoot, vote.nextSigners, quorum.bitmap);
+    }
+
+    /// @inheritdoc IReputationAnchor
+    function nextEpoch() public view returns (uint64) {
+        return _afterNext - 1;
     }
 
     /// @inheritdoc IReputationAnchor
@@ -71,7 +78,7 @@ contract ReputationAnchor is IReputationAnchor, EIP712 {
 
     /// @inheritdoc IReputationAnchor
     function signersOf(uint64 epoch) external view returns (bytes32) {
-        uint64 next = nextEpoch;
+        uint64 next = nextEpoch();
         bool isKept = epoch == next || (next > firstEpoch && epoch == next - 1);
         if (!isKept) revert SignersNotKept(epoch, next);
         return _signers[epoch & 1];
@@ -108,6 +115,6 @@ contract ReputationAnchor is IReputationAnchor, EIP712 {
             if (address(bytes20(signers[i])) != address(0)) able += weight;
         }
         if (3 * able <= 2 * total) revert WeightedQuorum.TooLittleWeight(able, total);
-        return WeightedQuorum.hashSigners(signers);
+        return keccak256(abi.encodePacked(signers));
     }
 }

@@ -41,7 +41,7 @@ library WeightedQuorum {
     error TooLittleWeight(uint256 signed, uint256 total);
 
     /// @notice What a contract keeps of a signer set.
-    function hashSigners(bytes32[] memory signers) internal pure returns (bytes32) {
+    function hashSigners(bytes32[] calldata signers) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(signers));
     }
 
@@ -50,26 +50,28 @@ library WeightedQuorum {
     /// part of the total twice; order and uniqueness are the business of those who sign the set's hash.
     /// @param digest An EIP-712 digest, so bound to one chain, contract and type.
     function requireQuorum(Quorum calldata quorum, bytes32 digest) internal pure {
-        uint256 count = quorum.signers.length;
-        if (count > SIGNERS_MAX) revert TooManySigners(count);
+        bytes32[] calldata signers = quorum.signers;
+        Signature[] calldata signatures = quorum.signatures;
         uint256 bitmap = quorum.bitmap;
+        uint256 count = signers.length;
+        if (count > SIGNERS_MAX) revert TooManySigners(count);
         uint256 total = 0;
         uint256 signed = 0;
         uint256 used = 0;
         // Nothing here can overflow: at most 256 weights of 96 bits, and counters up to 256.
         unchecked {
             for (uint256 i = 0; i < count; ++i) {
-                bytes32 entry = quorum.signers[i];
+                bytes32 entry = signers[i];
                 uint256 weight = uint96(uint256(entry));
                 total += weight;
                 if ((bitmap >> i) & 1 == 0) continue;
-                if (used == quorum.signatures.length) _wrongCount(quorum);
-                _requireSigner(i, address(bytes20(entry)), digest, quorum.signatures[used]);
+                if (used == signatures.length) _wrongCount(quorum);
+                _requireSigner(i, address(bytes20(entry)), digest, signatures[used]);
                 ++used;
                 signed += weight;
             }
         }
-        if (used != quorum.signatures.length) _wrongCount(quorum);
+        if (used != signatures.length) _wrongCount(quorum);
         // Shifting by 256 gives 0, as it should: a full set leaves no bits beyond it.
         if (bitmap >> count != 0) _wrongCount(quorum);
         if (3 * signed <= 2 * total) revert TooLittleWeight(signed, total);
