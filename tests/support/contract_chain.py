@@ -277,6 +277,25 @@ def able(signers: Sequence[Signer]) -> list[int]:
     return [number for number, signer in enumerate(signers) if signer.account]
 
 
+# Scores
+
+
+def score_leaf(node: bytes, category: int, score: int) -> bytes:
+    """Leaf data of the score tree as the contracts' README states it."""
+    return b"swarm-node/v1/score\0" + node + category.to_bytes(2, "big") + score.to_bytes(4, "big")
+
+
+def lefts(count: int, index: int) -> int:
+    """On which sides the siblings of leaf `index` of `count` stand: the loop of the contracts' README."""
+    bits = depth = 0
+    while count > 1:
+        if index ^ 1 < count:
+            bits |= (index & 1) << depth
+            depth += 1
+        index, count = index // 2, (count + 1) // 2
+    return bits
+
+
 # Everything together
 
 
