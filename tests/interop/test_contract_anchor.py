@@ -5,6 +5,7 @@ import pytest
 from consensus.merkle import merkle_path, merkle_root
 from tests.support.contract_chain import (
     GENESIS_ROOT,
+    TYPES,
     Contract,
     able,
     deploy,
@@ -215,9 +216,7 @@ def test_the_contracts_digest_is_the_one_of_eip_712(swarm):
         + bytes(12)
         + bytes.fromhex(swarm.anchor.address[2:])
     )
-    kind = keccak(
-        text="EpochVote(uint64 epoch,bytes32 previousLedgerRoot,bytes32 ledgerRoot,bytes32 scoreRoot,bytes32 nextSigners)"
-    )
+    kind = keccak(text=f"EpochVote({TYPES['EpochVote']})")
     struct = keccak(kind + vote.epoch.to_bytes(32, "big") + b"".join(vote[1:]))
     assert swarm.anchor.read("voteDigest", vote) == keccak(b"\x19\x01" + domain + struct)
 

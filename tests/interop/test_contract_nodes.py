@@ -356,4 +356,3 @@ def test_a_registry_without_its_neighbours_is_refused(swarm):
             deploy(swarm.evm, "NodeRegistry", *addresses, 0, 100, 101)
     with refuses("NotAContract", nobody):
         deploy(swarm.evm, "ShardRegistry", nobody)
-

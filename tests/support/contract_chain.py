@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from pytest import RaisesExc
 
 pytest.importorskip("eth_tester", reason="needs the extra `chain-embedded`")
 pytest.importorskip("eth", reason="needs the extra `chain-embedded`")
@@ -40,9 +39,7 @@ BURN_ADDRESS = "0x000000000000000000000000000000000000dEaD"
 
 TYPES = {
     "EpochVote": "uint64 epoch,bytes32 previousLedgerRoot,bytes32 ledgerRoot,bytes32 scoreRoot,bytes32 nextSigners",
-    "ShardVote": (
-        "bytes32 jobId,uint64 round,bytes32 shardRoot,uint32 rows,bytes32 certificateDigest,uint8 status"
-    ),
+    "ShardVote": ("bytes32 jobId,uint64 round,bytes32 shardRoot,uint32 rows,bytes32 certificateDigest,uint8 status"),
     "Registration": "bytes32 nodeKey,address owner",
     "Rotation": "address id,bytes32 nodeKey",
 }
@@ -325,9 +322,7 @@ class Deployment:
 
     def anchor_epoch(self, vote: EpochVote, signers: Sequence[Signer] | None = None) -> Receipt:
         chosen = signers or self.signers
-        return self.anchor.send(
-            self.owners[0], "anchor", vote, quorum(self.anchor, vote, chosen, able(chosen))
-        )
+        return self.anchor.send(self.owners[0], "anchor", vote, quorum(self.anchor, vote, chosen, able(chosen)))
 
     def commit_shard(self, vote: ShardVote, epoch: int = 0) -> Receipt:
         chosen = quorum(self.shards, vote, self.signers, able(self.signers))
@@ -360,9 +355,7 @@ def deploy_all(weights: Sequence[int] = (3, 2, 2), *, unbound: int = 0, first: i
     signers = make_signers(weights, unbound=unbound)
     anchor = deploy(evm, "ReputationAnchor", first, GENESIS_ROOT, entries(signers))
     shards = deploy(evm, "ShardRegistry", anchor.address)
-    nodes = deploy(
-        evm, "NodeRegistry", anchor.address, shards.address, MINIMUM_STAKE, DISPUTE_WINDOW, WITHDRAWAL_DELAY
-    )
+    nodes = deploy(evm, "NodeRegistry", anchor.address, shards.address, MINIMUM_STAKE, DISPUTE_WINDOW, WITHDRAWAL_DELAY)
     return Deployment(evm, anchor, shards, nodes, signers)
 
 
@@ -376,11 +369,11 @@ def put_back(deployment: Deployment) -> Iterator[Deployment]:
         deployment.evm.tester.revert_to_snapshot(snapshot)
 
 
-def refuses(name: str, *values: Any) -> RaisesExc[RefusedError]:
+def refuses(name: str, *values: Any) -> pytest.RaisesExc[RefusedError]:
     """Expect that error of a contract, with these values where any are given."""
 
     def fits(error: RefusedError) -> bool:
         assert (error.name, error.values) == (name, values or error.values)
         return True
 
-    return RaisesExc(RefusedError, check=fits)
+    return pytest.RaisesExc(RefusedError, check=fits)

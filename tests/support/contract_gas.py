@@ -1,4 +1,4 @@
-"""What each call costs, measured as the gas of a whole transaction: `python -m tests.support.contract_gas` writes it down.
+"""What each call costs, as the gas of a whole transaction. `python -m tests.support.contract_gas` writes it down.
 
 The figures are exact and the same on every machine: keys, signatures and addresses follow from fixed seeds. They hold
 for the rules of the Prague fork, among them the floor that EIP-7623 puts under calldata (40 gas per non-zero byte).
