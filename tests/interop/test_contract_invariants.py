@@ -41,6 +41,8 @@ NODE = st.integers(0, 8)
 MOSTLY = st.sampled_from([True, True, True, False])
 FOUNDED = {3: 0, 4: 0, 5: 1}
 """Nodes that are there from the start: the number of the person that is the account, and of the one that owns it."""
+LEAVING = 4
+"""The one of them whose owner has asked for the stake."""
 
 ONE_OF_ALL = settings(
     max_examples=int(os.environ.get("CONTRACT_EXAMPLES", "10")),
@@ -69,6 +71,9 @@ class Chain:
         people = self.deployed.evm.accounts
         for account, owner in FOUNDED.items():
             self.deployed.register(people[owner], people[account], node_key(account))
+        owner = people[FOUNDED[LEAVING]]
+        self.deployed.nodes.send(owner, "requestWithdrawal", people[LEAVING].address)
+        self.unlock_at = self.deployed.evm.time + WITHDRAWAL_DELAY
         self.snapshot = self.deployed.evm.tester.take_snapshot()
 
     def again(self):
@@ -88,6 +93,7 @@ class Stakes(RuleBasedStateMachine):
         self.swarm = Stakes.chain.again()
         self.people = self.swarm.evm.accounts
         self.nodes = {account: Standing(owner, account, MINIMUM_STAKE) for account, owner in FOUNDED.items()}
+        self.nodes[LEAVING].unlock_at = Stakes.chain.unlock_at
         self.bound = {account: account for account in FOUNDED}  # every account that was ever bound, to the node's id
         self.burnt = 0
         self.signed = []  # calls with signatures that were let through once
@@ -102,10 +108,12 @@ class Stakes(RuleBasedStateMachine):
         assert (refusal is None) == expected, f"{function} by {sender}: {refusal or 'let through'}"
         return expected
 
-    def pick(self, number):
-        """One of the nodes, most often; else a person that is none."""
+    def pick(self, number, *, wants_leaving=False):
+        """One of the nodes, most often, if wanted one whose stake is on its way out; else a person that is none."""
         known = sorted(self.nodes)
-        chosen = known[number % len(known)] if number < 7 else number
+        leaving = [chosen for chosen in known if self.nodes[chosen].unlock_at]
+        among = leaving if leaving and wants_leaving else known
+        chosen = among[number % len(among)] if number < 7 else number
         return chosen, self.nodes.get(chosen), self.people[chosen].address
 
     @rule(owner=PERSON, account=PERSON, value=st.sampled_from([ETHER, 2 * ETHER, MINIMUM_STAKE - 1]), honest=MOSTLY)
@@ -139,7 +147,7 @@ class Stakes(RuleBasedStateMachine):
 
     @rule(number=NODE, own=MOSTLY, person=PERSON, patience=st.sampled_from([WITHDRAWAL_DELAY, 60]))
     def withdraw(self, number, own, person, patience):
-        _, node, address = self.pick(number)
+        _, node, address = self.pick(number, wants_leaving=True)
         sender = node.owner if node and own else person
         self.swarm.evm.travel(patience)
         is_unlocked = node is not None and 0 < node.unlock_at <= self.swarm.evm.time
@@ -178,6 +186,8 @@ class Stakes(RuleBasedStateMachine):
 
     @rule(person=PERSON, other=PERSON, reporter=PERSON, same=MOSTLY, conflicting=MOSTLY)
     def report(self, person, other, reporter, same, conflicting):
+        if reporter % 4:  # strangers have little to be reported for
+            person = sorted(self.bound)[person % len(self.bound)]
         first = self.swarm.vote(0)
         second = self.swarm.vote(0, ledger=keccak(text="another")) if conflicting else first
         signers = (person, person if same else other)

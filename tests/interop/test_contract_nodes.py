@@ -261,6 +261,15 @@ def test_a_stake_beyond_its_96_bits_is_refused_and_not_cut(swarm, node):
     assert stake(swarm, node) == (1 << 96) - 1
 
 
+def test_a_forgotten_receiver_does_not_burn_the_stake(swarm, node):
+    owner = swarm.owners[0]
+    swarm.nodes.send(owner, "requestWithdrawal", node)
+    swarm.evm.travel(WITHDRAWAL_DELAY + 1)
+    with refuses("ZeroReceiver"):
+        swarm.nodes.send(owner, "withdraw", node, "0x" + "00" * 20)
+    assert stake(swarm, node) == ETHER
+
+
 def test_a_receiver_that_refuses_leaves_the_stake_where_it_was(swarm, node):
     owner = swarm.owners[0]
     swarm.nodes.send(owner, "requestWithdrawal", node)
