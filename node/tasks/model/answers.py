@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from node.tasks.categories import TABLE, Field, FieldKind, FormError, Value, Values, render
+from node.tasks.categories import TABLE, Field, FieldKind, FormError, Value, render
 
 CASES_MAX = 4
 """Test functions of one answer."""
@@ -102,7 +102,7 @@ def _tidy(field: Field, text: str) -> str:
 
 
 def fitted(completion: str, prefix: str, suffix: str) -> str:
-    """A completion without what it repeats of the text around its gap, and with the line break that the suffix lacks."""
+    """A completion without what it repeats of the text around its gap."""
     last = prefix.rsplit("\n", 1)[-1]
     if last.strip() == "" and completion.startswith(last) and last:
         completion = completion[len(last) :]  # the indentation stands in the prefix already
@@ -110,9 +110,3 @@ def fitted(completion: str, prefix: str, suffix: str) -> str:
     if tail and completion.rstrip().endswith(tail) and len(tail) > 1:
         completion = completion.rstrip()[: -len(tail)]
     return completion.rstrip()
-
-
-def merged(fixed: Values, answer: Values, fields: Sequence[Field]) -> dict[str, Value]:
-    """One side of an example: what the crate gives and what the model wrote, in the table's order."""
-    both = {**fixed, **answer}
-    return {field.name: both[field.name] for field in fields if field.name in both}

@@ -1,16 +1,17 @@
 """Places of a crate that a model is asked about: in one order that all nodes compute alike, and what is given of each.
 
 As with the source engine (`node.tasks.sites`) a number of a category's list names one place, so that generators with
-different numbers never ask about the same thing. Where the question itself is cut out of the code (a gap, a masked name,
-a call), the places are the source engine's own; where it is a whole item, an item stands once.
+different numbers never ask about the same thing. Where the question itself is cut out of the code (a gap, a masked
+name, a call), the places are the source engine's own; where it is a whole item, an item stands once.
 
 What the crate has is never asked for: an answer that the author wrote is the answer (`code_generation`,
-`code_search`, the better version of every pair), and the model writes the question. Everything else it writes is executed
-or read against the source like anybody's (`node.tasks.plans`, `node.tasks.inspection`).
+`code_search`, the better version of every pair), and the model writes the question. Everything else it writes is
+executed or read against the source like anybody's (`node.tasks.plans`, `node.tasks.inspection`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -75,19 +76,16 @@ def places_of(view: SourceView, category: str) -> tuple[Group, ...]:
     return view.remembered(f"model {category}", lambda: arrange(_SITES[category](view), 1))
 
 
-def place_at(groups: tuple[Group, ...], index: int) -> tuple[Site, int] | None:
-    """The place that a number names, and how often it was named before; None past the end."""
-    if not groups or index >= TURNS * len(groups):
-        return None
-    turn, place = divmod(index, len(groups))
-    return groups[place][0], turn
+def place_at(groups: tuple[Group, ...], index: int) -> Site | None:
+    """The place that a number names; None past the end."""
+    return groups[index % len(groups)][0] if index < TURNS * len(groups) else None
 
 
 # Which places
 
 
 def _derived(category: str) -> Callable[[SourceView], Iterable[Site]]:
-    return lambda view: DERIVERS[category].sites(view)
+    return DERIVERS[category].sites
 
 
 def _whole(category: str) -> Callable[[SourceView], Iterable[Site]]:
@@ -230,7 +228,7 @@ def _variable_name(view: SourceView, site: Site) -> Assignment | Unfit:
     name = str(site.detail)
     code = render(view, site.item, masked_body(view, site.item, name, PLACEHOLDER))
     context = _context(view, site.item, code, hide=name)
-    if name in tokens(code):
+    if re.search(rf"\b{re.escape(name)}\b", code):
         return Unfit(End.UNSUITED, "the name shows through")
     return _given(site.item.code_span, {"code": code, **context}, _shown(code, context))
 
