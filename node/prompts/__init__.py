@@ -6,5 +6,6 @@ A file decides what comes out, so it is named by its digest: each row a model wr
 """
 
 from node.prompts.library import PROMPTS, Prompt, PromptError, Prompts, fill, load_prompts
+from node.prompts.material import inert, quoted
 
-__all__ = ["PROMPTS", "Prompt", "PromptError", "Prompts", "fill", "load_prompts"]
+__all__ = ["PROMPTS", "Prompt", "PromptError", "Prompts", "fill", "inert", "load_prompts", "quoted"]

@@ -7,13 +7,12 @@ is asked, a bound from below three bytes per token is tried, which mostly does.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from node.engines.interface import Message, ModelInfo, TextModel
 from node.errors import OperatorError
-from node.prompts import PROMPTS, Prompt, fill
+from node.prompts import PROMPTS, Prompt, fill, inert
 from node.tasks.model.places import Assignment
 from node.tasks.model.states import End, Ended
 from node.tasks.view import SourceView
@@ -41,19 +40,6 @@ CRATE_SHARE = 3
 API_LINE_CHARS_MAX = 160
 IDIOMS_MAX = 12
 NOTHING = "(nothing)"
-
-_SPECIAL = re.compile(
-    r"<\|(?=[a-zA-Z_])|(?<=[a-zA-Z_])\|>|</?(?=(?:s|bos|eos|start_of_turn|end_of_turn)>)|\[/?(?=INST\])"
-)
-
-
-def inert(text: str) -> str:
-    """Material from outside without what a chat template would take for its own marks: a space is put into them.
-
-    Servers look for special tokens in the text of messages, too; crate code that spells one could begin a turn.
-    """
-    return _SPECIAL.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text)
-
 
 def effective(sampling: Sampling, prompt: Prompt, seed: int) -> Sampling:
     """The job's settings for one request: never longer than the category needs, with a seed of its own."""
