@@ -41,6 +41,7 @@ API_LINE_CHARS_MAX = 160
 IDIOMS_MAX = 12
 NOTHING = "(nothing)"
 
+
 def effective(sampling: Sampling, prompt: Prompt, seed: int) -> Sampling:
     """The job's settings for one request: never longer than the category needs, with a seed of its own."""
     return replace(sampling, max_tokens=min(sampling.max_tokens, prompt.answer_tokens), seed=seed)
