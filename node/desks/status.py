@@ -73,7 +73,7 @@ class NodeFront:
             height=state.height,
             epoch=driver.preset.epoch_of(state.height + 1),
             started_unix_s=self._started,
-            engine=self._config.work.engine,
+            engine=self._config.engine.kind,
             activity=self._activity(),
             components=tuple(self._components()),
             counters=tuple(views.Counter(name, value) for name, value in self._counters()),

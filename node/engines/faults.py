@@ -32,6 +32,8 @@ class Circumstances:
     """Whether it says that the server is broken (for the breaker), not merely busy or strict."""
     busy: bool = False
     """Whether it says that the server has too much to do (for the limiter)."""
+    repeatable: bool = True
+    """Whether another attempt may be made: not when a part of the answer was handed out."""
 
 
 class AttemptError(Exception):

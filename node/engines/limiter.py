@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FIRST = 4.0
-"""Where slow start begins: most single-GPU servers take that many."""
+FIRST = 8.0
+"""Where slow start begins: any server with a GPU takes that many."""
 
 SHRINK = 0.9
 """Factor on a refusal (429, 503). With at most one per round trip, the server stays over 90 % used."""
@@ -20,11 +20,12 @@ SHRINK_TIMEOUT = 0.5
 """Factor when work was cut by its deadline: the server was really busy with it, for nothing."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """Permission for one attempt; given back with how it went."""
 
-    started_s: float
+    number: int
+    """In the order of issue."""
 
 
 class Limiter:
@@ -39,7 +40,7 @@ class Limiter:
         self._limit = min(FIRST, self._ceiling)
         self._running = 0
         self._slow_start = True
-        self._decreased_s = float("-inf")
+        self._issued = self._decreased_at = 0
         self._hold_until_s = float("-inf")
 
     @property
@@ -52,48 +53,50 @@ class Limiter:
         """Attempts under way."""
         return self._running
 
-    def take(self, now_s: float) -> Ticket | None:
+    def take(self) -> Ticket | None:
         """Permission for one attempt; None when as many are under way as the server is trusted with."""
         if self._running >= self.limit:
             return None
         self._running += 1
-        return Ticket(now_s)
+        self._issued += 1
+        return Ticket(self._issued)
 
     def answered(self, ticket: Ticket, now_s: float) -> None:
-        """An attempt was served. The limit grows only if it was the limit that held requests back."""
+        """An attempt was served. The limit grows only while more than half of it is used: else it says nothing."""
         del ticket
-        was_full = self._running >= self.limit
+        was_used = self._running * 2 > self._limit
         self._running -= 1
-        if not was_full or now_s < self._hold_until_s:
+        if not was_used or now_s < self._hold_until_s:
             return
         self._limit = min(self._ceiling, self._limit + (1.0 if self._slow_start else 1.0 / self._limit))
 
     def refused(self, ticket: Ticket, now_s: float, *, retry_after_s: float = 0.0) -> None:
-        """The server said it was too much; `retry_after_s`: the limit does not grow before that has passed."""
+        """The server said it was too much; `retry_after_s`: the limit does not grow before that has passed.
+
+        If the limit was used up, it falls to what the server kept: nothing is sent in the place of a refused request
+        until another one is answered.
+        """
+        was_full = self._running >= self.limit
         self._running -= 1
         self._hold_until_s = max(self._hold_until_s, now_s + retry_after_s)
-        self._shrink(ticket, now_s, SHRINK)
+        self._shrink(ticket, SHRINK)
+        if was_full:
+            self._limit = max(1.0, min(self._limit, float(self._running)))
 
-    def timed_out(self, ticket: Ticket, now_s: float) -> None:
+    def timed_out(self, ticket: Ticket) -> None:
         """The server was still at it when the time was up."""
         self._running -= 1
-        self._shrink(ticket, now_s, SHRINK_TIMEOUT)
+        self._shrink(ticket, SHRINK_TIMEOUT)
 
     def ended(self, ticket: Ticket) -> None:
         """The attempt ended in a way that says nothing of load: cancelled, broken, bad request."""
         del ticket
         self._running -= 1
 
-    def _shrink(self, ticket: Ticket, now_s: float, factor: float) -> None:
-        """Once per round trip: what was sent before the last decrease knew nothing of it.
-
-        At the first objection the limit falls to what the server keeps at the time: slow start may have gone far
-        beyond it.
-        """
-        if ticket.started_s <= self._decreased_s:
+    def _shrink(self, ticket: Ticket, factor: float) -> None:
+        """Once per round trip: what was sent before the last decrease knew nothing of it."""
+        if ticket.number <= self._decreased_at:
             return
-        kept = max(1.0, float(self._running))
-        base = min(self._limit, kept) if self._slow_start else self._limit
-        self._limit = max(1.0, base * factor)
+        self._limit = max(1.0, self._limit * factor)
         self._slow_start = False
-        self._decreased_s = now_s
+        self._decreased_at = self._issued

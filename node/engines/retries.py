@@ -17,6 +17,8 @@ never made do not count: those are the server's affair, and the deadline bounds 
 EARNED_PER_ANSWER = 0.2
 EARNED_PER_S = 2.0
 BUDGET_MAX = 32.0
+DEBT_MAX = 20.0
+"""So that no retry waits longer than 10 s for the budget alone."""
 
 PAUSE_FIRST_S = 0.5
 PAUSE_MAX_S = 8.0
@@ -39,7 +41,7 @@ class RetryBudget:
         """Take one retry; returns the seconds to wait before it may be sent, 0 while the budget lasts."""
         self._left = min(BUDGET_MAX, self._left + (now_s - self._at_s) * EARNED_PER_S)
         self._at_s = now_s
-        self._left -= 1.0
+        self._left = max(-DEBT_MAX, self._left - 1.0)
         return max(0.0, -self._left / EARNED_PER_S)
 
 

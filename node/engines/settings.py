@@ -111,7 +111,7 @@ def is_this_machine(host: str) -> bool:
     if host == "localhost":
         return True
     try:
-        return ip_address(host.split("%")[0]).is_loopback
+        return ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return False
 

@@ -176,6 +176,8 @@ class Traffic:
         course.counted += error.circumstances.counts
         if error.failure in FINAL:
             raise final_error(error.failure, str(error)) from error
+        if not error.circumstances.repeatable:
+            raise final_error(error.failure, f"broke off within the answer: {error}") from error
         if course.counted >= ATTEMPTS_MAX:
             raise final_error(error.failure, f"failed {course.counted} times, last: {error}") from error
         now = self._loop.time()
@@ -248,7 +250,7 @@ class Traffic:
 
     def _settle_abandoned(self, permit: _Permit, *, out_of_time: bool) -> None:
         if out_of_time:
-            self._limiter.timed_out(permit.ticket, self._loop.time())
+            self._limiter.timed_out(permit.ticket)
         else:
             self._limiter.ended(permit.ticket)
         self._breaker.abandoned(trial=permit.is_trial)
@@ -281,7 +283,7 @@ class Traffic:
             if not self._breaker.admits(now):
                 self._wake_at(self._breaker.reopens_s)
                 return
-            ticket = self._limiter.take(now)
+            ticket = self._limiter.take()
             if ticket is None:
                 return
             self._line.popleft().set_result(_Permit(ticket, self._breaker.begin(now)))
