@@ -1,9 +1,9 @@
 """Checks and a judge together: what was executed stands, and where nothing could be, a proven opinion has a voice.
 
 Executed truth comes first: a candidate that fails its checks never gets here (`node.rating.interface.rate`), and what
-the compiler said about syntax and compiling no opinion changes. Elsewhere each criterion's score moves towards the judge's
-calibrated probability, by as much as that judge has shown to tell right from wrong (`voices`); a judge that has shown
-nothing moves nothing.
+the compiler said about syntax and compiling no opinion changes. Elsewhere each criterion's score moves towards the
+judge's calibrated probability, by as much as that judge has shown to tell right from wrong (`voices`); a judge that
+has shown nothing moves nothing.
 """
 
 from __future__ import annotations

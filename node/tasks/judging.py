@@ -26,11 +26,11 @@ _CODE = frozenset({FieldKind.CODE, FieldKind.CODE_LIST, FieldKind.FRAGMENT})
 
 _CLAIM = re.compile(
     r"\b(?:verified|proven|certified|guaranteed?|flawless(?:ly)?|perfect(?:ly)?|excellent|outstanding|impeccable|superb"
-    r"|high(?:est)?[- ]quality|best[- ]practices?|production[- ](?:ready|grade)|battle[- ]tested"
-    r"|state[- ]of[- ]the[- ]art|world[- ]class|(?:by|from) (?:an? )?(?:senior |rust )*experts?|trust me|obviously correct|fully correct"
+    r"|high(?:est)?[- ]quality|best[- ]practices?|production[- ](?:ready|grade)|battle[- ]tested|world[- ]class"
+    r"|state[- ]of[- ]the[- ]art|(?:by|from) (?:an? )?(?:senior |rust )*experts?|trust me|(?:obviously|fully) correct"
     r"|scores?|grades?|grading|graders?|rating|rates? (?:this|it)|raters?|judges?|judging|evaluators?|full marks"
-    r"|10/10|5/5|ignore (?:all|any|the|previous|prior)|disregard|instructions?|system prompt|assistant|language models?"
-    r"|as an ai|you (?:must|should|will|are))\b",
+    r"|10/10|5/5|ignore (?:all|any|the|previous|prior)|disregard|instructions?|system prompt|assistant"
+    r"|language models?|as an ai|you (?:must|should|will|are))\b",
     re.IGNORECASE,
 )
 """Words by which a text praises itself or speaks to its judge, in documentation rarely about code."""

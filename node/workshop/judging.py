@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from consensus.types import Scores
+from consensus.types import CheckFact, Scores
 from node.judge.judge import Judge
 from node.judge.ranking import nudges, pairs_to_compare
 from node.prompts import PROMPTS
-from node.rating.interface import FULL, Evidence, Scorer
+from node.rating.interface import FULL, OPEN, ZERO, Evidence, Scorer, fact_of, rate
 from node.rating.judged import JudgedScorer
 from node.tasks.judging import case_of
 from node.values.job import JobSpec
@@ -34,6 +34,26 @@ class Rated:
     """That wrote it."""
     case: Case
     scores: Scores
+
+
+async def rate_all(
+    spec: JobSpec, tasks: Sequence[int], evidences: Sequence[Evidence], scorer: Scorer, opinions: OpinionRoom | None
+) -> list[tuple[CheckFact, Scores]]:
+    """A rater's fact and scores for candidates of one job, given with the numbers of their tasks.
+
+    Facts are settled first, by the checks alone; a judge is asked only about candidates that are left.
+    """
+    facts = [fact_of(evidence) for evidence in evidences]
+    open_places = [place for place, fact in enumerate(facts) if fact in OPEN]
+    if opinions is None or not opinions.takes_part(spec):
+        return [rate(evidence, scorer) for evidence in evidences]
+    judged = await opinions.judged([evidences[place] for place in open_places])
+    rated = [
+        Rated(tasks[place], evidence.example.model, case_of(evidence.example), rate(evidence, opinions.scorer)[1])
+        for place, evidence in zip(open_places, judged, strict=True)
+    ]
+    scores = dict(zip(open_places, await opinions.ordered(rated), strict=True))
+    return [(fact, scores.get(place, ZERO)) for place, fact in enumerate(facts)]
 
 
 class OpinionRoom:

@@ -75,6 +75,7 @@ class ModelEngine:
         source: SourceEngine,
         crate: PreparedCrate | None = None,
         checker: Checker | None = None,
+        account: Account | None = None,
     ) -> None:
         """Bind the engine to a crate and a job's terms.
 
@@ -85,6 +86,7 @@ class ModelEngine:
             source: The source engine of the same crate, which makes the probes.
             crate: Where it can be built; with `checker` None, only categories that need no execution are filled.
             checker: Executes plans.
+            account: Where ends are counted; None: in one of its own.
         """
         self._view, self._model, self._terms, self._source = view, model, terms, source
         self._crate, self._checker = crate, checker
@@ -93,7 +95,7 @@ class ModelEngine:
         self._prompter = Prompter(view, model, terms.sampling)
         self._bench: Bench | None = None
         self._usual: dict[str, Usage] = {}
-        self.account = Account()
+        self.account = Account() if account is None else account
 
     @property
     def name(self) -> str:

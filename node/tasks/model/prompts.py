@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from node.engines.interface import Message, ModelInfo, TextModel
-from node.errors import OperatorError
 from node.prompts import PROMPTS, Prompt, fill, inert
 from node.tasks.model.places import Assignment
 from node.tasks.model.states import End, Ended
@@ -58,23 +57,9 @@ def bytes_bound(text: str) -> int:
     return -(-len(text.encode()) // BYTES_PER_TOKEN)
 
 
-def refuse_small_context(info: ModelInfo, sampling: Sampling, categories: Iterable[str] = CATEGORIES) -> None:
-    """See to it, before any job is taken, that the model can read enough for every category.
-
-    Raises:
-        OperatorError: The context is too small; names the category that needs most.
-    """
-    context = context_of_model(info)
-    needs = {category: tokens_needed(PROMPTS.generate[category], sampling) for category in categories}
-    widest = max(needs, key=lambda category: needs[category])
-    if needs[widest] > context:
-        short = [category for category, need in needs.items() if need > context]
-        raise OperatorError(
-            f"{info.model} reads {context} tokens; {widest} needs at least {needs[widest]} ({len(short)} categories"
-            " need more than there are)",
-            hint=f"serve the model with a longer context (vLLM: --max-model-len {needs[widest]} or more), "
-            "or choose another model",
-        )
+def context_needs(sampling: Sampling, categories: Iterable[str] = CATEGORIES) -> dict[str, int]:
+    """Per category the least context with which it can be asked for: what an engine is held against before any job."""
+    return {category: tokens_needed(PROMPTS.generate[category], sampling) for category in categories}
 
 
 def context_of_model(info: ModelInfo) -> int:
