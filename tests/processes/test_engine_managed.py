@@ -18,6 +18,7 @@ from node.engines.managed import LEASH, build_command, open_managed
 from node.engines.opening import Surroundings
 from node.errors import OperatorError
 from tests.support.engines import request
+from tests.support.process_tree import children_of, is_alive
 
 pytestmark = pytest.mark.processes
 
@@ -42,15 +43,6 @@ async def until(holds, within_s: float = 20.0) -> None:
     async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110 - what is waited for is a process, which sets no event
             await asyncio.sleep(0.05)
-
-
-def is_alive(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
-
-
-def children_of(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_a_killed_server_is_degraded_then_back_and_no_request_is_lost():

@@ -10,7 +10,6 @@ import json
 import math
 import os
 import signal
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +29,7 @@ from node.engines.interface import (
 from node.engines.opening import Surroundings, open_model
 from node.errors import OperatorError
 from node.values.job import Sampling
+from tests.support.process_tree import leashed_by
 from tests.support.tiny_checkpoint import build_tiny_checkpoint
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
@@ -205,18 +205,17 @@ def test_a_killed_server_is_degraded_and_recovers_without_losing_a_request(engin
         pytest.skip("an engine within this process dies with it")
 
     async def scene():
-        server = engine._on_close.__closure__
-        managed = next(cell.cell_contents for cell in server if hasattr(cell.cell_contents, "__self__")).__self__
-        os.kill(managed.pid, signal.SIGKILL)
-        async with asyncio.timeout(10):
-            while engine.health().condition is not Condition.DEGRADED:
-                await asyncio.sleep(0.05)
+        first = leashed_by(os.getpid())
+        os.kill(first, signal.SIGKILL)
+        await asyncio.sleep(2.0)
+        assert engine.health().condition is Condition.DEGRADED
         begun = asyncio.get_running_loop().time()
         request = ask("Write.", within_s=600.0, sampling=Sampling(max_tokens=8))
         answers = await asyncio.gather(*(engine.generate(request) for _ in range(4)))
-        return len(answers), asyncio.get_running_loop().time() - begun, managed.restarts
+        assert leashed_by(os.getpid()) != first
+        return len(answers), asyncio.get_running_loop().time() - begun
 
-    count, seconds, restarts = runner.run(scene())
+    count, seconds = runner.run(scene())
     print(f"back after {seconds:.1f} s")
-    assert (count, restarts) == (4, 1)
+    assert count == 4
     assert engine.health().condition is Condition.WELL
