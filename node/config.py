@@ -183,13 +183,18 @@ def _check_ranges(config: NodeConfig, source: str) -> None:
         )
     if not 1 <= config.work.cores <= 1024:
         raise OperatorError(f"{source}: `work.cores` is {config.work.cores}", hint="at least 1")
-    _check_engine(config.engine, source)
+    check_engine(config.engine, source)
     levels = ("auto", "strict", "standard", "container", "none")
     if config.work.sandbox not in levels:
         raise OperatorError(f"{source}: `work.sandbox` is {config.work.sandbox!r}", hint=f"one of {', '.join(levels)}")
 
 
-def _check_engine(engine: EngineSection, source: str) -> None:
+def check_engine(engine: EngineSection, source: str) -> None:
+    """Refuse an engine that cannot be meant; `source` says in errors where it was named.
+
+    Raises:
+        OperatorError: An unknown kind, a value out of range, or no address or model where one is needed.
+    """
     if engine.kind not in ENGINE_KINDS:
         raise OperatorError(f"{source}: `engine.kind` is {engine.kind!r}", hint=f"one of {', '.join(ENGINE_KINDS)}")
     if engine.kind in {"openai", "peer"} and not engine.url:

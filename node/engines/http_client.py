@@ -31,7 +31,15 @@ CONNECT_S = 5.0
 KEEPALIVE_IDLE_S, KEEPALIVE_EVERY_S, KEEPALIVE_COUNT = 10, 5, 2
 """A peer that vanished without a word is noticed after 20 s, though an answer may rightly take minutes."""
 
-_TOO_LONG = ("context length", "maximum context", "max_model_len", "context_length", "context size", "too long")
+_TOO_LONG = (
+    "model length",
+    "context length",
+    "maximum context",
+    "max_model_len",
+    "context_length",
+    "context size",
+    "too long",
+)
 
 
 class HttpClient:
