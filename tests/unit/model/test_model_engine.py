@@ -36,7 +36,7 @@ def source(checker=None):
 @cache
 def rows():
     """What the crate itself gives: the answers of a model that is always right."""
-    requests = [Request(category, tuple(range(7))) for category in CATEGORIES]
+    requests = [Request(category, tuple(range(12))) for category in CATEGORIES]
     return tuple(row for proposal in asyncio.run(source().propose(requests)) for _, row in proposal.examples)
 
 
