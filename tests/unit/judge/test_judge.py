@@ -23,7 +23,6 @@ from node.errors import OperatorError
 from node.judge.calibration import (
     Calibration,
     Labelled,
-    calibrated,
     load_calibration,
     save_calibration,
 )
@@ -41,6 +40,7 @@ from node.values.job import Sampling
 from node.values.judging import Case, plain_case
 from node.values.verdict import Outcome, PlanResult, StepResult
 from node.workshop.judging import OpinionRoom, rate_all
+from tests.support.calibrations import entry_of, full_calibration, labels_of
 from tests.support.example_rows import summary_evidence as evidence
 from tests.support.jobs import make_spec
 from tests.support.scripted_model import MODEL, ScriptedModel
@@ -122,23 +122,6 @@ def test_the_calibration_error_is_the_gap_between_promise_and_truth():
 
 
 # Calibration
-
-
-def labels_of(count, sharpness, seed=1):
-    """Scores that lean towards the truth by `sharpness`."""
-    dice = random.Random(seed)
-    return [
-        Labelled(min(1.0, max(0.0, dice.gauss(0.5 + sharpness * (0.5 if place % 2 else -0.5), 0.2))), bool(place % 2))
-        for place in range(count)
-    ]
-
-
-def entry_of(labels, criterion=MEANING, model=MODEL):
-    return calibrated(model, PROMPTS.judge[criterion].digest, criterion, labels)
-
-
-def full_calibration(sharpness=0.9, model=MODEL):
-    return Calibration(entry_of(labels_of(400, sharpness, seed), name, model) for seed, name in enumerate(CRITERIA))
 
 
 def test_a_calibration_makes_promises_that_hold_on_labels_it_has_not_seen():
