@@ -5,7 +5,6 @@ Leaving a request early closes its connection, which is how a server learns that
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import time
@@ -189,12 +188,3 @@ def _socket(address: Any) -> socket.socket:
         if hasattr(socket, name):  # not on every system
             made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return made
-
-
-async def within(seconds: float, what: str, work: Any) -> Any:
-    """Await `work`; `AttemptError` when it takes too long."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await work
-    except TimeoutError as error:
-        raise AttemptError(Failure.UNAVAILABLE, f"{what}: no answer within {seconds:.0f} s") from error

@@ -140,7 +140,8 @@ class EngineModel:
             return watched
         if self._traffic.trouble:
             return Health(Condition.DEGRADED, self._traffic.trouble)
-        return Health(Condition.WELL, f"{self._info.model} at {self._info.endpoint}")
+        where = f"{self._info.model} at {self._info.endpoint}"
+        return Health(Condition.WELL, f"{where}, up to {self._traffic.limit} requests at once")
 
     def tally(self) -> Tally:
         """See `TextModel.tally`."""
