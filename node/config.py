@@ -51,6 +51,8 @@ class RpcSection:
     """gRPC health and reflection without a key, on loopback only; 0: none."""
     operators: tuple[str, ...] = ()
     """Peer ids of other keys that may stop this node and ask it everything; its own always may."""
+    model_users: tuple[str, ...] = ()
+    """Peer ids of nodes that may use this node's language model; founders of the same owner may anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class StoreSection:
     """SQLAlchemy URL; empty: SQLite in the data folder."""
 
 
-ENGINE_KINDS = ("source", "openai", "vllm", "vllm-managed")
+ENGINE_KINDS = ("source", "openai", "vllm", "vllm-managed", "peer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,11 @@ class EngineSection:
 
     kind: str = "source"
     """`source`: the crates' own code, no model. `openai`: a server that speaks its protocol (`vllm serve` and others).
-    `vllm`: in this process. `vllm-managed`: a vLLM server that the node starts, watches and starts again."""
+    `vllm`: in this process. `vllm-managed`: a vLLM server that the node starts, watches and starts again.
+    `peer`: the model of another node of the same owner."""
     url: str = ""
-    """Of the server, for `openai`: `http://127.0.0.1:8000/v1`. With a key, plain HTTP goes to this machine only."""
+    """Of the server, for `openai`: `http://127.0.0.1:8000/v1`. With a key, plain HTTP goes to this machine only. For
+    `peer` the other node's gRPC: `host:port`, with `<peer id>@` before it to hold it to that node."""
     model: str = ""
     """As the server names it, or a folder of weights for `vllm` and `vllm-managed`. Empty: the only one served."""
     key_env: str = "SWARM_NODE_ENGINE_KEY"
@@ -193,9 +197,10 @@ def check_engine(engine: EngineSection, source: str) -> None:
     """
     if engine.kind not in ENGINE_KINDS:
         raise OperatorError(f"{source}: `engine.kind` is {engine.kind!r}", hint=f"one of {', '.join(ENGINE_KINDS)}")
-    if engine.kind == "openai" and not engine.url:
+    if engine.kind in {"openai", "peer"} and not engine.url:
         raise OperatorError(
-            f"{source}: `engine.url` is missing", hint="the server's address, e.g. http://127.0.0.1:8000/v1"
+            f"{source}: `engine.url` is missing",
+            hint="the address: of a server e.g. http://127.0.0.1:8000/v1, of a node e.g. 10.0.0.7:7000",
         )
     if engine.kind.startswith("vllm") and not engine.model:
         raise OperatorError(f"{source}: `engine.model` is missing", hint="a folder of weights, or a name vLLM can load")
