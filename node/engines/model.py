@@ -112,8 +112,7 @@ class EngineModel:
             yield _response(request, completion, attempts)
         finally:
             asking.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await asking
+            await asyncio.gather(asking, return_exceptions=True)  # until its connection is closed
 
     async def choose(self, request: ChoiceRequest) -> ChoiceDistribution:
         """See `TextModel.choose`."""
