@@ -19,7 +19,7 @@ from node.config import EngineSection
 from node.engines.backend import Call
 from node.engines.chat_form import Dialect, build_body
 from node.engines.interface import Message, ModelError, TextModel, TextRequest
-from node.engines.opening import Surroundings, open_model
+from node.engines.opening import DIALECTS, Surroundings, open_model
 from node.engines.settings import load_key, parse_url
 from node.values.job import Sampling
 
@@ -90,9 +90,9 @@ async def measure_overhead(
     model = await open_model(replace(section, concurrency=concurrency), around)
     try:
         bare, node, failed = [], [], 0
-        bodies = _bodies(model, calls)
         await _through_node(model, calls[:concurrency], concurrency)  # both find the server warm
         async with _bare_client(section, around) as send:
+            bodies = await _bodies(send, model, calls)
             for turn in range(turns):
                 if turn % 2:  # who begins changes
                     theirs = await _pace(send, bodies, concurrency)
@@ -126,8 +126,9 @@ async def measure_found(
     try:
         rates = []
         async with _bare_client(section, around) as send:
+            bodies = await _bodies(send, model, calls)
             for concurrency in fixed:
-                pace = await _pace(send, _bodies(model, calls), concurrency)
+                pace = await _pace(send, bodies, concurrency)
                 rates.append((concurrency, pace.tokens_per_s))
         return Found(tuple(rates), (await _through_node(model, calls, requests)).tokens_per_s)
     finally:
@@ -200,19 +201,26 @@ class _bare_client:  # noqa: N801 - used as a function
         return count
 
 
-def _bodies(model: TextModel, calls: Sequence[TextRequest]) -> list[bytes]:
-    """The same requests as the node sends."""
-    return [
-        build_body(
-            Call(
-                messages=request.messages,
-                temperature=request.sampling.temperature_milli / 1000,
-                top_p=request.sampling.top_p_milli / 1000,
-                max_tokens=request.sampling.max_tokens,
-                seed=request.sampling.seed,
-            ),
-            model.info.model,
-            Dialect(),
-        )
-        for request in calls
-    ]
+async def _bodies(
+    send: Callable[[bytes], Awaitable[int]], model: TextModel, calls: Sequence[TextRequest]
+) -> list[bytes]:
+    """The same requests as the node sends, in the fullest dialect that the server takes."""
+    for dialect in DIALECTS[:-1]:
+        try:
+            await send(_body(model, calls[0], dialect))
+        except aiohttp.ClientResponseError:
+            continue
+        return [_body(model, request, dialect) for request in calls]
+    return [_body(model, request, DIALECTS[-1]) for request in calls]
+
+
+def _body(model: TextModel, request: TextRequest, dialect: Dialect) -> bytes:
+    sampling = request.sampling
+    call = Call(
+        messages=request.messages,
+        temperature=sampling.temperature_milli / 1000,
+        top_p=sampling.top_p_milli / 1000,
+        max_tokens=sampling.max_tokens,
+        seed=sampling.seed,
+    )
+    return build_body(call, model.info.model, dialect)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from node.config import EngineSection
-    from node.engines.examination import EngineReport
+    from node.engines.examination import EngineReport, Finding
+    from node.engines.interface import TextModel
 
 
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,9 +102,21 @@ async def _examine(section: EngineSection) -> EngineReport:
     model = await open_model(section)
     try:
         say(f"{model.info.model} answers; measuring")
-        return await examine_engine(model)
+        return await examine_engine(model, extra=[_examine_judge])
     finally:
         await model.close()
+
+
+async def _examine_judge(model: TextModel) -> list[Finding]:
+    """How far this model tells right from wrong on the built-in labels."""
+    from node.engines.examination import Finding, Grade
+    from node.judge.probe import probe_judge
+
+    found = await probe_judge(model)
+    text = "; ".join(line.strip() for line in found.lines())
+    if found.is_useful:
+        return [Finding("judge", Grade.GOOD, text, "Calibrate it on real crates: see docs/engines.md.")]
+    return [Finding("judge", Grade.NOTE, text, "Generate with this model, and let the checks alone rate.")]
 
 
 def _print(report: EngineReport) -> None:

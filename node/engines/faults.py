@@ -32,6 +32,8 @@ class Circumstances:
     """Whether it says that the server is broken (for the breaker), not merely busy or strict."""
     busy: bool = False
     """Whether it says that the server has too much to do (for the limiter)."""
+    status: int = 0
+    """Of the HTTP answer; 0 where none came."""
     repeatable: bool = True
     """Whether another attempt may be made: not when a part of the answer was handed out."""
 

@@ -5,11 +5,11 @@ Leaving a request early closes its connection, which is how a server learns that
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -133,22 +133,26 @@ class HttpClient:
 
 def classify(status: int, said: str, retry_after_s: float) -> AttemptError:
     """What an HTTP status other than 200 means for the request, the breaker and the limiter. Pure."""
-    reason = f"HTTP {status}: {said}"
+    failure, seen = _meaning(status, said, retry_after_s)
+    return AttemptError(failure, f"HTTP {status}: {said}", replace(seen, status=status))
+
+
+def _meaning(status: int, said: str, retry_after_s: float) -> tuple[Failure, Circumstances]:
     if status == 429:
-        waiting = Circumstances(retry_after_s, counts=False, sick=False, busy=True)
-        return AttemptError(Failure.OVERLOADED, reason, waiting)
+        return Failure.OVERLOADED, Circumstances(retry_after_s, counts=False, sick=False, busy=True)
     if status in {502, 503}:
         # A gateway's or a starting server's word: the request did not reach a model.
-        return AttemptError(Failure.UNAVAILABLE, reason, Circumstances(retry_after_s, counts=False, busy=True))
+        return Failure.UNAVAILABLE, Circumstances(retry_after_s, counts=False, busy=True)
     if status >= 500 or status == 408:
-        return AttemptError(Failure.UNAVAILABLE, reason, Circumstances(retry_after_s))
+        return Failure.UNAVAILABLE, Circumstances(retry_after_s)
+    well = Circumstances(sick=False)
     if status in {401, 403}:
-        return AttemptError(Failure.UNAUTHORISED, reason)
+        return Failure.UNAUTHORISED, well
     if status == 404:
-        return AttemptError(Failure.MODEL_MISSING, reason)
+        return Failure.MODEL_MISSING, well
     if status == 413 or any(words in said.lower() for words in _TOO_LONG):
-        return AttemptError(Failure.TOO_LONG, reason)
-    return AttemptError(Failure.REFUSED, reason)
+        return Failure.TOO_LONG, well
+    return Failure.REFUSED, well
 
 
 async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
@@ -189,12 +193,3 @@ def _socket(address: Any) -> socket.socket:
         if hasattr(socket, name):  # not on every system
             made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return made
-
-
-async def within(seconds: float, what: str, work: Any) -> Any:
-    """Await `work`; `AttemptError` when it takes too long."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await work
-    except TimeoutError as error:
-        raise AttemptError(Failure.UNAVAILABLE, f"{what}: no answer within {seconds:.0f} s") from error

@@ -184,8 +184,7 @@ class ManagedServer:
         except TimeoutError:
             await self._obey(self._supervision.missed(f"nothing within {PING_S:.0f} s"))
         except AttemptError as error:
-            starting = self._supervision.phase is not Phase.UP
-            says_dead = str(error).startswith("HTTP 503") and not starting
+            says_dead = error.circumstances.status == 503  # vLLM's word for a dead engine; nothing can revive it
             await self._obey(
                 self._supervision.dead("its engine died") if says_dead else self._supervision.missed(str(error))
             )

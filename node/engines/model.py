@@ -112,8 +112,7 @@ class EngineModel:
             yield _response(request, completion, attempts)
         finally:
             asking.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await asking
+            await asyncio.gather(asking, return_exceptions=True)  # until its connection is closed
 
     async def choose(self, request: ChoiceRequest) -> ChoiceDistribution:
         """See `TextModel.choose`."""
@@ -140,7 +139,8 @@ class EngineModel:
             return watched
         if self._traffic.trouble:
             return Health(Condition.DEGRADED, self._traffic.trouble)
-        return Health(Condition.WELL, f"{self._info.model} at {self._info.endpoint}")
+        where = f"{self._info.model} at {self._info.endpoint}"
+        return Health(Condition.WELL, f"{where}, up to {self._traffic.limit} requests at once")
 
     def tally(self) -> Tally:
         """See `TextModel.tally`."""

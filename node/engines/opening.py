@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from node.config import ENGINE_KINDS, EngineSection
+from node.config import EngineSection
 from node.engines.backend import Backend, Call, Completion, Served
 from node.engines.chat_form import Dialect
 from node.engines.faults import AttemptError
@@ -40,6 +40,9 @@ from node.errors import ExitCode, OperatorError
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+KINDS = ("openai", "vllm", "vllm-managed")
+"""Engines that this room opens. A model lent by another node is opened by gRPC's client."""
 
 CONTACT_S = 10.0
 """For the first answer of a server that should be running already."""
@@ -72,9 +75,10 @@ async def open_model(section: EngineSection, surroundings: Surroundings | None =
             random weights, schemas are refused, vLLM is not installed, or a managed server does not come up.
     """
     around = surroundings or Surroundings()
-    if section.kind not in ENGINE_KINDS or section.kind == "source":
-        kinds = ", ".join(kind for kind in ENGINE_KINDS if kind != "source")
-        raise OperatorError(f"{section.kind!r} is no engine with a language model", hint=f"`engine.kind`: {kinds}.")
+    if section.kind not in KINDS:
+        raise OperatorError(
+            f"{section.kind!r} opens no language model here", hint=f"`engine.kind`: {', '.join(KINDS)}."
+        )
     if section.model and not around.random_weights_allowed:
         refuse_random(section.model)
     if section.kind == "openai":

@@ -21,7 +21,6 @@ from node.engines.interface import (
 
 Complete = Callable[[Call], Awaitable[Completion]]
 
-NONSENSE = "zq7"
 SCHEMA = (
     '{"type":"object","properties":{"mark":{"type":"string","enum":["zq7"]}},'
     '"required":["mark"],"additionalProperties":false}'

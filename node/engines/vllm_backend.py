@@ -17,13 +17,25 @@ from node.config import EngineSection
 from node.engines.backend import Call, Completion, Served
 from node.engines.faults import AttemptError, Circumstances
 from node.engines.http_client import classify
-from node.engines.interface import Failure, Finish, ModelInfo, TextModel, Token, TokenAlternative, Usage
+from node.engines.interface import (
+    Condition,
+    Failure,
+    Finish,
+    Health,
+    ModelInfo,
+    TextModel,
+    Token,
+    TokenAlternative,
+    Usage,
+)
 from node.engines.model import EngineModel
 from node.engines.traffic import Traffic
 from node.errors import OperatorError
 
 if TYPE_CHECKING:
     from node.engines.opening import Surroundings
+
+DIED = "the engine in this process died; start the node again, or use vllm-managed, which recovers"
 
 FINISHES = {"stop": Finish.STOP, "length": Finish.LENGTH}
 
@@ -87,6 +99,10 @@ class VllmBackend:
         with _translated():
             await self._engine.check_health()
 
+    def condition(self) -> Health | None:
+        """That the engine died, once it has; nothing otherwise."""
+        return Health(Condition.STOPPED, DIED) if self._engine.errored else None
+
     async def close(self) -> None:
         """See `Backend.close`."""
         await asyncio.to_thread(self._engine.shutdown)
@@ -136,7 +152,7 @@ async def open_in_process(section: EngineSection, around: Surroundings) -> TextM
         await backend.close()
         raise
     info = ModelInfo("vllm", section.model, "in process", capabilities)
-    return EngineModel(info, backend, Traffic(section.concurrency, around.dice))
+    return EngineModel(info, backend, Traffic(section.concurrency, around.dice), condition=backend.condition)
 
 
 def _start(section: EngineSection) -> Any:
@@ -190,8 +206,7 @@ class _translated(contextlib.AbstractContextManager[None]):  # noqa: N801 - used
         from vllm.v1.engine.exceptions import EngineDeadError
 
         if isinstance(error, EngineDeadError):
-            reason = "the engine in this process died; start the node again, or use vllm-managed, which recovers"
-            raise AttemptError(Failure.CLOSED, reason) from error
+            raise AttemptError(Failure.CLOSED, DIED) from error
         if isinstance(error, ValueError | TypeError):
             raise classify(400, str(error), 0.0) from error
         if isinstance(error, Exception):

@@ -88,13 +88,14 @@ def test_a_further_examination_adds_its_findings():
     assert run(scene()).findings[-1] is finding_of_judge
 
 
-def test_the_bench_compares_both_clients_on_the_same_requests():
+@pytest.mark.parametrize("extended", [True, False])
+def test_the_bench_compares_both_clients_on_the_same_requests(extended):
     async def scene():
-        async with serving(usual=ANSWER) as server:
+        async with serving(usual=ANSWER, knows_extended=extended) as server:
             section = EngineSection(kind="openai", url=server.url)
             found = await measure_overhead(section, Surroundings(), concurrency=4, requests=8, turns=2, max_tokens=16)
             bodies = [json.dumps(body, sort_keys=True) for body in server.bodies[-32:]]
-            assert sorted(bodies[:8]) == sorted(bodies[8:16]) == sorted(bodies[16:24])
+            assert sorted(bodies[:8]) == sorted(bodies[8:16]) == sorted(bodies[16:24]) == sorted(bodies[24:])
             return found
 
     found = run(scene())

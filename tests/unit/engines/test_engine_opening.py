@@ -8,7 +8,7 @@ import logging
 
 import pytest
 
-from node.config import EngineSection
+from node.config import EngineSection, parse_config
 from node.engines.interface import Capabilities, ModelInfo, SchemaSupport
 from node.engines.opening import Surroundings, open_model, require_context
 from node.engines.settings import RANDOM_MARK, Secret, load_key, parse_url, refuse_random
@@ -46,6 +46,26 @@ def test_an_unknown_backend_is_refused():
     error = refusal(EngineSection(kind="tgi"))
     assert "'tgi'" in str(error)
     assert "openai, vllm, vllm-managed" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"kind": "magic"}, "`engine.kind` is 'magic'"),
+        ({"kind": "openai"}, "`engine.url` is missing"),
+        ({"kind": "vllm"}, "`engine.model` is missing"),
+        ({"concurrency": 0}, "`engine.concurrency` is 0"),
+        ({"context_tokens": -1}, "`engine.context_tokens` is -1"),
+        ({"start_s": 0}, "`engine.start_s` is 0"),
+        ({"key": "sk-123"}, "unknown setting `key`"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused_when_they_are_read(values, said):
+    with pytest.raises(OperatorError) as caught:
+        parse_config({"engine": values}, "config.toml")
+    assert said in str(caught.value)
+    assert caught.value.hint
+    assert "sk-123" not in f"{caught.value}{caught.value.hint}"
 
 
 def test_a_missing_key_is_told_with_where_to_put_it():
