@@ -115,8 +115,54 @@ async def _examine_judge(model: TextModel) -> list[Finding]:
     found = await probe_judge(model)
     text = "; ".join(line.strip() for line in found.lines())
     if found.is_useful:
-        return [Finding("judge", Grade.GOOD, text, "Calibrate it on real crates: see docs/engines.md.")]
+        return [
+            Finding("judge", Grade.GOOD, text, 'Calibrate it: swarm-node engine calibrate --crates "strsim semver".')
+        ]
     return [Finding("judge", Grade.NOTE, text, "Generate with this model, and let the checks alone rate.")]
+
+
+@engine.command(
+    epilog=example(
+        'swarm-node engine calibrate --crates "strsim semver heck"',
+        'swarm-node engine calibrate --crates "strsim semver" --engine openai --url http://127.0.0.1:8000/v1',
+    )
+)
+@engine_options
+@click.option("--crates", required=True, help="Crates to take labels from, with or without versions.")
+@click.option("--numbers", type=click.IntRange(1, 50), default=8, show_default=True, help="Per crate and category.")
+@data_option
+def calibrate(data: Path, *, crates: str, numbers: int, **options: Any) -> None:
+    """Learn what a model's scores mean, on crates whose right and wrong answers are known by execution.
+
+    Until this is done for a node's model, its ratings are those of the checks alone. Labels cost compile time, some
+    minutes per crate; the model is asked four one-token questions per label. A running node reads the result when it is
+    started again.
+    """
+    section = section_of(data, options)
+    for line in asyncio.run(_calibrate(data, section, crates.replace(",", " ").split(), numbers)):
+        click.echo(line)
+
+
+async def _calibrate(data: Path, section: EngineSection, names: list[str], numbers: int) -> tuple[str, ...]:
+    from node.config import NodeConfig, load_config
+    from node.crates.store import CrateStore
+    from node.engines.opening import open_model
+    from node.workshop.calibrating import calibrate_on_crates
+    from node.workshop.labelling import report_lines
+
+    home = home_of(data)
+    config = load_config(home.config) if home.config.is_file() else NodeConfig()
+    home.root.mkdir(parents=True, exist_ok=True)
+    store, bench = CrateStore(home.crates_of(config)), home.bench_of(config)
+    model = await open_model(section)
+    try:
+        pins = [(await asyncio.to_thread(store.acquire, name)).pin for name in names]
+        entries = await calibrate_on_crates(
+            model, pins, store=store, bench=bench, numbers=numbers, file=home.judge, say=say
+        )
+    finally:
+        await model.close()
+    return report_lines(entries)
 
 
 def _print(report: EngineReport) -> None:

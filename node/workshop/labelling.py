@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from consensus.types import CRITERIA, Scores
+from consensus.types import CRITERIA
 from node.judge.calibration import Entry, Labelled, calibrated
 from node.judge.judge import Judge
 from node.prompts import PROMPTS
 from node.tasks.judging import case_of
 from node.tasks.source import SourceEngine
 from node.values.example import CATEGORIES, Example
-
-EXECUTED_KINDS = frozenset({"mutant", "call"})
-"""Kinds of bad examples whose code is wrong; the others are texts and names about something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +65,6 @@ async def calibrate_judge(judge: Judge, labels: Sequence[LabelledExample]) -> tu
         for criterion, opinion in judgement.opinions.items():
             found[criterion].append(Labelled(opinion.expected, label.right))
     entries = (calibrated(judge.model, PROMPTS.judge[name].digest, name, found[name]) for name in CRITERIA)
-    return tuple(entry for entry in entries if entry is not None)
-
-
-async def calibrate_scores(
-    method: str, score: Callable[[LabelledExample], Awaitable[Scores]], labels: Sequence[LabelledExample]
-) -> tuple[Entry, ...]:
-    """The same for any scorer, the checks for instance: how well its scores tell right from wrong, and a curve."""
-    scores = [await score(label) for label in labels]
-    entries = (
-        calibrated(
-            method,
-            bytes(32),
-            criterion,
-            [Labelled(found[place] / 10_000, label.right) for found, label in zip(scores, labels, strict=True)],
-        )
-        for place, criterion in enumerate(CRITERIA)
-    )
     return tuple(entry for entry in entries if entry is not None)
 
 
