@@ -90,7 +90,7 @@ class EngineSection:
     python: str = ""
     """Interpreter with vLLM for `vllm-managed`, so that it can live in its own environment; empty: this one."""
     args: tuple[str, ...] = ()
-    """More arguments for the managed server, e.g. `--tensor-parallel-size=2`."""
+    """More of vLLM's arguments for `vllm` and `vllm-managed`, e.g. `--tensor-parallel-size=2`."""
     start_s: int = 900
     """Seconds that a managed server may take to load its model."""
 

@@ -23,7 +23,7 @@ from node.config import EngineSection
 from node.engines.faults import AttemptError, clean
 from node.engines.http_client import HttpClient
 from node.engines.interface import Health, TextModel
-from node.engines.settings import Secret
+from node.engines.settings import Secret, engine_flags, refuse_dummy
 from node.engines.supervision import Order, Phase, Supervision
 from node.errors import ExitCode, OperatorError
 
@@ -40,10 +40,6 @@ CONTACT_S = 30.0
 LINES_KEPT = 60
 LINE_BYTES_MAX = 64 * 1024
 LEASH = Path(__file__).with_name("leash.py")
-
-STRUCTURED = '{"backend":"guidance","disable_any_whitespace":true}'
-"""The enforcer that takes every schema of ours and closes JSON: others forbid line breaks in bounded strings, or let a
-weak model write white space for ever (docs/engines.md)."""
 
 
 class ManagedServer:
@@ -245,8 +241,8 @@ async def open_managed(
     """
     from node.engines.opening import open_http
 
-    if not around.random_weights_allowed and any("dummy" in arg for arg in section.args):
-        raise OperatorError("`engine.args` asks for random weights", hint="Leave `--load-format dummy` out.")
+    if not around.random_weights_allowed:
+        refuse_dummy(section.args)
     port, key = _free_port(), Secret(secrets.token_hex(16))
     words = [word.replace("{port}", str(port)) for word in command] if command else build_command(section, port)
     environment = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", **around.environment, "VLLM_API_KEY": key.reveal()}
@@ -265,12 +261,8 @@ async def open_managed(
 
 def build_command(section: EngineSection, port: int) -> list[str]:
     """The server's command line. As a module: the `vllm` command is missing from builds for CPUs."""
-    command = [section.python or sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
-    command += ["--model", section.model, "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--generation-config", "vllm", "--structured-outputs-config", STRUCTURED]
-    if section.context_tokens:
-        command += ["--max-model-len", str(section.context_tokens)]
-    return [*command, *section.args]
+    server = [section.python or sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
+    return [*server, "--host", "127.0.0.1", "--port", str(port), *engine_flags(section), *section.args]
 
 
 def _free_port() -> int:

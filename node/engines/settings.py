@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,10 @@ from node.errors import OperatorError
 
 RANDOM_MARK: Final = "swarm_node_random_weights"
 """In the config of a checkpoint, and as a part of a served model's name: made for tests, knows nothing."""
+
+STRUCTURED = '{"backend":"guidance","disable_any_whitespace":true}'
+"""The enforcer that takes every schema of ours and closes JSON: others forbid line breaks in bounded strings, or let a
+weak model write white space for ever (docs/engines.md)."""
 
 KEY_BYTES_MAX = 4096
 
@@ -134,3 +138,19 @@ def refuse_random(model: str) -> None:
         raise OperatorError(
             f"{model} has random weights: it was made for tests and knows nothing", hint="Name a trained model."
         )
+
+
+def refuse_dummy(args: Sequence[str]) -> None:
+    """Refuse flags that make vLLM invent weights.
+
+    Raises:
+        OperatorError: They do.
+    """
+    if any("dummy" in arg for arg in args):
+        raise OperatorError("`engine.args` asks for random weights", hint="Leave `--load-format dummy` out.")
+
+
+def engine_flags(section: EngineSection) -> list[str]:
+    """The flags of vLLM for an engine of ours, in this process or in a server: the job's sampling, JSON that ends."""
+    flags = ["--model", section.model, "--generation-config", "vllm", "--structured-outputs-config", STRUCTURED]
+    return [*flags, "--max-model-len", str(section.context_tokens)] if section.context_tokens else flags

@@ -5,6 +5,7 @@ Prefer `vllm-managed` on machines that others count on. Imported only when it is
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import json
@@ -29,6 +30,7 @@ from node.engines.interface import (
     Usage,
 )
 from node.engines.model import EngineModel
+from node.engines.settings import engine_flags, refuse_dummy
 from node.engines.traffic import Traffic
 from node.errors import OperatorError
 
@@ -132,6 +134,8 @@ async def open_in_process(section: EngineSection, around: Surroundings) -> TextM
     """
     from node.engines.opening import probe_backend
 
+    if not around.random_weights_allowed:
+        refuse_dummy(section.args)
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     try:
@@ -156,22 +160,22 @@ async def open_in_process(section: EngineSection, around: Surroundings) -> TextM
 
 
 def _start(section: EngineSection) -> Any:
+    """Blocks until the model is loaded. Takes the same flags as the server, so that moving to one changes nothing."""
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.platforms import current_platform
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
     from vllm.v1.engine.async_llm import AsyncLLM
 
-    settings: dict[str, Any] = {
-        "model": section.model,
-        "enable_prefix_caching": True,
-        "generation_config": "vllm",  # the job's sampling, not the checkpoint's
-        "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True},
-    }
-    if section.context_tokens:
-        settings["max_model_len"] = section.context_tokens
+    flags = [*engine_flags(section), "--disable-log-stats"]
     if current_platform.is_cpu():
         # A seeded request whose prompt is prefilled in chunks kills the engine on a CPU, for everybody.
-        settings |= {"enable_chunked_prefill": False, "distributed_executor_backend": "uni"}
-    return AsyncLLM.from_engine_args(AsyncEngineArgs(**settings))
+        flags += ["--no-enable-chunked-prefill", "--distributed-executor-backend=uni"]
+    parser = AsyncEngineArgs.add_cli_args(FlexibleArgumentParser(exit_on_error=False))
+    try:
+        parsed = parser.parse_args([*flags, *section.args])
+    except (SystemExit, argparse.ArgumentError) as error:
+        raise ValueError(f"`engine.args` are not vLLM's: {' '.join(section.args)}") from error
+    return AsyncLLM.from_engine_args(AsyncEngineArgs.from_cli_args(parsed))
 
 
 def _sampling(call: Call, kind: Any) -> Any:

@@ -74,7 +74,7 @@ def engine(request, checkpoint, runner):
         kind=request.param,
         model=str(checkpoint),
         context_tokens=CONTEXT,
-        args=("--no-enable-chunked-prefill", "--max-num-batched-tokens=4096", "--distributed-executor-backend=uni"),
+        args=("--no-enable-chunked-prefill", "--distributed-executor-backend=uni", "--enforce-eager"),
         start_s=600,
     )
     surroundings = Surroundings(environment={**os.environ, **OFFLINE}, random_weights_allowed=True)
