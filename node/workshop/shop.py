@@ -158,7 +158,16 @@ class Shop:
     ) -> list[tuple[SlotOpening, bytes]]:
         """All candidates of a crate in one call, then all its probes in another."""
         rules = {(task, slot): rule for task, slot, rule in order.rules}
-        numbers = {task.index: _numbers(task, self._key.node) for task in tasks}
+        slots = [
+            (task, slot, number, rules[task.index, slot])
+            for task in tasks
+            for slot, number in enumerate(_numbers(task, self._key.node))
+        ]
+        # What a probe's slot stands for nobody makes: with a model it would cost an answer.
+        numbers = {
+            task.index: tuple(n for owner, _, n, rule in slots if owner is task and rule is SlotContent.CANDIDATE)
+            for task in tasks
+        }
         requests = [Request(spec.categories[task.category], numbers[task.index]) for task in tasks]
         made: dict[tuple[int, int], Example] = {}
         author = self._authors.of(spec, crate)
@@ -166,11 +175,6 @@ class Shop:
             made |= {(task.index, number): example for number, example in proposal.examples}
             if proposal.shortfall:
                 short[task.index] = proposal.shortfall
-        slots = [
-            (task, slot, number, rules[task.index, slot])
-            for task in tasks
-            for slot, number in enumerate(numbers[task.index])
-        ]
         filled = [
             self._opened(order.plan.height, task.index, slot, made[task.index, number], None)
             for task, slot, number, rule in slots
