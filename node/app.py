@@ -264,7 +264,7 @@ async def _open_driver(
         authors=Authors(
             engine.model, checks, answer_s=preset.times.generate_ms / 1000 / 2, account=engine.account or Account()
         ),
-        opinions=_opinions(config, engine, scorer),
+        opinions=_opinions(config, preset, engine, scorer),
         specs=spec_of,
         obtain=obtain,
         example_bytes_max=preset.example_bytes_max,
@@ -281,9 +281,11 @@ def _scorer(config: NodeConfig, key: NodeKey) -> Scorer:
     return misbehaving(config.work.misbehave, honest, seed=key.derive_secret("dice"))
 
 
-def _opinions(config: NodeConfig, engine: EngineRoom, scorer: Scorer) -> OpinionRoom | None:
+def _opinions(config: NodeConfig, preset: Preset, engine: EngineRoom, scorer: Scorer) -> OpinionRoom | None:
     """A judge beside the checks; none for a node that misbehaves on purpose, which is to do only that."""
-    return OpinionRoom(engine.judge, scorer) if engine.judge is not None and not config.work.misbehave else None
+    if engine.judge is None or config.work.misbehave:
+        return None
+    return OpinionRoom(engine.judge, scorer, within_s=preset.times.rate_ms / 1000 / 3)
 
 
 def _model_users(config: NodeConfig, genesis: Genesis, own: NodeId) -> Callable[[NodeId], bool]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import json
 import math
 from collections.abc import AsyncGenerator
 
@@ -29,6 +31,9 @@ from node.values.job import Sampling
 
 LOG_ZERO = -1e4
 """Stands for the logarithm of no probability at all; what is sent has to be finite."""
+
+SCHEMA_DEPTH_MAX = 64
+"""vLLM's own bound; brackets in texts count, too."""
 
 GUESTS_MAX = 32
 """Requests of others at once; more wait their turn, within their own time."""
@@ -75,6 +80,7 @@ class ModelDesk:
         return views.ChoiceScores(logs, found.model, found.method.value)
 
     def _request(self, prompt: views.Prompt, settings: views.GenerationSettings) -> TextRequest:
+        _refuse_schema(settings.json_schema)
         context = self._model.info.capabilities.context_tokens
         if context is not None and settings.max_tokens >= context:
             raise OperatorError(
@@ -98,6 +104,26 @@ class ModelDesk:
 def _messages(prompt: views.Prompt) -> tuple[Message, ...]:
     system = (Message("system", prompt.system),) if prompt.system else ()
     return (*system, Message("user", prompt.user))
+
+
+def _refuse_schema(text: str) -> None:
+    """See to it that what a guest sends on to the model's server is a schema of bearable depth.
+
+    Raises:
+        OperatorError: No JSON object, or nested deeper than servers take.
+    """
+    if not text:
+        return
+    try:
+        schema = json.loads(text)
+    except (ValueError, RecursionError):
+        schema = None
+    depth = max(itertools.accumulate((char in "{[") - (char in "}]") for char in text), default=0)
+    if not isinstance(schema, dict) or depth > SCHEMA_DEPTH_MAX:
+        raise OperatorError(
+            "the JSON schema is none, or nested too deeply",
+            hint=f"Send a JSON object nested at most {SCHEMA_DEPTH_MAX} deep.",
+        )
 
 
 def _refuse_choices(choices: tuple[str, ...]) -> None:

@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from consensus.types import CRITERIA, Scores
-from node.engines.interface import ChoiceDistribution, ChoiceRequest, Message, ModelError, TextModel
+from node.engines.interface import (
+    ChoiceDistribution,
+    ChoiceRequest,
+    Failure,
+    Message,
+    ModelError,
+    ModelUnavailableError,
+    TextModel,
+)
 from node.judge.calibration import Calibration
 from node.judge.scale import SCORES, Opinion, opinion_of
 from node.judge.wording import PAIR, criterion_messages, pair_messages
@@ -17,6 +25,11 @@ from node.values.judging import Case
 
 FIRST, SECOND = "A", "B"
 EVEN = 0.5
+
+AT_ONCE_MAX = 32
+"""Questions at once: a question's time runs from when it is asked, and slow engines are to answer in it."""
+
+NEVER_S = float("inf")
 FULL = 10_000
 
 
@@ -75,6 +88,7 @@ class Judge:
             calibration: What this node knows of models' scores; may be empty.
             answer_s: For one question, in seconds; what takes longer is left out.
         """
+        self._room = asyncio.Semaphore(AT_ONCE_MAX)
         self._model, self._calibration, self._answer_s = model, calibration, answer_s
         self.tally = JudgeTally()
 
@@ -96,17 +110,23 @@ class Judge:
         """Whether there is a calibration of every criterion."""
         return all(self._calibration.find(self.model, PROMPTS.judge[name].digest, name) for name in CRITERIA)
 
-    async def judge(self, case: Case) -> Judgement:
-        """All four criteria, side by side. Never raises for what the model does: an opinion may be missing."""
-        found = await asyncio.gather(*(self._opinion(case, criterion) for criterion in CRITERIA))
+    async def judge(self, case: Case, by_s: float = NEVER_S) -> Judgement:
+        """All four criteria, side by side. Never raises for what the model does: an opinion may be missing.
+
+        Args:
+            case: What is judged.
+            by_s: On the event loop's clock, when the opinion is of no use any more; questions not asked by then are not
+                asked.
+        """
+        found = await asyncio.gather(*(self.opinion(case, criterion, by_s) for criterion in CRITERIA))
         opinions = {name: opinion for name, opinion in zip(CRITERIA, found, strict=True) if opinion is not None}
         return Judgement(opinions, self._scores(opinions))
 
-    async def prefer(self, first: Case, second: Case) -> Preference | None:
+    async def prefer(self, first: Case, second: Case, by_s: float = NEVER_S) -> Preference | None:
         """Which is better, asked in both orders; None where the model did not answer one of them."""
         straight, turned = await asyncio.gather(
-            self._ask(pair_messages(first, second), (FIRST, SECOND), PAIR),
-            self._ask(pair_messages(second, first), (FIRST, SECOND), PAIR),
+            self._ask(pair_messages(first, second), (FIRST, SECOND), PAIR, by_s),
+            self._ask(pair_messages(second, first), (FIRST, SECOND), PAIR, by_s),
         )
         if straight is None or turned is None or straight.low_mass or turned.low_mass:
             return None
@@ -114,21 +134,22 @@ class Judge:
         consistent = (one > EVEN) == (other > EVEN)
         return Preference((one + other) / 2 if consistent else EVEN, consistent)
 
-    async def opinion(self, case: Case, criterion: str) -> Opinion | None:
+    async def opinion(self, case: Case, criterion: str, by_s: float = NEVER_S) -> Opinion | None:
         """One criterion; None where the model did not answer, or mostly wanted to say something else."""
-        return await self._opinion(case, criterion)
-
-    async def _opinion(self, case: Case, criterion: str) -> Opinion | None:
-        found = await self._ask(criterion_messages(case, criterion), SCORES, criterion)
+        found = await self._ask(criterion_messages(case, criterion), SCORES, criterion, by_s)
         return None if found is None or found.low_mass else opinion_of(found)
 
     async def _ask(
-        self, messages: tuple[Message, ...], choices: tuple[str, ...], label: str
+        self, messages: tuple[Message, ...], choices: tuple[str, ...], label: str, by_s: float
     ) -> ChoiceDistribution | None:
         self.tally.asked += 1
-        deadline_s = asyncio.get_running_loop().time() + self._answer_s
         try:
-            found = await self._model.choose(ChoiceRequest(messages, choices, deadline_s, label=f"judge {label}"))
+            async with self._room:
+                now_s = asyncio.get_running_loop().time()
+                if now_s >= by_s:
+                    raise ModelUnavailableError(Failure.DEADLINE, "no time is left to judge in")
+                deadline_s = min(now_s + self._answer_s, by_s)
+                found = await self._model.choose(ChoiceRequest(messages, choices, deadline_s, label=f"judge {label}"))
         except ModelError as error:
             self.tally.ended[error.failure.value] += 1
             return None

@@ -19,10 +19,7 @@ from node.values.crate import CratePin
 from node.workshop.labelling import LabelledExample, calibrate_judge, labels_from
 
 ANSWER_S = 120.0
-"""For one question: all of a calibration's are asked at once, and the engine takes them as it can."""
-
-QUESTIONS_MAX = 512
-"""Labelled examples in memory of one call, each with four questions."""
+"""For one question."""
 
 
 async def calibrate_on_crates(
@@ -54,7 +51,7 @@ async def calibrate_on_crates(
     labels = await _labels(pins, store, bench, numbers, say)
     say(f"asking {model.info.model} {4 * len(labels)} questions")
     judge = Judge(model, Calibration(), answer_s=ANSWER_S)
-    entries = await calibrate_judge(judge, labels[:QUESTIONS_MAX])
+    entries = await calibrate_judge(judge, labels)
     if not entries:
         ends = ", ".join(f"{count} {end}" for end, count in sorted(judge.tally.ended.items())) or "none"
         raise OperatorError(

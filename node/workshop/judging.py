@@ -62,11 +62,11 @@ class OpinionRoom:
     Args:
         judge: May be uncalibrated: then nothing is asked, and the checks decide alone.
         checks: The scorer that it adds to.
+        within_s: For all opinions on the candidates of one call; what is not judged by then is rated by checks alone.
     """
 
-    def __init__(self, judge: Judge, checks: Scorer) -> None:
-        self._judge = judge
-        self._checks = checks
+    def __init__(self, judge: Judge, checks: Scorer, *, within_s: float) -> None:
+        self._judge, self._checks, self._within_s = judge, checks, within_s
 
     def takes_part(self, spec: JobSpec) -> bool:
         """Whether opinions count in a job: its prompts are ours, and the judge has a calibration and some voice."""
@@ -80,13 +80,16 @@ class OpinionRoom:
 
     async def judged(self, evidences: Sequence[Evidence]) -> list[Evidence]:
         """Evidence with the judge's calibrated scores, where it has any; of its own model's work it has none."""
-        own = self._judge.model
-        found = await asyncio.gather(*(self._scores(item) for item in evidences if item.example.model != own))
+        own, by_s = self._judge.model, self._by_s()
+        found = await asyncio.gather(*(self._scores(item, by_s) for item in evidences if item.example.model != own))
         answers = iter(found)
         return [item if item.example.model == own else replace(item, judged=next(answers)) for item in evidences]
 
-    async def _scores(self, evidence: Evidence) -> Scores | None:
-        return (await self._judge.judge(case_of(evidence.example))).scores
+    async def _scores(self, evidence: Evidence, by_s: float) -> Scores | None:
+        return (await self._judge.judge(case_of(evidence.example), by_s)).scores
+
+    def _by_s(self) -> float:
+        return asyncio.get_running_loop().time() + self._within_s
 
     async def ordered(self, rated: Sequence[Rated]) -> list[Scores]:
         """Scores with near-ties within each task broken by comparing pairs, each in both orders."""
@@ -99,8 +102,9 @@ class OpinionRoom:
         return [moved[place] for place in range(len(rated))]
 
     async def _compared(self, items: Sequence[Rated]) -> tuple[int, ...]:
+        by_s = self._by_s()
         pairs = pairs_to_compare([sum(item.scores) // len(item.scores) for item in items])
-        found = await asyncio.gather(*(self._judge.prefer(items[a].case, items[b].case) for a, b in pairs))
+        found = await asyncio.gather(*(self._judge.prefer(items[a].case, items[b].case, by_s) for a, b in pairs))
         said = {pair: preference.first for pair, preference in zip(pairs, found, strict=True) if preference is not None}
         return nudges(len(items), said) if said else (0,) * len(items)
 

@@ -220,6 +220,18 @@ def test_choices_that_cannot_be_told_apart_are_refused_there(choices):
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("schema", ["{", "[]", "7", '{"a":' * 70 + "1" + "}" * 70, "[" * 60_000])
+def test_a_schema_that_is_none_is_refused_there(schema):
+    async def scenario():
+        model = ScriptedModel()
+        async with lending(model) as server, client_of(server) as client:
+            with pytest.raises(OperatorError, match="JSON schema"):
+                await client.generate(views.Prompt("", "x"), views.GenerationSettings(64, 0, 1000, 0, schema))
+        assert model.asked == []
+
+    asyncio.run(scenario())
+
+
 def test_more_tokens_than_the_model_has_are_refused_there():
     async def scenario():
         async with lending(ScriptedModel(info=info_of(context_tokens=512))) as server, client_of(server) as client:

@@ -201,8 +201,10 @@ class ModelEngine:
 
     async def _make(self, wanted: Sequence[tuple[str, int]]) -> list[Example | Ended]:
         """The candidates (category, number), or how each ended, in their order."""
-        deadline_s = asyncio.get_running_loop().time() + self._terms.answer_s
         works = await self._prepare(wanted)
+        deadline_s = (
+            asyncio.get_running_loop().time() + self._terms.answer_s
+        )  # building the crate is not the model's time
         first = await self._round(works, deadline_s)
         second = await self._round(await self._put_right(works, first), deadline_s)
         ended = [Ended(found.end, found.text) if isinstance(found, Complaint) else found for found in second]

@@ -7,6 +7,7 @@ is asked, a bound from below three bytes per token is tried, which mostly does.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,9 @@ CONTEXT_UNSTATED = 4_096
 
 BYTES_PER_TOKEN = 2
 """A lower bound that code in common tokenizers stays above (three to four)."""
+
+BYTES_PER_TOKEN_MAX = 6
+"""More than code has in common tokenizers: what is longer need not be counted to be too long."""
 
 TEMPLATE_TOKENS = 64
 """What a chat template adds around two messages, at most."""
@@ -89,7 +93,7 @@ class Prompter:
         """Write the text about the crate, the same for every category; counts tokens, hence not in `__init__`."""
         widest = max(tokens_needed(prompt, self._sampling) for prompt in PROMPTS.generate.values())
         free = self._context - widest
-        lines = api_lines(self._view)
+        lines = within_bytes(api_lines(self._view), BYTES_PER_TOKEN_MAX * CRATE_TOKENS_MAX)
         while True:
             about = crate_text(self._view, lines)
             if not lines or await self._fits(about, min(CRATE_TOKENS_MAX, max(0, free) // CRATE_SHARE)):
@@ -156,6 +160,12 @@ def crate_text(view: SourceView, lines: list[str]) -> str:
         "idioms": ", ".join(f"{name} {count}" for name, count in idioms) or "none seen",
     }
     return fill(PROMPTS.generate[CATEGORIES[0]].preamble, words)
+
+
+def within_bytes(lines: list[str], bytes_max: int) -> list[str]:
+    """The first lines that have no more bytes together."""
+    sizes = itertools.accumulate(len(line.encode()) + 1 for line in lines)
+    return [line for line, size in zip(lines, sizes, strict=True) if size <= bytes_max]
 
 
 def api_lines(view: SourceView) -> list[str]:

@@ -315,7 +315,7 @@ def test_executed_criteria_stand_and_the_others_move_by_the_judges_voice():
 
 def rated(weights, evidences, *, calibration=None, spec=JOB):
     model = ScriptedModel(weights=weights)
-    room = OpinionRoom(Judge(model, calibration or full_calibration(), answer_s=5), ChecksScorer())
+    room = OpinionRoom(Judge(model, calibration or full_calibration(), answer_s=5), ChecksScorer(), within_s=30)
     found = asyncio.run(rate_all(spec, [0] * len(evidences), evidences, ChecksScorer(), room))
     return found, model
 
@@ -401,3 +401,11 @@ def test_a_case_shows_nothing_of_author_or_checks():
         "plain_question",
         "plain_answer",
     }
+
+
+def test_what_is_not_judged_in_time_is_rated_by_the_checks_and_accounted_for():
+    judge = judge_of(lambda request: {"1": 1})
+    room = OpinionRoom(judge, ChecksScorer(), within_s=-1)
+    found = asyncio.run(rate_all(JOB, [0], [evidence()], ChecksScorer(), room))
+    assert found[0][1] == ChecksScorer().score(evidence())
+    assert judge.tally.ended == {"deadline": 4}
