@@ -90,7 +90,7 @@ async def measure_overhead(
     model = await open_model(replace(section, concurrency=concurrency), around)
     try:
         bare, node, failed = [], [], 0
-        await _through_node(model, calls[:concurrency], concurrency)  # both find the server warm
+        await _through_node(model, calls, concurrency)  # the server warm, the concurrency found
         async with _bare_client(section, around) as send:
             bodies = await _bodies(send, model, calls)
             for turn in range(turns):
@@ -116,7 +116,7 @@ async def measure_found(
     max_tokens: int,
     fixed: Sequence[int] = SWEEP,
 ) -> Found:
-    """The bare client at fixed concurrencies, then the node, which has to find its own.
+    """The bare client at fixed concurrencies, then the node, which had one turn before to find its own.
 
     Raises:
         OperatorError: The engine cannot be opened.
@@ -124,6 +124,7 @@ async def measure_found(
     calls = _calls(requests, max_tokens)
     model = await open_model(section, around)
     try:
+        await _through_node(model, calls, requests)
         rates = []
         async with _bare_client(section, around) as send:
             bodies = await _bodies(send, model, calls)

@@ -207,11 +207,12 @@ class _translated(contextlib.AbstractContextManager[None]):  # noqa: N801 - used
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None or isinstance(error, AttemptError | asyncio.CancelledError | GeneratorExit):
             return
+        from vllm.exceptions import VLLMClientError
         from vllm.v1.engine.exceptions import EngineDeadError
 
         if isinstance(error, EngineDeadError):
             raise AttemptError(Failure.CLOSED, DIED) from error
-        if isinstance(error, ValueError | TypeError):
+        if isinstance(error, VLLMClientError | ValueError | TypeError):
             raise classify(400, str(error), 0.0) from error
         if isinstance(error, Exception):
             raise AttemptError(Failure.UNAVAILABLE, f"the engine failed: {error}", Circumstances()) from error
