@@ -22,7 +22,7 @@ from tests.support.yields import Harvest, bring, harvest
 
 
 def labelled(found: Harvest) -> dict[str, list[Labelled]]:
-    """Scores with labels per criterion, right and wrong ones in turn."""
+    """Scores with labels per criterion."""
     scorer = ChecksScorer()
     pairs = [
         (rate(evidence, scorer)[1], right)
