@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CRATES ?=
 
-.PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean
+.PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,15 @@ test: lint ## Lint, types, import rules, all tests
 
 test-fast: setup-dev ## Tests without compilers and without node processes
 	$(BIN)/pytest -m "not cargo and not processes and not slow"
+
+test-vllm: .stamps/setup-vllm ## Tests against real vLLM on this machine's CPU (5 minutes; installs 3 to 6 GB the first time)
+	$(VENV)-vllm/bin/python -m pytest -m vllm tests/vllm
+
+.stamps/setup-vllm: .stamps/system tests/vllm/requirements.txt tests/vllm/install.py
+	$(PYTHON) -m venv $(VENV)-vllm
+	$(VENV)-vllm/bin/python tests/vllm/install.py
+	$(VENV)-vllm/bin/pip install --quiet --disable-pip-version-check pytest pytest-timeout
+	@touch $@
 
 rebuild-rows: setup ## Build and test every row that `make demo` left in out/ again, with plain cargo
 	$(BIN)/python -m tests.acceptance.rebuild out
@@ -77,4 +86,4 @@ lock: ## Rewrite the lock files from pyproject.toml (names, versions, hashes; no
 	  --extra install --extra dev --extra postgres pyproject.toml -o requirements-dev.lock
 
 clean: ## Remove everything that make created
-	rm -rf $(VENV) .stamps out .demo *.egg-info build
+	rm -rf $(VENV) $(VENV)-vllm .stamps out .demo *.egg-info build

@@ -28,21 +28,30 @@ from node.checks import CheckEngine, CheckSettings, Level, open_engine
 from node.config import NodeConfig, load_config
 from node.crates.store import CrateStore
 from node.desks import open_desks
+from node.desks.engine import EngineRoom
 from node.driver.driver import Driver, open_driver
 from node.errors import OperatorError
 from node.home import NodeHome, load_genesis
 from node.identity import DataDirLock, IdentityStore, NodeKey, parse_node_id, peer_id
+from node.judge.calibration import load_calibration
+from node.judge.judge import Judge
 from node.network.fallback import FallbackNetwork
 from node.network.libp2p_network import Libp2pConfig, Libp2pNetwork
 from node.rating.checks import ChecksScorer
 from node.rating.interface import Scorer
 from node.rating.misbehaviour import misbehaving
+from node.rpc.client import NodeClient
 from node.rpc.peers import PeerLinks
 from node.rpc.server import RpcServer, RpcSettings
 from node.store import Store, open_store
-from node.values.job import JobSpec
+from node.tasks.model.prompts import context_needs
+from node.tasks.model.states import Account
+from node.values.job import JobSpec, Sampling
 from node.wire import Domain, decode_message
 from node.workshop import Library, Shop, StoredVerdicts
+from node.workshop.authors import Authors
+from node.workshop.judging import OpinionRoom
+from node.workshop.peer_model import open_peer_model
 
 log = logging.getLogger(__name__)
 
@@ -116,8 +125,11 @@ async def open_node(home: NodeHome, *, passphrase: bytes | None = None) -> Async
             parts.push_async_callback(checks.close)
         links = PeerLinks(key)
         parts.push_async_callback(links.close)
+        engine = await _open_engine(home, config, key, preset)
+        if engine.model is not None:
+            parts.push_async_callback(engine.model.close)
         network = FallbackNetwork(_libp2p(key, config, genesis, preset, store), links)
-        driver = await _open_driver(home, config, key, genesis, preset, store, network, checks)
+        driver = await _open_driver(home, config, key, genesis, preset, store, network, checks, engine)
         stopping = asyncio.Event()
         desks, publisher = open_desks(
             driver=driver,
@@ -127,6 +139,7 @@ async def open_node(home: NodeHome, *, passphrase: bytes | None = None) -> Async
             why_no_checks=why_not,
             stop=stopping.set,
             exchange=network.exchange,
+            engine=engine,
         )
         rpc = RpcServer(
             key=key,
@@ -134,6 +147,7 @@ async def open_node(home: NodeHome, *, passphrase: bytes | None = None) -> Async
             desks=desks,
             settings=RpcSettings(host=config.rpc.host, port=config.rpc.port, plain_port=config.rpc.health_port or None),
             is_operator=_operators(config),
+            is_model_user=_model_users(config, genesis, key.node),
         )
         await rpc.start()
         parts.push_async_callback(rpc.stop)
@@ -178,6 +192,31 @@ async def _open_checks(home: NodeHome, config: NodeConfig, store: Store) -> tupl
         return None, str(error)
 
 
+async def _open_engine(home: NodeHome, config: NodeConfig, key: NodeKey, preset: Preset) -> EngineRoom:
+    """The engine that the settings name, seen to work, with room for every category.
+
+    Raises:
+        OperatorError: It cannot work as set; see `open_model` and `open_peer_model`.
+    """
+    if config.engine.kind == "source":
+        return EngineRoom()
+    from node.engines.opening import open_model, require_context
+
+    if config.engine.kind == "peer":
+        model = await open_peer_model(NodeClient.connect(config.engine.url, key), config.engine.url)
+    else:
+        model = await open_model(config.engine)
+    try:
+        require_context(model.info, context_needs(Sampling()))
+        judge = Judge(model, load_calibration(home.judge), answer_s=preset.times.rate_ms / 1000 / 4)
+    except OperatorError:
+        await model.close()
+        raise
+    if not judge.is_calibrated:
+        log.info("%s rates nothing yet: calibrate it (`swarm-node engine calibrate`)", model.info.model)
+    return EngineRoom(model, Account(), judge, lends=config.engine.kind != "peer")
+
+
 def _libp2p(key: NodeKey, config: NodeConfig, genesis: Genesis, preset: Preset, store: Store) -> Libp2pNetwork:
     settings = Libp2pConfig(
         seed=key.seed,
@@ -201,6 +240,7 @@ async def _open_driver(
     store: Store,
     network: FallbackNetwork,
     checks: CheckEngine | None,
+    engine: EngineRoom,
 ) -> Driver:
     library = Library(CrateStore(home.crates_of(config)), network, checks)
     library.attach()
@@ -214,12 +254,17 @@ async def _open_driver(
     async def obtain(name: Hash) -> bytes | None:
         return await driver.contents.obtain(name)
 
+    scorer = _scorer(config, key)
     shop = Shop(
         key=key,
         store=store,
         library=library,
         checker=checks,
-        scorer=_scorer(config, key),
+        scorer=scorer,
+        authors=Authors(
+            engine.model, checks, answer_s=preset.times.generate_ms / 1000 / 2, account=engine.account or Account()
+        ),
+        opinions=_opinions(config, preset, engine, scorer),
         specs=spec_of,
         obtain=obtain,
         example_bytes_max=preset.example_bytes_max,
@@ -234,6 +279,24 @@ def _scorer(config: NodeConfig, key: NodeKey) -> Scorer:
         return honest
     log.warning("this node MISBEHAVES on purpose: %s", config.work.misbehave)
     return misbehaving(config.work.misbehave, honest, seed=key.derive_secret("dice"))
+
+
+def _opinions(config: NodeConfig, preset: Preset, engine: EngineRoom, scorer: Scorer) -> OpinionRoom | None:
+    """A judge beside the checks; none for a node that misbehaves on purpose, which is to do only that."""
+    if engine.judge is None or config.work.misbehave:
+        return None
+    return OpinionRoom(engine.judge, scorer, within_s=preset.times.rate_ms / 1000 / 3)
+
+
+def _model_users(config: NodeConfig, genesis: Genesis, own: NodeId) -> Callable[[NodeId], bool]:
+    """Who may use this node's model: whom its operator names, and founders whom the genesis gives the same owner.
+
+    Not members that joined later: their owner is what they say themselves.
+    """
+    named = frozenset(parse_node_id(text) for text in config.rpc.model_users)
+    owners = {founder.owner for founder in genesis.founders if founder.node == own and founder.owner}
+    kin = frozenset(founder.node for founder in genesis.founders if founder.owner in owners)
+    return (named | kin).__contains__
 
 
 def _operators(config: NodeConfig) -> Callable[[NodeId], bool]:

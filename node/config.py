@@ -51,6 +51,8 @@ class RpcSection:
     """gRPC health and reflection without a key, on loopback only; 0: none."""
     operators: tuple[str, ...] = ()
     """Peer ids of other keys that may stop this node and ask it everything; its own always may."""
+    model_users: tuple[str, ...] = ()
+    """Peer ids of nodes that may use this node's language model; founders of the same owner may anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,42 @@ class StoreSection:
     """SQLAlchemy URL; empty: SQLite in the data folder."""
 
 
+ENGINE_KINDS = ("source", "openai", "vllm", "vllm-managed", "peer")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSection:
+    """What generates, and judges where it is a language model."""
+
+    kind: str = "source"
+    """`source`: the crates' own code, no model. `openai`: a server that speaks its protocol (`vllm serve` and others).
+    `vllm`: in this process. `vllm-managed`: a vLLM server that the node starts, watches and starts again.
+    `peer`: the model of another node of the same owner."""
+    url: str = ""
+    """Of the server, for `openai`: `http://127.0.0.1:8000/v1`. With a key, plain HTTP goes to this machine only. For
+    `peer` the other node's gRPC: `host:port`, with `<peer id>@` before it to hold it to that node."""
+    model: str = ""
+    """As the server names it, or a folder of weights for `vllm` and `vllm-managed`. Empty: the only one served."""
+    key_env: str = "SWARM_NODE_ENGINE_KEY"
+    """Environment variable with the server's key; not set: none."""
+    key_file: str = ""
+    """File whose first line is the key; goes before `key_env`. The key itself is no setting."""
+    concurrency: int = 64
+    """Requests at once, at most. How many the server really takes is found from its answers."""
+    context_tokens: int = 0
+    """Bound for `vllm` and `vllm-managed`, and for servers that do not tell theirs; 0: as the model has it."""
+    python: str = ""
+    """Interpreter with vLLM for `vllm-managed`, so that it can live in its own environment; empty: this one."""
+    args: tuple[str, ...] = ()
+    """More of vLLM's arguments for `vllm` and `vllm-managed`, e.g. `--tensor-parallel-size=2`."""
+    start_s: int = 900
+    """Seconds that a managed server may take to load its model."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkSection:
     """Generating, checking, rating."""
 
-    engine: str = "source"
-    """What generates; so far only `source`, which needs no model."""
     cores: int = 1
     """Compilers and tests run at once."""
     sandbox: str = "auto"
@@ -87,6 +119,7 @@ class NodeConfig:
     network: NetworkSection = field(default_factory=NetworkSection)
     rpc: RpcSection = field(default_factory=RpcSection)
     store: StoreSection = field(default_factory=StoreSection)
+    engine: EngineSection = field(default_factory=EngineSection)
     work: WorkSection = field(default_factory=WorkSection)
 
 
@@ -150,11 +183,34 @@ def _check_ranges(config: NodeConfig, source: str) -> None:
         )
     if not 1 <= config.work.cores <= 1024:
         raise OperatorError(f"{source}: `work.cores` is {config.work.cores}", hint="at least 1")
-    if config.work.engine != "source":
-        raise OperatorError(f"{source}: `work.engine` is {config.work.engine!r}", hint="this version has: source")
+    check_engine(config.engine, source)
     levels = ("auto", "strict", "standard", "container", "none")
     if config.work.sandbox not in levels:
         raise OperatorError(f"{source}: `work.sandbox` is {config.work.sandbox!r}", hint=f"one of {', '.join(levels)}")
+
+
+def check_engine(engine: EngineSection, source: str) -> None:
+    """Refuse an engine that cannot be meant; `source` says in errors where it was named.
+
+    Raises:
+        OperatorError: An unknown kind, a value out of range, or no address or model where one is needed.
+    """
+    if engine.kind not in ENGINE_KINDS:
+        raise OperatorError(f"{source}: `engine.kind` is {engine.kind!r}", hint=f"one of {', '.join(ENGINE_KINDS)}")
+    if engine.kind in {"openai", "peer"} and not engine.url:
+        raise OperatorError(
+            f"{source}: `engine.url` is missing",
+            hint="the address: of a server e.g. http://127.0.0.1:8000/v1, of a node e.g. 10.0.0.7:7000",
+        )
+    if engine.kind.startswith("vllm") and not engine.model:
+        raise OperatorError(f"{source}: `engine.model` is missing", hint="a folder of weights, or a name vLLM can load")
+    for name, value, least, most in (
+        ("concurrency", engine.concurrency, 1, 4096),
+        ("context_tokens", engine.context_tokens, 0, 1 << 22),
+        ("start_s", engine.start_s, 1, 86_400),
+    ):
+        if not least <= value <= most:
+            raise OperatorError(f"{source}: `engine.{name}` is {value}", hint=f"{least} to {most}")
 
 
 def render_config(config: NodeConfig) -> str:

@@ -39,6 +39,11 @@ class NodeHome:
         return self.root / "store"
 
     @property
+    def judge(self) -> Path:
+        """What this node knows of models' scores: their calibration as judges."""
+        return self.root / "judge.json"
+
+    @property
     def crates(self) -> Path:
         """Crates as fetched and analysed."""
         return self.root / "crates"

@@ -19,6 +19,7 @@ COMMANDS = {
     "stop": "node.cli.run:stop",
     "status": "node.cli.status:status",
     "doctor": "node.cli.doctor:doctor",
+    "engine": "node.cli.engine:engine",
     "peers": "node.cli.status:peers",
     "identity": "node.cli.identity:identity",
     "job": "node.cli.job:job",

@@ -17,6 +17,7 @@ from node.crates.store import CrateStore
 from node.desks.admission import unknown_category
 from node.errors import ExitCode, OperatorError, PeerFaultError, TransientError
 from node.identity import NodeKey
+from node.prompts import PROMPTS
 from node.values.crate import CratePin, PreparedCrate
 from node.values.example import CATEGORIES
 from node.values.job import JobSpec, Sampling
@@ -24,8 +25,6 @@ from node.values.views import NodeView
 from node.wire import Domain, decode_message, seal_message
 
 FILE_BYTES_MAX = 1 << 20
-NO_PROMPTS = bytes(32)
-"""Prompt set of engines that have none."""
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -190,7 +189,7 @@ def compose_job(order: Order, pins: tuple[CratePin, ...], preset: Preset, coordi
         deadline_unix_s=int(time.time()) + order.deadline_s,
         preset_hash=preset.hash(),
         sampling=Sampling(),
-        prompt_set_digest=NO_PROMPTS,
+        prompt_set_digest=PROMPTS.digest,
     )
     reason = refuse_terms(spec.terms(JobId(bytes(32)), coordinator), preset)
     if reason is not None:

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from node.checks import CheckEngine
 from node.config import NodeConfig
 from node.desks.chronicle import Chronicle
+from node.desks.engine import EngineRoom
 from node.desks.explain import Explainer
+from node.desks.inference import ModelDesk
 from node.desks.jobs import NodeJobs
 from node.desks.publisher import ShardPublisher
 from node.desks.shards import NodeShards
@@ -28,6 +30,7 @@ def open_desks(
     why_no_checks: str,
     stop: Callable[[], None],
     exchange: ExchangeDesk,
+    engine: EngineRoom,
     clock: Callable[[], float] = time.time,
 ) -> tuple[Desks, ShardPublisher]:
     """Build what answers a node's callers, and what publishes its shards: run the latter beside the driver.
@@ -40,6 +43,7 @@ def open_desks(
         why_no_checks: Why not.
         stop: Begins to stop the node.
         exchange: Takes what peers bring by gRPC because gossip does not reach.
+        engine: What generates, and judges where it is a model.
         clock: Unix seconds.
     """
     chronicle = Chronicle(driver.store)
@@ -53,6 +57,7 @@ def open_desks(
         config=config,
         checks=checks,
         why_no_checks=why_no_checks,
+        engine=engine,
         stop=stop,
         started_unix_s=int(clock()),
     )
@@ -61,5 +66,6 @@ def open_desks(
         shards=NodeShards(driver, chronicle, home),
         node=front,
         exchange=exchange,
+        inference=ModelDesk(engine.model) if engine.lends and engine.model is not None else None,
     )
     return desks, publisher

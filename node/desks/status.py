@@ -10,6 +10,7 @@ from consensus.types import JobStatus, NodeId
 from node.checks import CheckEngine
 from node.config import NodeConfig
 from node.desks.chronicle import Chronicle
+from node.desks.engine import EngineRoom
 from node.desks.publisher import ShardPublisher
 from node.desks.standing import History, standing_view
 from node.driver.driver import Driver
@@ -37,6 +38,7 @@ class NodeFront:
         config: The operator's settings.
         checks: What executes; None where nothing does.
         why_no_checks: Why not.
+        engine: What generates, and judges where it is a model.
         stop: Begins to stop the node.
         started_unix_s: When it was started.
     """
@@ -51,12 +53,13 @@ class NodeFront:
         config: NodeConfig,
         checks: CheckEngine | None,
         why_no_checks: str,
+        engine: EngineRoom,
         stop: Callable[[], None],
         started_unix_s: int,
     ) -> None:
         self._driver, self._chronicle, self._history, self._publisher = driver, chronicle, history, publisher
         self._config, self._checks, self._why_no_checks = config, checks, why_no_checks
-        self._stop, self._started = stop, started_unix_s
+        self._engine, self._stop, self._started = engine, stop, started_unix_s
 
     async def status(self) -> views.NodeView:
         """See `NodeDesk.status`."""
@@ -73,7 +76,7 @@ class NodeFront:
             height=state.height,
             epoch=driver.preset.epoch_of(state.height + 1),
             started_unix_s=self._started,
-            engine=self._config.work.engine,
+            engine=self._engine.name,
             activity=self._activity(),
             components=tuple(self._components()),
             counters=tuple(views.Counter(name, value) for name, value in self._counters()),
@@ -135,6 +138,8 @@ class NodeFront:
         well = health.running and (linked or alone)
         yield views.ComponentView("network", well, health.summary, "" if well else "peers")
         yield self._checking()
+        if self._engine.model is not None:
+            yield self._engine.component()
         waits_for = self._publisher.waits_for
         text = f"{self._publisher.published} published" + (f"; waits for {waits_for}" if waits_for else "")
         yield views.ComponentView("shards", not waits_for, text, waits_for)
@@ -169,6 +174,7 @@ class NodeFront:
             commands, cpu_ms = self._checks.usage
             yield "check_commands", commands
             yield "check_cpu_ms", int(cpu_ms)
+        yield from self._engine.counters()
         yield "blob_bytes", self._driver.store.blobs.total_bytes
         health = self._driver.network.health()
         yield "network_restarts", health.restarts

@@ -16,6 +16,9 @@ from node.values.verdict import Inspection, PlanResult, ProblemKind
 FULL = 10_000
 """A whole score, basis points."""
 
+OPEN = frozenset({CheckFact.PASSED, CheckFact.NOT_CHECKABLE})
+"""Facts that leave room for an opinion."""
+
 ZERO: Scores = (0, 0, 0, 0)
 
 Measure = tuple[str, int]
@@ -76,7 +79,7 @@ def fact_of(evidence: Evidence) -> CheckFact:
 def rate(evidence: Evidence, scorer: Scorer) -> tuple[CheckFact, Scores]:
     """A rater's fact and scores for one candidate; the scorer is not even asked when the fact is negative."""
     fact = fact_of(evidence)
-    if fact not in {CheckFact.PASSED, CheckFact.NOT_CHECKABLE}:
+    if fact not in OPEN:
         return fact, ZERO
     scores = scorer.score(evidence)
     assert all(0 <= score <= FULL for score in scores), f"{scorer.name} scored outside 0..{FULL}: {scores}"

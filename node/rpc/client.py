@@ -145,6 +145,10 @@ class NodeClient:
 
     # Inference
 
+    async def describe_model(self, *, timeout_s: float = methods.DESCRIBE.limit_s) -> views.ModelView:
+        """Which model the node lets us use."""
+        return await self._link.call(methods.DESCRIBE, calls.Nothing(), timeout_s=timeout_s)
+
     async def generate(
         self, prompt: views.Prompt, settings: views.GenerationSettings, *, timeout_s: float = methods.GENERATE.limit_s
     ) -> views.Generation:

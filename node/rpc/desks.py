@@ -74,6 +74,10 @@ class ShardDesk(Protocol):
 class InferenceDesk(Protocol):
     """A language model."""
 
+    async def describe(self) -> views.ModelView:
+        """Which one."""
+        ...
+
     async def generate(self, prompt: views.Prompt, settings: views.GenerationSettings) -> views.Generation:
         """One whole answer."""
         ...

@@ -268,6 +268,15 @@ PULL_REQUEST = Record(
 )
 PULL_ANSWER = Record(views.ShardPiece, shard_pb.ShardServicePullResponse, offset=NUMBER, data=Blob(1, PIECE_BYTES_MAX))
 
+DESCRIBE_REQUEST = Record(calls.Nothing, inference_pb.InferenceServiceDescribeRequest)
+DESCRIBE_ANSWER = Record(
+    views.ModelView,
+    inference_pb.InferenceServiceDescribeResponse,
+    model=_SHORT,
+    backend=_SHORT,
+    context_tokens=COUNT,
+    schema_enforced=Flag(),
+)
 GENERATE_REQUEST = Record(
     calls.GenerateRequest, inference_pb.InferenceServiceGenerateRequest, prompt=_PROMPT, settings=_SETTINGS
 )
@@ -293,6 +302,7 @@ SCORE_ANSWER = Record(
     inference_pb.InferenceServiceScoreResponse,
     log_probabilities=Many(Real(), 64),
     model=_SHORT,
+    method=_SHORT,
 )
 
 STATUS_REQUEST = Record(calls.Nothing, node_pb.NodeServiceStatusRequest)

@@ -29,6 +29,7 @@ class Gate:
         own: NodeId,
         *,
         is_operator: Callable[[NodeId], bool],
+        is_model_user: Callable[[NodeId], bool] = lambda _: False,
         clock: Callable[[], float],
         calls_max: int = CALLS_MAX,
     ) -> None:
@@ -38,11 +39,14 @@ class Gate:
             own: This node's key, which may call everything.
             is_operator: Whether another key is the operator's, too. It must rest on what the operator said, such as
                 a list in the configuration, or on proof: never on the owner that a peer claims for itself.
+            is_model_user: Whether a key may use this node's language model without being the operator's. On the same
+                grounds.
             clock: Seconds since 1970, for the expiry of bindings.
             calls_max: As `CALLS_MAX`.
         """
         self._own = own
         self._is_operator = is_operator
+        self._is_model_user = is_model_user
         self._clock = clock
         self._calls_max = calls_max
         self._in_flight: Counter[NodeId] = Counter()
@@ -65,8 +69,11 @@ class Gate:
         Raises:
             PeerFaultError: This key does not do (`not-allowed`).
         """
-        if access is Access.OPERATOR and not self._is_privileged(caller):
-            raise PeerFaultError("not-allowed", f"{path} is for this node's operator, not for {short_name(caller)}")
+        if access is Access.KEYED or self._is_privileged(caller):
+            return
+        if access is Access.MODEL_USER and self._is_model_user(caller):
+            return
+        raise PeerFaultError("not-allowed", f"{path} is for this node's operator, not for {short_name(caller)}")
 
     @contextlib.contextmanager
     def room_for(self, caller: NodeId) -> Iterator[None]:

@@ -26,6 +26,8 @@ class Access(Enum):
 
     KEYED = "keyed"
     """Anybody who proves a node key."""
+    MODEL_USER = "model-user"
+    """Those of the operator, and the nodes that its operator lets use its model."""
     OPERATOR = "operator"
     """The node's own key, and the keys that its operator named."""
 
@@ -62,7 +64,7 @@ _JOB, _SHARD, _INFERENCE, _NODE, _EXCHANGE = (
     "NodeService",
     "ExchangeService",
 )
-_KEYED, _OPERATOR = Access.KEYED, Access.OPERATOR
+_KEYED, _MODEL_USER, _OPERATOR = Access.KEYED, Access.MODEL_USER, Access.OPERATOR
 
 SUBMIT = Method(_JOB, "Submit", forms.SUBMIT_REQUEST, forms.SUBMIT_ANSWER, _KEYED, SLOW_S)
 GET_JOB = Method(_JOB, "Get", forms.GET_JOB_REQUEST, forms.GET_JOB_ANSWER, _KEYED, QUICK_S)
@@ -74,17 +76,18 @@ LIST_SHARDS = Method(_SHARD, "List", forms.LIST_SHARDS_REQUEST, forms.LIST_SHARD
 GET_CERTIFICATE = Method(_SHARD, "GetCertificate", forms.CERTIFICATE_REQUEST, forms.CERTIFICATE_ANSWER, _KEYED, QUICK_S)
 PULL = Method(_SHARD, "Pull", forms.PULL_REQUEST, forms.PULL_ANSWER, _KEYED, HOUR_S, streams=True)
 # A model costs its operator money by the token, and keys are free: so not for everybody.
-GENERATE = Method(_INFERENCE, "Generate", forms.GENERATE_REQUEST, forms.GENERATE_ANSWER, _OPERATOR, 10 * SLOW_S)
+DESCRIBE = Method(_INFERENCE, "Describe", forms.DESCRIBE_REQUEST, forms.DESCRIBE_ANSWER, _MODEL_USER, QUICK_S)
+GENERATE = Method(_INFERENCE, "Generate", forms.GENERATE_REQUEST, forms.GENERATE_ANSWER, _MODEL_USER, 10 * SLOW_S)
 GENERATE_STREAM = Method(
     _INFERENCE,
     "GenerateStream",
     forms.GENERATE_STREAM_REQUEST,
     forms.GENERATE_STREAM_ANSWER,
-    _OPERATOR,
+    _MODEL_USER,
     10 * SLOW_S,
     streams=True,
 )
-SCORE = Method(_INFERENCE, "Score", forms.SCORE_REQUEST, forms.SCORE_ANSWER, _OPERATOR, SLOW_S)
+SCORE = Method(_INFERENCE, "Score", forms.SCORE_REQUEST, forms.SCORE_ANSWER, _MODEL_USER, SLOW_S)
 STATUS = Method(_NODE, "Status", forms.STATUS_REQUEST, forms.STATUS_ANSWER, _KEYED, QUICK_S)
 # Where others live is not ours to tell strangers.
 PEERS = Method(_NODE, "Peers", forms.PEERS_REQUEST, forms.PEERS_ANSWER, _OPERATOR, QUICK_S)
@@ -103,6 +106,7 @@ METHODS: tuple[Method[Any, Any], ...] = (
     LIST_SHARDS,
     GET_CERTIFICATE,
     PULL,
+    DESCRIBE,
     GENERATE,
     GENERATE_STREAM,
     SCORE,

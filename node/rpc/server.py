@@ -78,6 +78,7 @@ class RpcServer:
         desks: Desks,
         settings: RpcSettings,
         is_operator: Callable[[NodeId], bool],
+        is_model_user: Callable[[NodeId], bool] = lambda _: False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Put the parts together; nothing listens yet.
@@ -88,10 +89,17 @@ class RpcServer:
             desks: What answers.
             settings: Where.
             is_operator: As in `Gate`: which other keys are the operator's.
+            is_model_user: As in `Gate`: which other keys may use its language model.
             clock: Seconds since 1970.
         """
         self._services = Services(desks, domain)
-        self._gate = Gate(key.node, is_operator=is_operator, clock=clock, calls_max=settings.calls_max)
+        self._gate = Gate(
+            key.node,
+            is_operator=is_operator,
+            is_model_user=is_model_user,
+            clock=clock,
+            calls_max=settings.calls_max,
+        )
         self._leaves = LeafKeeper(key, clock=clock)
         self._settings = settings
         self._keyed: grpc.aio.Server | None = None

@@ -34,6 +34,7 @@ class Services:
             methods.CANCEL: self._cancel,
             methods.LIST_SHARDS: self._list_shards,
             methods.GET_CERTIFICATE: self._get_certificate,
+            methods.DESCRIBE: self._describe,
             methods.GENERATE: self._generate,
             methods.SCORE: self._score,
             methods.STATUS: self._status,
@@ -90,6 +91,9 @@ class Services:
         return self._desks.shards.pull(Hash(request.root), request.offset, request.file_sha256)
 
     # Inference
+
+    async def _describe(self, _caller: NodeId, _request: calls.Nothing) -> views.ModelView:
+        return await self._model().describe()
 
     async def _generate(self, _caller: NodeId, request: calls.GenerateRequest) -> calls.GenerateAnswer:
         return calls.GenerateAnswer(await self._model().generate(request.prompt, request.settings))

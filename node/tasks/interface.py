@@ -45,6 +45,18 @@ class Proposal:
     """Why there are fewer than asked for, one line for people; empty when there are not."""
 
 
+class Generator(Protocol):
+    """Makes candidates and probes of one crate. Implemented by the source engine and by the model engine."""
+
+    async def propose(self, requests: Sequence[Request]) -> tuple[Proposal, ...]:
+        """Candidates, one proposal per request, in order."""
+        ...
+
+    async def make_probes(self, wanted: Sequence[tuple[str, int, bool]]) -> tuple[tuple[Example, bytes] | None, ...]:
+        """Probes for (category, number, good) with their evidence, None where none can be had (R14)."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class StaticFinding:
     """What a look at the published source says about a probe's evidence."""

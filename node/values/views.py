@@ -183,8 +183,22 @@ class ChoiceScores:
     """How likely a model finds each of the choices it was given."""
 
     log_probabilities: tuple[float, ...]
-    """Natural logarithms, in the order of the choices."""
+    """Natural logarithms, in the order of the choices. Their probabilities add up to the mass of all choices together,
+    which is 1 where the method hides it."""
     model: str
+    method: str
+    """`logprobs`, `constrained` or `sampled`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """The model that a node lets others use."""
+
+    model: str
+    backend: str
+    context_tokens: int
+    """Prompt and answer together; 0 when it is not known."""
+    schema_enforced: bool
 
 
 # The node

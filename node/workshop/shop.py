@@ -30,10 +30,10 @@ from node.driver.member import FilledSlot
 from node.errors import NodeError
 from node.identity import NodeKey
 from node.pipeline.effects import FillSlots
-from node.rating.interface import Evidence, Scorer, rate
+from node.rating.interface import Evidence, Scorer
 from node.store import EXAMPLE, Store
 from node.tasks.inspection import inspect
-from node.tasks.interface import Checker, Request
+from node.tasks.interface import Checker, Generator, Request
 from node.tasks.measures import scrutiny_measures
 from node.tasks.plans import plan_for, scrutiny_for
 from node.tasks.probes import probe_plan
@@ -41,6 +41,8 @@ from node.values.crate import CratePin
 from node.values.example import Example, MalformedExampleError, parse_example
 from node.values.job import JobSpec
 from node.values.verdict import CheckPlan, PlanResult
+from node.workshop.authors import Authors
+from node.workshop.judging import OpinionRoom, rate_all
 from node.workshop.library import Library, OpenCrate
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,7 @@ class _Candidate:
     content: Hash
     example: Example
     crate: OpenCrate
+    spec: JobSpec
 
 
 class Shop:
@@ -86,6 +89,8 @@ class Shop:
         library: Brings crates.
         checker: Executes plans; None on a node without a toolchain.
         scorer: From what was found to scores.
+        authors: Who makes candidates.
+        opinions: A language model's part in ratings; None where it has none.
         specs: Signed jobs by id.
         obtain: Contents by hash.
         example_bytes_max: The preset's bound.
@@ -99,11 +104,14 @@ class Shop:
         library: Library,
         checker: Checker | None,
         scorer: Scorer,
+        authors: Authors,
+        opinions: OpinionRoom | None,
         specs: JobSpecs,
         obtain: Obtain,
         example_bytes_max: int,
     ) -> None:
         self._key, self._store, self._library, self._checker = key, store, library, checker
+        self._authors, self._opinions = authors, opinions
         self._scorer, self._specs, self._obtain, self._bytes_max = scorer, specs, obtain, example_bytes_max
 
     # Generating
@@ -150,27 +158,32 @@ class Shop:
     ) -> list[tuple[SlotOpening, bytes]]:
         """All candidates of a crate in one call, then all its probes in another."""
         rules = {(task, slot): rule for task, slot, rule in order.rules}
-        numbers = {task.index: _numbers(task, self._key.node) for task in tasks}
-        requests = [Request(spec.categories[task.category], numbers[task.index]) for task in tasks]
-        made: dict[tuple[int, int], Example] = {}
-        for task, proposal in zip(tasks, await crate.engine.propose(requests), strict=True):
-            made |= {(task.index, number): example for number, example in proposal.examples}
-            if proposal.shortfall:
-                short[task.index] = proposal.shortfall
         slots = [
             (task, slot, number, rules[task.index, slot])
             for task in tasks
-            for slot, number in enumerate(numbers[task.index])
+            for slot, number in enumerate(_numbers(task, self._key.node))
         ]
+        # What a probe's slot stands for nobody makes: with a model it would cost an answer.
+        numbers = {
+            task.index: tuple(n for owner, _, n, rule in slots if owner is task and rule is SlotContent.CANDIDATE)
+            for task in tasks
+        }
+        requests = [Request(spec.categories[task.category], numbers[task.index]) for task in tasks]
+        made: dict[tuple[int, int], Example] = {}
+        author = self._authors.of(spec, crate)
+        for task, proposal in zip(tasks, await author.propose(requests), strict=True):
+            made |= {(task.index, number): example for number, example in proposal.examples}
+            if proposal.shortfall:
+                short[task.index] = proposal.shortfall
         filled = [
             self._opened(order.plan.height, task.index, slot, made[task.index, number], None)
             for task, slot, number, rule in slots
             if rule is SlotContent.CANDIDATE and (task.index, number) in made
         ]
-        return filled + await self._fill_probes(order.plan.height, spec, crate, slots)
+        return filled + await self._fill_probes(order.plan.height, spec, author, slots)
 
     async def _fill_probes(
-        self, height: int, spec: JobSpec, crate: OpenCrate, slots: Sequence[tuple[Task, int, int, SlotContent]]
+        self, height: int, spec: JobSpec, author: Generator, slots: Sequence[tuple[Task, int, int, SlotContent]]
     ) -> list[tuple[SlotOpening, bytes]]:
         probes = [entry for entry in slots if entry[3] is not SlotContent.CANDIDATE]
         wanted = [
@@ -180,7 +193,7 @@ class Shop:
             self._opened(
                 height, task.index, slot, probe[0], ProbeOpening(rule is SlotContent.GOOD_PROBE, evidence=probe[1])
             )
-            for (task, slot, _, rule), probe in zip(probes, await crate.engine.make_probes(wanted), strict=True)
+            for (task, slot, _, rule), probe in zip(probes, await author.make_probes(wanted), strict=True)
             if probe is not None
         ]
 
@@ -214,13 +227,13 @@ class Shop:
 
     async def _rate(self, plan: RoundPlan, candidates: tuple[tuple[int, Hash], ...]) -> tuple[Rating, ...]:
         ratings: list[Rating] = []
-        readable: dict[CratePin, list[_Candidate]] = {}
+        readable: dict[tuple[CratePin, JobId], list[_Candidate]] = {}
         for index, content in candidates:
             found = await self._read(plan.tasks[index], content)
             if isinstance(found, CheckFact):
                 ratings.append(Rating(index, content, found, NO_SCORES))
             else:
-                readable.setdefault(found.crate.pin, []).append(found)
+                readable.setdefault((found.crate.pin, found.task.job), []).append(found)
         for together in readable.values():
             ratings += await self._judge(together)
         return tuple(sorted(ratings, key=lambda rating: (rating.task, rating.content)))
@@ -243,7 +256,7 @@ class Shop:
         told = (example.crate_name, example.crate_version, example.task_category)
         if told != (opened.pin.name, opened.pin.version, spec.categories[task.category]):
             return CheckFact.MALFORMED
-        return _Candidate(task, content, example, opened)
+        return _Candidate(task, content, example, opened, spec)
 
     async def _judge(self, candidates: Sequence[_Candidate]) -> list[Rating]:
         """Inspect, execute in one call, score."""
@@ -254,18 +267,21 @@ class Shop:
             plans.append(plan_for(item.example, item.crate.view) if sound else CheckPlan(()))
             plans.append(scrutiny_for(item.example, item.crate.view) if sound else CheckPlan(()))
         results = await self._run(candidates[0].crate, plans)
-        ratings = []
-        for place, (item, inspection) in enumerate(zip(candidates, inspections, strict=True)):
-            claim, scrutiny = results[2 * place], results[2 * place + 1]
-            evidence = Evidence(
+        evidences = [
+            Evidence(
                 example=item.example,
-                inspection=inspection,
-                result=claim if plans[2 * place].steps else None,
-                beyond=scrutiny_measures(plans[2 * place + 1], scrutiny),
+                inspection=inspections[place],
+                result=results[2 * place] if plans[2 * place].steps else None,
+                beyond=scrutiny_measures(plans[2 * place + 1], results[2 * place + 1]),
             )
-            fact, scores = rate(evidence, self._scorer)
-            ratings.append(Rating(item.task.index, item.content, fact, scores))
-        return ratings
+            for place, item in enumerate(candidates)
+        ]
+        tasks = [item.task.index for item in candidates]
+        found = await rate_all(candidates[0].spec, tasks, evidences, self._scorer, self._opinions)
+        return [
+            Rating(item.task.index, item.content, fact, scores)
+            for item, (fact, scores) in zip(candidates, found, strict=True)
+        ]
 
     async def _run(self, crate: OpenCrate, plans: Sequence[CheckPlan]) -> Sequence[PlanResult]:
         if self._checker is None or crate.prepared is None:

@@ -132,7 +132,9 @@ def test_a_model_is_for_the_operators_keys():
             assert await friend.generate(PROMPT, SETTINGS) == GENERATION
             parts = [part async for part in friend.generate_stream(PROMPT, SETTINGS)]
             assert parts == ["fn ", "main() ", "{}\n", GENERATION]
-            assert await friend.score(PROMPT, ("yes", "no")) == views.ChoiceScores((-3.0, -2.0), "test-model")
+            assert await friend.score(PROMPT, ("yes", "no")) == views.ChoiceScores(
+                (-3.0, -2.0), "test-model", "logprobs"
+            )
             with pytest.raises(PeerFaultError) as caught:
                 await stranger.generate(PROMPT, SETTINGS)
             assert caught.value.rule == "not-allowed"

@@ -96,6 +96,7 @@ EVENTS = tuple(
 )
 EXPLANATION = views.Explanation("0a0a0a0a", "It was accepted.", (views.ExplainedStep("R24", "evidence 3.1", ROOT),))
 GENERATION = views.Generation("fn main() {}\n", "stop", 10, 5, "test-model")
+MODEL = views.ModelView("test-model", "openai", 32_768, schema_enforced=True)
 
 
 class FixedJobs:
@@ -149,6 +150,9 @@ class FixedShards:
 
 
 class FixedModel:
+    async def describe(self):
+        return MODEL
+
     async def generate(self, prompt, settings):
         return GENERATION
 
@@ -158,7 +162,7 @@ class FixedModel:
         yield GENERATION
 
     async def score(self, prompt, choices):
-        return views.ChoiceScores(tuple(-float(len(choice)) for choice in choices), "test-model")
+        return views.ChoiceScores(tuple(-float(len(choice)) for choice in choices), "test-model", "logprobs")
 
 
 class FixedNode:

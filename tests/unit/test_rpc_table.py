@@ -48,14 +48,16 @@ def test_the_table_lists_exactly_what_the_protos_declare():
     assert all(path.startswith(f"/{PACKAGE}.") for path in listed)
 
 
-def test_what_acts_on_the_callers_word_is_for_the_operator_only():
-    operators = {method.path.rsplit(".", 1)[1] for method in METHODS if method.access is Access.OPERATOR}
-    assert operators == {
+def test_what_acts_on_the_callers_word_is_for_the_operator_only_and_the_model_for_its_users():
+    limited = {access: set() for access in Access}
+    for method in METHODS:
+        limited[method.access].add(method.path.rsplit(".", 1)[1])
+    assert limited[Access.OPERATOR] == {"NodeService/Peers", "NodeService/Shutdown"}
+    assert limited[Access.MODEL_USER] == {
+        "InferenceService/Describe",
         "InferenceService/Generate",
         "InferenceService/GenerateStream",
         "InferenceService/Score",
-        "NodeService/Peers",
-        "NodeService/Shutdown",
     }
 
 

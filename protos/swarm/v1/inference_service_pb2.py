@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'protos/swarm/v1/inference_service.proto\x12\x08swarm.v1\"&\n\x06Prompt\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x0c\n\x04user\x18\x02 \x01(\t\"{\n\x12GenerationSettings\x12\x12\n\nmax_tokens\x18\x01 \x01(\r\x12\x19\n\x11temperature_milli\x18\x02 \x01(\r\x12\x13\n\x0btop_p_milli\x18\x03 \x01(\r\x12\x0c\n\x04seed\x18\x04 \x01(\x04\x12\x13\n\x0bjson_schema\x18\x05 \x01(\t\"k\n\nGeneration\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06\x66inish\x18\x02 \x01(\t\x12\x15\n\rprompt_tokens\x18\x03 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x04 \x01(\r\x12\r\n\x05model\x18\x05 \x01(\t\"s\n\x1fInferenceServiceGenerateRequest\x12 \n\x06prompt\x18\x01 \x01(\x0b\x32\x10.swarm.v1.Prompt\x12.\n\x08settings\x18\x02 \x01(\x0b\x32\x1c.swarm.v1.GenerationSettings\"L\n InferenceServiceGenerateResponse\x12(\n\ngeneration\x18\x01 \x01(\x0b\x32\x14.swarm.v1.Generation\"y\n%InferenceServiceGenerateStreamRequest\x12 \n\x06prompt\x18\x01 \x01(\x0b\x32\x10.swarm.v1.Prompt\x12.\n\x08settings\x18\x02 \x01(\x0b\x32\x1c.swarm.v1.GenerationSettings\"l\n&InferenceServiceGenerateStreamResponse\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12*\n\ngeneration\x18\x02 \x01(\x0b\x32\x14.swarm.v1.GenerationH\x00\x42\x06\n\x04part\"Q\n\x1cInferenceServiceScoreRequest\x12 \n\x06prompt\x18\x01 \x01(\x0b\x32\x10.swarm.v1.Prompt\x12\x0f\n\x07\x63hoices\x18\x02 \x03(\t\"I\n\x1dInferenceServiceScoreResponse\x12\x19\n\x11log_probabilities\x18\x01 \x03(\x01\x12\r\n\x05model\x18\x02 \x01(\t2\xc6\x02\n\x10InferenceService\x12\x61\n\x08Generate\x12).swarm.v1.InferenceServiceGenerateRequest\x1a*.swarm.v1.InferenceServiceGenerateResponse\x12u\n\x0eGenerateStream\x12/.swarm.v1.InferenceServiceGenerateStreamRequest\x1a\x30.swarm.v1.InferenceServiceGenerateStreamResponse0\x01\x12X\n\x05Score\x12&.swarm.v1.InferenceServiceScoreRequest\x1a\'.swarm.v1.InferenceServiceScoreResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'protos/swarm/v1/inference_service.proto\x12\x08swarm.v1\"&\n\x06Prompt\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x0c\n\x04user\x18\x02 \x01(\t\"{\n\x12GenerationSettings\x12\x12\n\nmax_tokens\x18\x01 \x01(\r\x12\x19\n\x11temperature_milli\x18\x02 \x01(\r\x12\x13\n\x0btop_p_milli\x18\x03 \x01(\r\x12\x0c\n\x04seed\x18\x04 \x01(\x04\x12\x13\n\x0bjson_schema\x18\x05 \x01(\t\"k\n\nGeneration\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06\x66inish\x18\x02 \x01(\t\x12\x15\n\rprompt_tokens\x18\x03 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x04 \x01(\r\x12\r\n\x05model\x18\x05 \x01(\t\"!\n\x1fInferenceServiceDescribeRequest\"s\n InferenceServiceDescribeResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x02 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x03 \x01(\r\x12\x17\n\x0fschema_enforced\x18\x04 \x01(\x08\"s\n\x1fInferenceServiceGenerateRequest\x12 \n\x06prompt\x18\x01 \x01(\x0b\x32\x10.swarm.v1.Prompt\x12.\n\x08settings\x18\x02 \x01(\x0b\x32\x1c.swarm.v1.GenerationSettings\"L\n InferenceServiceGenerateResponse\x12(\n\ngeneration\x18\x01 \x01(\x0b\x32\x14.swarm.v1.Generation\"y\n%InferenceServiceGenerateStreamRequest\x12 \n\x06prompt\x18\x01 \x01(\x0b\x32\x10.swarm.v1.Prompt\x12.\n\x08settings\x18\x02 \x01(\x0b\x32\x1c.swarm.v1.GenerationSettings\"l\n&InferenceServiceGenerateStreamResponse\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12*\n\ngeneration\x18\x02 \x01(\x0b\x32\x14.swarm.v1.GenerationH\x00\x42\x06\n\x04part\"Q\n\x1cInferenceServiceScoreRequest\x12 \n\x06prompt\x18\x01 \x01(\x0b\x32\x10.swarm.v1.Prompt\x12\x0f\n\x07\x63hoices\x18\x02 \x03(\t\"Y\n\x1dInferenceServiceScoreResponse\x12\x19\n\x11log_probabilities\x18\x01 \x03(\x01\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t2\xa9\x03\n\x10InferenceService\x12\x61\n\x08\x44\x65scribe\x12).swarm.v1.InferenceServiceDescribeRequest\x1a*.swarm.v1.InferenceServiceDescribeResponse\x12\x61\n\x08Generate\x12).swarm.v1.InferenceServiceGenerateRequest\x1a*.swarm.v1.InferenceServiceGenerateResponse\x12u\n\x0eGenerateStream\x12/.swarm.v1.InferenceServiceGenerateStreamRequest\x1a\x30.swarm.v1.InferenceServiceGenerateStreamResponse0\x01\x12X\n\x05Score\x12&.swarm.v1.InferenceServiceScoreRequest\x1a\'.swarm.v1.InferenceServiceScoreResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,18 +37,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATIONSETTINGS']._serialized_end=216
   _globals['_GENERATION']._serialized_start=218
   _globals['_GENERATION']._serialized_end=325
-  _globals['_INFERENCESERVICEGENERATEREQUEST']._serialized_start=327
-  _globals['_INFERENCESERVICEGENERATEREQUEST']._serialized_end=442
-  _globals['_INFERENCESERVICEGENERATERESPONSE']._serialized_start=444
-  _globals['_INFERENCESERVICEGENERATERESPONSE']._serialized_end=520
-  _globals['_INFERENCESERVICEGENERATESTREAMREQUEST']._serialized_start=522
-  _globals['_INFERENCESERVICEGENERATESTREAMREQUEST']._serialized_end=643
-  _globals['_INFERENCESERVICEGENERATESTREAMRESPONSE']._serialized_start=645
-  _globals['_INFERENCESERVICEGENERATESTREAMRESPONSE']._serialized_end=753
-  _globals['_INFERENCESERVICESCOREREQUEST']._serialized_start=755
-  _globals['_INFERENCESERVICESCOREREQUEST']._serialized_end=836
-  _globals['_INFERENCESERVICESCORERESPONSE']._serialized_start=838
-  _globals['_INFERENCESERVICESCORERESPONSE']._serialized_end=911
-  _globals['_INFERENCESERVICE']._serialized_start=914
-  _globals['_INFERENCESERVICE']._serialized_end=1240
+  _globals['_INFERENCESERVICEDESCRIBEREQUEST']._serialized_start=327
+  _globals['_INFERENCESERVICEDESCRIBEREQUEST']._serialized_end=360
+  _globals['_INFERENCESERVICEDESCRIBERESPONSE']._serialized_start=362
+  _globals['_INFERENCESERVICEDESCRIBERESPONSE']._serialized_end=477
+  _globals['_INFERENCESERVICEGENERATEREQUEST']._serialized_start=479
+  _globals['_INFERENCESERVICEGENERATEREQUEST']._serialized_end=594
+  _globals['_INFERENCESERVICEGENERATERESPONSE']._serialized_start=596
+  _globals['_INFERENCESERVICEGENERATERESPONSE']._serialized_end=672
+  _globals['_INFERENCESERVICEGENERATESTREAMREQUEST']._serialized_start=674
+  _globals['_INFERENCESERVICEGENERATESTREAMREQUEST']._serialized_end=795
+  _globals['_INFERENCESERVICEGENERATESTREAMRESPONSE']._serialized_start=797
+  _globals['_INFERENCESERVICEGENERATESTREAMRESPONSE']._serialized_end=905
+  _globals['_INFERENCESERVICESCOREREQUEST']._serialized_start=907
+  _globals['_INFERENCESERVICESCOREREQUEST']._serialized_end=988
+  _globals['_INFERENCESERVICESCORERESPONSE']._serialized_start=990
+  _globals['_INFERENCESERVICESCORERESPONSE']._serialized_end=1079
+  _globals['_INFERENCESERVICE']._serialized_start=1082
+  _globals['_INFERENCESERVICE']._serialized_end=1507
 # @@protoc_insertion_point(module_scope)

@@ -42,6 +42,22 @@ class Generation(_message.Message):
     model: str
     def __init__(self, text: _Optional[str] = ..., finish: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., model: _Optional[str] = ...) -> None: ...
 
+class InferenceServiceDescribeRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class InferenceServiceDescribeResponse(_message.Message):
+    __slots__ = ("model", "backend", "context_tokens", "schema_enforced")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_ENFORCED_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    backend: str
+    context_tokens: int
+    schema_enforced: bool
+    def __init__(self, model: _Optional[str] = ..., backend: _Optional[str] = ..., context_tokens: _Optional[int] = ..., schema_enforced: _Optional[bool] = ...) -> None: ...
+
 class InferenceServiceGenerateRequest(_message.Message):
     __slots__ = ("prompt", "settings")
     PROMPT_FIELD_NUMBER: _ClassVar[int]
@@ -81,9 +97,11 @@ class InferenceServiceScoreRequest(_message.Message):
     def __init__(self, prompt: _Optional[_Union[Prompt, _Mapping]] = ..., choices: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class InferenceServiceScoreResponse(_message.Message):
-    __slots__ = ("log_probabilities", "model")
+    __slots__ = ("log_probabilities", "model", "method")
     LOG_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
     log_probabilities: _containers.RepeatedScalarFieldContainer[float]
     model: str
-    def __init__(self, log_probabilities: _Optional[_Iterable[float]] = ..., model: _Optional[str] = ...) -> None: ...
+    method: str
+    def __init__(self, log_probabilities: _Optional[_Iterable[float]] = ..., model: _Optional[str] = ..., method: _Optional[str] = ...) -> None: ...

@@ -36,6 +36,11 @@ class InferenceServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.Describe = channel.unary_unary(
+                '/swarm.v1.InferenceService/Describe',
+                request_serializer=protos_dot_swarm_dot_v1_dot_inference__service__pb2.InferenceServiceDescribeRequest.SerializeToString,
+                response_deserializer=protos_dot_swarm_dot_v1_dot_inference__service__pb2.InferenceServiceDescribeResponse.FromString,
+                _registered_method=True)
         self.Generate = channel.unary_unary(
                 '/swarm.v1.InferenceService/Generate',
                 request_serializer=protos_dot_swarm_dot_v1_dot_inference__service__pb2.InferenceServiceGenerateRequest.SerializeToString,
@@ -58,6 +63,12 @@ class InferenceServiceServicer:
     cancelled.
     """
 
+    def Describe(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Generate(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -79,6 +90,11 @@ class InferenceServiceServicer:
 
 def add_InferenceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'Describe': grpc.unary_unary_rpc_method_handler(
+                    servicer.Describe,
+                    request_deserializer=protos_dot_swarm_dot_v1_dot_inference__service__pb2.InferenceServiceDescribeRequest.FromString,
+                    response_serializer=protos_dot_swarm_dot_v1_dot_inference__service__pb2.InferenceServiceDescribeResponse.SerializeToString,
+            ),
             'Generate': grpc.unary_unary_rpc_method_handler(
                     servicer.Generate,
                     request_deserializer=protos_dot_swarm_dot_v1_dot_inference__service__pb2.InferenceServiceGenerateRequest.FromString,
@@ -106,6 +122,33 @@ class InferenceService:
     """A node's language model, for other nodes of its owner. Every call has a deadline; a call whose caller has gone is
     cancelled.
     """
+
+    @staticmethod
+    def Describe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/swarm.v1.InferenceService/Describe',
+            protos_dot_swarm_dot_v1_dot_inference__service__pb2.InferenceServiceDescribeRequest.SerializeToString,
+            protos_dot_swarm_dot_v1_dot_inference__service__pb2.InferenceServiceDescribeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def Generate(request,

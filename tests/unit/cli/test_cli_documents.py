@@ -74,7 +74,7 @@ def test_the_readme_lists_every_setting_and_no_other():
             section = line[1:-1]
         elif line:
             settings.add(f"{section}.{line.partition(' ')[0]}")
-    listed = set(re.findall(r"`((?:node|network|rpc|store|work)\.[a-z_]+)`", (ROOT / "README.md").read_text()))
+    listed = set(re.findall(r"`((?:node|network|rpc|store|engine|work)\.[a-z_]+)`", (ROOT / "README.md").read_text()))
     assert listed == settings
 
 

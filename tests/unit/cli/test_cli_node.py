@@ -220,7 +220,7 @@ def test_an_rpc_port_in_use_is_named(home):
         ('sandbox = "auto"', "`work.sandbox` is 'weak'"),
         ('log_level = "info"', "`node.log_level` is 'loud'"),
         ('misbehave = ""', "no misbehaviour is called 'nicely'"),
-        ('engine = "source"', "`work.engine` is 'magic'"),
+        ('kind = "source"', "`engine.kind` is 'magic'"),
     ],
 )
 def test_a_setting_that_is_none_is_named(home, change, error):
@@ -230,7 +230,7 @@ def test_a_setting_that_is_none_is_named(home, change, error):
         'sandbox = "auto"': 'sandbox = "weak"',
         'log_level = "info"': 'log_level = "loud"',
         'misbehave = ""': 'misbehave = "nicely"',
-        'engine = "source"': 'engine = "magic"',
+        'kind = "source"': 'kind = "magic"',
     }
     path = home / "config.toml"
     assert change in path.read_text()

@@ -8,6 +8,7 @@ import pytest
 from consensus.types import JobId, JobStatus
 from node.config import NodeConfig
 from node.desks import open_desks
+from node.desks.engine import EngineRoom
 from node.desks.publisher import ShardPublisher
 from node.home import NodeHome
 from node.rpc.desks import Desks
@@ -51,6 +52,7 @@ def open_front(swarm, stopped):
         why_no_checks="a test executes nothing",
         stop=lambda: stopped.append(True),
         exchange=FixedExchange(),
+        engine=EngineRoom(),
         clock=lambda: swarm.now_s,
     )
 

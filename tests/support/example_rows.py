@@ -1,0 +1,44 @@
+"""Examples of any category out of a few words, free-standing, about the fixture crate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from node.rating.interface import Evidence
+from node.tasks.categories import TABLE, Value, render
+from node.tasks.report import Report
+from node.values.example import Example
+from node.values.verdict import Inspection, Project
+from tests.support.wordwise import wordwise
+
+
+def example_of(category: str, inputs: Mapping[str, Value], outputs: Mapping[str, Value]) -> Example:
+    """An example of these words, as the source engine would sign it."""
+    pin, table = wordwise().kb.pin, TABLE[category]
+    return Example(
+        crate_name=pin.name,
+        input_data=render(table.inputs, inputs),
+        output_data=render(table.outputs, outputs),
+        task_category=category,
+        test="",
+        crate_version=pin.version,
+        crate_checksum=pin.checksum.hex(),
+        license=pin.license,
+        edition=pin.edition,
+        rustc_version="",
+        source_path="",
+        source_span="",
+        engine="source/1",
+        model=None,
+        prompt_digest=None,
+        check_report=Report(Project(pin)).text(),
+        prompt_tokens=0,
+        completion_tokens=0,
+    )
+
+
+def summary_evidence() -> Evidence:
+    """Evidence about a summary of which reading says good and bad, and which nobody executed."""
+    example = example_of("code_summarization", {"code": "fn one() -> u8 { 1 }"}, {"summary": "Returns the number one."})
+    measures = (("idiomatic_rust/x", 9_000), ("semantic_validity/author_words", 8_000))
+    return Evidence(example, Inspection((), measures), None)
