@@ -60,7 +60,7 @@ from node.pipeline.effects import (
 )
 from node.pipeline.inputs import IncompleteError, InputReader
 from node.pipeline.mempool import Mempool
-from node.pipeline.transition import Builder, Transition, compute_transition, may_admit
+from node.pipeline.transition import Builder, ComputeTransition, Transition, compute_transition, may_admit
 from node.values.job import JobCancel
 
 _AGREEMENT_KINDS = {Kind.PROPOSAL, Kind.PREVOTE, Kind.PRECOMMIT}
@@ -100,6 +100,7 @@ class Pipeline:
         me: This member.
         secrets: See `Secrets`.
         stored: After a crash, all stored messages of heights beyond `state`, own and others', in any order.
+        compute: What a round leads to. A simulation in which many members compute the same hands in its own.
     """
 
     def __init__(
@@ -111,10 +112,12 @@ class Pipeline:
         me: NodeId,
         secrets: Secrets,
         stored: Iterable[Message] = (),
+        compute: ComputeTransition = compute_transition,
     ) -> None:
         self.state = state
         self.halted: str | None = None
         self._genesis, self._preset, self._me, self._secrets = genesis, preset, me, secrets
+        self._compute = compute
         self._mempool = Mempool()
         self._rounds: dict[int, rd.Round] = {}
         self._messages: dict[int, dict[Hash, Message]] = {}
@@ -498,7 +501,7 @@ class Pipeline:
             return  # Too little weight yet: the next attestation tries again, the view's timer ends the wait.
         proof = self._secrets.prove(builder_alpha(current.plan.seed, view))
         builder = Builder(self._me, view, proof)
-        transition = compute_transition(self.state, inputs, builder, genesis=self._genesis, preset=self._preset)
+        transition = self._compute(self.state, inputs, builder, genesis=self._genesis, preset=self._preset)
         self._building = None
         self._remember(transition, attestations)
         self._agree(ag.HeaderBuilt(view, transition.header, attestations))
@@ -525,7 +528,7 @@ class Pipeline:
         check_builder(header, plan)
         inputs = self._reader().read(attestations)
         builder = Builder(header.builder, header.builder_view, header.vrf_proof)
-        return compute_transition(self.state, inputs, builder, genesis=self._genesis, preset=self._preset)
+        return self._compute(self.state, inputs, builder, genesis=self._genesis, preset=self._preset)
 
     def _reader(self) -> InputReader:
         height = self.state.height + 1
