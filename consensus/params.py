@@ -126,8 +126,14 @@ class ReputationParams:
     """Maturity loses 1/2^shift per round without an answered seat."""
     no_show_ratings: int = q16(1, 2)
     """Ratings' worth of maturity lost per empty seat."""
-    unrevealed_limit: int = 3
+    unrevealed_cost: int = q16(2)
+    """Maturity lost per commitment that was not revealed: two probes' worth, a quarter of a full voice."""
+    unrevealed_run: int = 4
+    """So many in a row suspend. Members that crash every 25 minutes break 2 in 100, and so a run in 10 million."""
+    unrevealed_limit: int = 8
+    """So many in the window suspend."""
     unrevealed_window: int = 32
+    """The latest commitments of a member that are remembered."""
     unrevealed_suspension: int = 16
     offence_suspension: int = 64
     cap_floor_bp: int = 1000

@@ -32,13 +32,27 @@ def keep_commitment(member: Member, preset: Preset) -> Member:
     return replace(member, unrevealed=_shifted(member, preset))
 
 
-def break_commitment(member: Member, height: int, preset: Preset) -> Member:
-    """A commitment was never revealed: costs a probe's worth, and a suspension when it becomes a habit."""
+def break_commitment(member: Member, height: int, preset: Preset, *, excused: bool) -> Member:
+    """A commitment was never revealed: costs maturity, and a suspension when it becomes a habit.
+
+    Crashes and cut lines break a few commitments of every honest member, one now and one then. A habit is what they do
+    not produce: many in a row, or every fourth one.
+
+    Args:
+        member: Who broke it.
+        height: The round.
+        preset: The swarm's numbers.
+        excused: So many others failed in the same round that the network did it: it costs maturity, and is no mark.
+    """
+    params = preset.reputation
+    poorer = _with_maturity(member, member.table.maturity - params.unrevealed_cost)
+    if excused:
+        return poorer
     window = _shifted(member, preset) | 1
-    poorer = _with_maturity(member, member.table.maturity - ONE)
-    if window.bit_count() < preset.reputation.unrevealed_limit:
+    run = (1 << params.unrevealed_run) - 1
+    if window.bit_count() < params.unrevealed_limit and window & run != run:
         return replace(poorer, unrevealed=window)
-    until = height + 1 + preset.reputation.unrevealed_suspension
+    until = height + 1 + params.unrevealed_suspension
     return replace(poorer, unrevealed=0, suspended_until=max(member.suspended_until, until))
 
 

@@ -56,6 +56,12 @@ class DecidedRound:
     false_facts: Sequence[FalseFact] = ()
     equivocators: frozenset[NodeId] = frozenset()
 
+    @property
+    def network_failed(self) -> bool:
+        """Whether two or more, and a third of those that had committed, did not reveal: not the work of a few liars."""
+        failed = len(self.committed - self.revealed)
+        return failed > 1 and 3 * failed >= len(self.committed)
+
 
 @dataclass(frozen=True, slots=True)
 class AppliedRound:
@@ -156,7 +162,7 @@ def _with_conduct(member: Member, decided: DecidedRound, reasons: list[Reason], 
     if node in decided.revealed:
         return keep_commitment(member, preset)
     if node in decided.committed:
-        broken = break_commitment(member, decided.height, preset)
+        broken = break_commitment(member, decided.height, preset, excused=decided.network_failed)
         suspended = broken.suspended_until if broken.suspended_until != member.suspended_until else 0
         reasons.append(Reason(ReasonKind.UNREVEALED, suspended))
         member = broken

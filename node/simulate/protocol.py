@@ -38,7 +38,7 @@ PRESET = replace(MAINNET, name="SIMULATED", epoch_rounds=4)
 """MAINNET with epochs that a short run sees several of."""
 
 SOFT = {ReasonKind.NO_SHOW, ReasonKind.UNREVEALED}
-"""What absence costs: maturity, earned back by rating (R33). The third unrevealed commitment suspends; that is hard."""
+"""What absence costs: maturity, earned back by rating (R33). Not to reveal by habit suspends: that is hard."""
 
 
 @dataclass(frozen=True)

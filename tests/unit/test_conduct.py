@@ -61,30 +61,65 @@ def test_an_empty_seat_costs_half_a_rating():
     assert reasons(member, seats={ADA: 2})[ReasonKind.NO_SHOW] == 2
 
 
-def test_an_unrevealed_commitment_costs_a_probe():
+BROKEN = {"committed": frozenset({ADA})}
+KEPT = {"committed": frozenset({ADA}), "revealed": frozenset({ADA})}
+
+
+def test_an_unrevealed_commitment_costs_two_probes():
     member = mature("ada")
-    broken = after(member, seats={ADA: 1}, committed=frozenset({ADA}))
-    assert after(member).table.maturity - broken.table.maturity == pytest.approx(ONE, rel=0.01)
+    broken = after(member, seats={ADA: 1}, **BROKEN)
+    assert after(member).table.maturity - broken.table.maturity == pytest.approx(2 * ONE, rel=0.01)
 
 
-def test_the_third_unrevealed_commitment_in_32_seats_suspends_for_16_rounds():
-    member = after(mature("ada"), rounds=2, height=10, committed=frozenset({ADA}))
+def test_four_unrevealed_commitments_in_a_row_suspend_for_16_rounds():
+    member = after(mature("ada"), rounds=3, height=10, **BROKEN)
     assert member.suspended_until == 0
-    member = after(member, height=12, committed=frozenset({ADA}))
-    assert [role_of(member, height, MAINNET) for height in (13, 28, 29)] == [Role.BARRED, Role.BARRED, Role.RATER]
+    member = after(member, height=13, **BROKEN)
+    assert [role_of(member, height, MAINNET) for height in (14, 29, 30)] == [Role.BARRED, Role.BARRED, Role.NEWCOMER]
 
 
-def test_commitments_broken_long_ago_are_forgiven():
-    kept = {"committed": frozenset({ADA}), "revealed": frozenset({ADA})}
-    member = after(mature("ada"), rounds=2, committed=frozenset({ADA}))
-    member = after(member, rounds=31, height=12, **kept)
-    assert after(member, height=43, committed=frozenset({ADA})).suspended_until == 0
+def test_one_kept_in_between_ends_the_row():
+    member = after(mature("ada"), rounds=3, height=10, **BROKEN)
+    member = after(member, height=13, **KEPT)
+    assert after(member, rounds=3, height=14, **BROKEN).suspended_until == 0
+
+
+def broken_one_time_in(every, rounds):
+    """The member after so many rounds, one commitment in `every` unrevealed, or the round of its suspension."""
+    member = mature("ada")
+    for height in range(1, rounds + 1):
+        member = after(member, height=height, **(BROKEN if height % every == 0 else KEPT))
+        if member.suspended_until:
+            return height
+    return None
+
+
+def test_every_fourth_commitment_unrevealed_suspends_and_every_fifth_does_not():
+    assert broken_one_time_in(4, rounds=100) == 32
+    assert broken_one_time_in(5, rounds=100) is None
 
 
 def test_rounds_without_a_seat_do_not_push_the_window():
-    member = after(mature("ada"), rounds=2, committed=frozenset({ADA}))
+    member = after(mature("ada"), rounds=3, **BROKEN)
     member = after(member, rounds=40, height=12)
-    assert after(member, height=52, committed=frozenset({ADA})).suspended_until > 0
+    assert after(member, height=52, **BROKEN).suspended_until > 0
+
+
+def test_who_fails_with_a_third_of_the_others_pays_and_is_not_marked():
+    others = frozenset(node(f"other-{n}") for n in range(5))
+    cut_off = {"committed": others | {ADA}, "revealed": others - {min(others)}}
+    before = mature("ada")
+    member = after(before, rounds=20, **cut_off)
+    assert (member.suspended_until, member.unrevealed) == (0, 0)
+    assert member.table.maturity < before.table.maturity
+
+
+def test_nobody_is_excused_for_failing_alone_nor_for_failing_with_less_than_a_third():
+    for size, failing in ((2, 1), (3, 1), (7, 2)):
+        nodes = [node(f"other-{n}") for n in range(1, size)]
+        revealed = frozenset(nodes[: size - failing])
+        member = after(mature("ada"), rounds=4, committed=frozenset(nodes) | {ADA}, revealed=revealed)
+        assert member.suspended_until > 0
 
 
 @pytest.mark.parametrize("claimed_good", [True, False])
