@@ -128,10 +128,10 @@ class ReputationParams:
     """Ratings' worth of maturity lost per empty seat."""
     unrevealed_cost: int = q16(2)
     """Maturity lost per commitment that was not revealed: two probes' worth, a quarter of a full voice."""
-    unrevealed_run: int = 4
-    """So many in a row suspend. Members that crash every 25 minutes break 2 in 100, and so a run in 10 million."""
-    unrevealed_limit: int = 8
-    """So many in the window suspend."""
+    unrevealed_run: int = 6
+    """So many in a row suspend. Members that crash every third round break one in ten, and so a run in a million."""
+    unrevealed_limit: int = 16
+    """So many in the window suspend. Long before, the cost has used up the voice of whoever does it on purpose."""
     unrevealed_window: int = 32
     """The latest commitments of a member that are remembered."""
     unrevealed_suspension: int = 16

@@ -36,7 +36,7 @@ def break_commitment(member: Member, height: int, preset: Preset, *, excused: bo
     """A commitment was never revealed: costs maturity, and a suspension when it becomes a habit.
 
     Crashes and cut lines break a few commitments of every honest member, one now and one then. A habit is what they do
-    not produce: many in a row, or every fourth one.
+    not produce: many in a row, or every second one.
 
     Args:
         member: Who broke it.

@@ -71,17 +71,17 @@ def test_an_unrevealed_commitment_costs_two_probes():
     assert after(member).table.maturity - broken.table.maturity == pytest.approx(2 * ONE, rel=0.01)
 
 
-def test_four_unrevealed_commitments_in_a_row_suspend_for_16_rounds():
-    member = after(mature("ada"), rounds=3, height=10, **BROKEN)
+def test_six_unrevealed_commitments_in_a_row_suspend_for_16_rounds():
+    member = after(mature("ada", probes=16), rounds=5, height=10, **BROKEN)
     assert member.suspended_until == 0
-    member = after(member, height=13, **BROKEN)
-    assert [role_of(member, height, MAINNET) for height in (14, 29, 30)] == [Role.BARRED, Role.BARRED, Role.NEWCOMER]
+    member = after(member, height=15, **BROKEN)
+    assert [role_of(member, height, MAINNET) for height in (16, 31, 32)] == [Role.BARRED, Role.BARRED, Role.NEWCOMER]
 
 
 def test_one_kept_in_between_ends_the_row():
-    member = after(mature("ada"), rounds=3, height=10, **BROKEN)
-    member = after(member, height=13, **KEPT)
-    assert after(member, rounds=3, height=14, **BROKEN).suspended_until == 0
+    member = after(mature("ada"), rounds=5, height=10, **BROKEN)
+    member = after(member, height=15, **KEPT)
+    assert after(member, rounds=5, height=16, **BROKEN).suspended_until == 0
 
 
 def broken_one_time_in(every, rounds):
@@ -94,13 +94,13 @@ def broken_one_time_in(every, rounds):
     return None
 
 
-def test_every_fourth_commitment_unrevealed_suspends_and_every_fifth_does_not():
-    assert broken_one_time_in(4, rounds=100) == 32
-    assert broken_one_time_in(5, rounds=100) is None
+def test_every_second_commitment_unrevealed_suspends_and_every_third_does_not():
+    assert broken_one_time_in(2, rounds=100) == 32
+    assert broken_one_time_in(3, rounds=100) is None
 
 
 def test_rounds_without_a_seat_do_not_push_the_window():
-    member = after(mature("ada"), rounds=3, **BROKEN)
+    member = after(mature("ada"), rounds=5, **BROKEN)
     member = after(member, rounds=40, height=12)
     assert after(member, height=52, **BROKEN).suspended_until > 0
 
@@ -118,7 +118,7 @@ def test_nobody_is_excused_for_failing_alone_nor_for_failing_with_less_than_a_th
     for size, failing in ((2, 1), (3, 1), (7, 2)):
         nodes = [node(f"other-{n}") for n in range(1, size)]
         revealed = frozenset(nodes[: size - failing])
-        member = after(mature("ada"), rounds=4, committed=frozenset(nodes) | {ADA}, revealed=revealed)
+        member = after(mature("ada"), rounds=6, committed=frozenset(nodes) | {ADA}, revealed=revealed)
         assert member.suspended_until > 0
 
 
