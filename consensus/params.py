@@ -95,16 +95,16 @@ class AggregationParams:
     above_cut_bp_per_bit: int = 78
     above_cut_bits: int = q16(3)
     far_above_bp_per_bit: int = 21
-    far_above_bp_max: int = 750
+    far_above_bp_max: int = 300
     """What evidence alone may add to the score above the cut; quality adds the rest of 3000."""
     quality_ramp_bits: int = q16(1, 2)
     """Quality counts in full from this far above the cut, in proportion below: the score has no jump."""
-    quality_from_bp: int = 4000
-    quality_share: int = q16(3, 8)
+    quality_from_bp: int = 5500
+    quality_share: int = q16(3, 5)
     winsor_bp: int = 2500
     """How far from the median of its raters a score may pull the quality."""
     error_floor: int = q16(1, 100)
-    """Added to a rater's mean squared error before its inverse weighs the rater's scores."""
+    """Added to the squared error that a rater's bias does not explain, before its inverse weighs the rater's scores."""
     error_unknown: int = q16(10, 100)
     """Mean squared error of a rater of whom nothing is known."""
 

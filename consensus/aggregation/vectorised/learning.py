@@ -55,7 +55,7 @@ def _teaching(params: AggregationParams) -> _Teaching:
 
 
 def _places(bits: Ints) -> Ints:
-    """Where evidence stands in a table of beliefs that goes from -`BELIEF_BITS_MAX` to as much; towards 0 if between."""
+    """Where evidence stands in a table of beliefs from -`BELIEF_BITS_MAX` bits to as many; towards 0 if between."""
     steps = clamp(bits, -BELIEF_BITS_MAX << 16, BELIEF_BITS_MAX << 16)
     steps += steps >> 63 & (1 << BELIEF_STEP_BITS) - 1
     steps >>= BELIEF_STEP_BITS
