@@ -122,8 +122,8 @@ class ReputationParams:
     skill_prior_generated: int = q16(10)
     trial_below_bp: int = 3500
     """Generators below this skill get one trial slot in ten rounds."""
-    idle_shift: int = 9
-    """Maturity loses 1/2^shift per round without an answered seat."""
+    fade: int = q16(511, 512)
+    """What a round leaves of everybody's maturity, taken at once for all rounds of an epoch at its end (R33)."""
     no_show_ratings: int = q16(1, 2)
     """Ratings' worth of maturity lost per empty seat."""
     unrevealed_cost: int = q16(2)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from consensus.aggregation.fixed_point import decay
 from consensus.params import Preset
 from consensus.rater_tables import BINS, EMPTY_TABLE, ONE
 from consensus.types import Member, RaterTable
@@ -16,9 +17,18 @@ _DOUBLINGS_MAX = 16
 """Bans double with each offence up to here: four million rounds."""
 
 
-def grow_idle(member: Member, preset: Preset) -> Member:
-    """A round without an answered seat: maturity fades, half of it in some 355 rounds; the histograms stay."""
-    return _with_maturity(member, member.table.maturity - (member.table.maturity >> preset.reputation.idle_shift))
+def fade(member: Member, preset: Preset) -> Member:
+    """An epoch ended: maturity fades, half of it in some 355 rounds; the histograms stay.
+
+    Everybody's, once an epoch: who rates earns more than it loses in a few ratings, and a round without this touches
+    only those who had a part in it.
+    """
+    return _with_maturity(member, member.table.maturity * fading(preset) >> 16)
+
+
+def fading(preset: Preset) -> int:
+    """The share of its maturity that an epoch's end leaves to a member, Q16."""
+    return decay(preset.reputation.fade, preset.epoch_rounds)
 
 
 def miss_seats(member: Member, seats: int, preset: Preset) -> Member:

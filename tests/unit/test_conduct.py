@@ -38,8 +38,8 @@ def after(member, *, rounds=1, height=10, **facts):
     return member
 
 
-def reasons(member, **facts):
-    decided = DecidedRound(height=10, outcome_root=ROOT, **facts)
+def reasons(member, *, height=10, **facts):
+    decided = DecidedRound(height=height, outcome_root=ROOT, **facts)
     (event,) = apply_round([member], decided, EMPTY_LEDGER, MAINNET).events
     return {reason.kind: reason.amount for reason in event.reasons}
 
@@ -49,8 +49,18 @@ def test_answering_its_seat_costs_a_member_nothing():
     assert after(member, seats={ADA: 3}, committed=frozenset({ADA}), revealed=frozenset({ADA})) == member
 
 
-def test_idleness_halves_maturity_in_some_350_rounds():
-    assert after(mature("ada", probes=16), rounds=355).table.maturity == pytest.approx(8 * ONE, rel=0.01)
+def test_idleness_halves_maturity_in_some_350_rounds_and_moves_it_at_the_ends_of_epochs_only():
+    member = mature("ada", probes=16)
+    assert after(member, height=1, rounds=31) == member
+    assert after(member, height=1, rounds=352).table.maturity == pytest.approx(8 * ONE, rel=0.01)
+    assert reasons(member, height=32) == {ReasonKind.FADED: 0}
+
+
+def test_a_round_touches_only_who_had_a_part_in_it():
+    members = [mature(f"member-{n}") for n in range(50)]
+    decided = DecidedRound(height=10, outcome_root=ROOT, seats={node("member-7"): 1})
+    (event,) = apply_round(members, decided, EMPTY_LEDGER, MAINNET).events
+    assert event.node == node("member-7")
 
 
 def test_an_empty_seat_costs_half_a_rating():
@@ -75,7 +85,7 @@ def test_six_unrevealed_commitments_in_a_row_suspend_for_16_rounds():
     member = after(mature("ada", probes=16), rounds=5, height=10, **BROKEN)
     assert member.suspended_until == 0
     member = after(member, height=15, **BROKEN)
-    assert [role_of(member, height, MAINNET) for height in (16, 31, 32)] == [Role.BARRED, Role.BARRED, Role.NEWCOMER]
+    assert [role_of(member, height, MAINNET) for height in (16, 31, 32)] == [Role.BARRED, Role.BARRED, Role.RATER]
 
 
 def test_one_kept_in_between_ends_the_row():
