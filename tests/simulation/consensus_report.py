@@ -33,9 +33,9 @@ SHAPES = {
 PROTOCOL_SEEDS = range(1, 4)
 PENALTIES = (
     "# False penalties\n",
-    "Of `make simulate-penalties`: whole members whose messages get lost, late, doubled and out of order, whose clocks run",
-    "up to 10 % fast or slow, that work up to thirty times as slowly as others, and that crash every 25 minutes for up to",
-    "five. A penalty is a suspension, a false fact or an equivocation held against an honest member.\n",
+    "Of `make simulate-penalties`: whole members whose messages get lost, late, doubled and out of order, whose",
+    "clocks run up to 10 % fast or slow, that work up to thirty times as slowly as others, and that crash every 25",
+    "minutes for up to five. A penalty is a suspension, a false fact or an equivocation held against an honest one.\n",
 )
 
 
