@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CRATES ?=
 
-.PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm
+.PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm simulate-penalties
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,9 @@ bench: setup ## Measure the aggregation beside others, and what agreement costs
 
 simulate-long: setup-dev ## A hundred thousand hostile agreement schedules and the attack table, into docs/ (an hour)
 	$(BIN)/python -m tests.simulation.consensus_report --schedules 100000 --out docs/consensus-simulation.md
+
+simulate-penalties: setup-dev ## How often honest members are punished on bad networks, over 200,000 of their rounds (an hour)
+	$(BIN)/python -m tests.simulation.penalty_report --seeds 34 --processes 2 --kept .stamps/penalties.jsonl
 
 protos: setup-dev ## Regenerate the code of protos/ beside its sources
 	PYTHON="$(abspath $(BIN))/python" .ci/generate-protos

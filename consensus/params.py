@@ -95,16 +95,16 @@ class AggregationParams:
     above_cut_bp_per_bit: int = 78
     above_cut_bits: int = q16(3)
     far_above_bp_per_bit: int = 21
-    far_above_bp_max: int = 750
+    far_above_bp_max: int = 300
     """What evidence alone may add to the score above the cut; quality adds the rest of 3000."""
     quality_ramp_bits: int = q16(1, 2)
     """Quality counts in full from this far above the cut, in proportion below: the score has no jump."""
-    quality_from_bp: int = 4000
-    quality_share: int = q16(3, 8)
+    quality_from_bp: int = 5500
+    quality_share: int = q16(3, 5)
     winsor_bp: int = 2500
     """How far from the median of its raters a score may pull the quality."""
     error_floor: int = q16(1, 100)
-    """Added to a rater's mean squared error before its inverse weighs the rater's scores."""
+    """Added to the squared error that a rater's bias does not explain, before its inverse weighs the rater's scores."""
     error_unknown: int = q16(10, 100)
     """Mean squared error of a rater of whom nothing is known."""
 
@@ -122,12 +122,18 @@ class ReputationParams:
     skill_prior_generated: int = q16(10)
     trial_below_bp: int = 3500
     """Generators below this skill get one trial slot in ten rounds."""
-    idle_shift: int = 9
-    """Maturity loses 1/2^shift per round without an answered seat."""
+    fade: int = q16(511, 512)
+    """What a round leaves of everybody's maturity, taken at once for all rounds of an epoch at its end (R33)."""
     no_show_ratings: int = q16(1, 2)
     """Ratings' worth of maturity lost per empty seat."""
-    unrevealed_limit: int = 3
+    unrevealed_cost: int = q16(2)
+    """Maturity lost per commitment that was not revealed: two probes' worth, a quarter of a full voice."""
+    unrevealed_run: int = 6
+    """So many in a row suspend. Members that crash every third round break one in ten, and so a run in a million."""
+    unrevealed_limit: int = 16
+    """So many in the window suspend. Long before, the cost has used up the voice of whoever does it on purpose."""
     unrevealed_window: int = 32
+    """The latest commitments of a member that are remembered."""
     unrevealed_suspension: int = 16
     offence_suspension: int = 64
     cap_floor_bp: int = 1000

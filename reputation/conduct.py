@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from consensus.aggregation.fixed_point import decay
 from consensus.params import Preset
 from consensus.rater_tables import BINS, EMPTY_TABLE, ONE
 from consensus.types import Member, RaterTable
@@ -16,9 +17,18 @@ _DOUBLINGS_MAX = 16
 """Bans double with each offence up to here: four million rounds."""
 
 
-def grow_idle(member: Member, preset: Preset) -> Member:
-    """A round without an answered seat: maturity fades, half of it in some 355 rounds; the histograms stay."""
-    return _with_maturity(member, member.table.maturity - (member.table.maturity >> preset.reputation.idle_shift))
+def fade(member: Member, preset: Preset) -> Member:
+    """An epoch ended: maturity fades, half of it in some 355 rounds; the histograms stay.
+
+    Everybody's, once an epoch: who rates earns more than it loses in a few ratings, and a round without this touches
+    only those who had a part in it.
+    """
+    return _with_maturity(member, member.table.maturity * fading(preset) >> 16)
+
+
+def fading(preset: Preset) -> int:
+    """The share of its maturity that an epoch's end leaves to a member, Q16."""
+    return decay(preset.reputation.fade, preset.epoch_rounds)
 
 
 def miss_seats(member: Member, seats: int, preset: Preset) -> Member:
@@ -32,13 +42,27 @@ def keep_commitment(member: Member, preset: Preset) -> Member:
     return replace(member, unrevealed=_shifted(member, preset))
 
 
-def break_commitment(member: Member, height: int, preset: Preset) -> Member:
-    """A commitment was never revealed: costs a probe's worth, and a suspension when it becomes a habit."""
+def break_commitment(member: Member, height: int, preset: Preset, *, excused: bool) -> Member:
+    """A commitment was never revealed: costs maturity, and a suspension when it becomes a habit.
+
+    Crashes and cut lines break a few commitments of every honest member, one now and one then. A habit is what they do
+    not produce: many in a row, or every second one.
+
+    Args:
+        member: Who broke it.
+        height: The round.
+        preset: The swarm's numbers.
+        excused: So many others failed in the same round that the network did it: it costs maturity, and is no mark.
+    """
+    params = preset.reputation
+    poorer = _with_maturity(member, member.table.maturity - params.unrevealed_cost)
+    if excused:
+        return poorer
     window = _shifted(member, preset) | 1
-    poorer = _with_maturity(member, member.table.maturity - ONE)
-    if window.bit_count() < preset.reputation.unrevealed_limit:
+    run = (1 << params.unrevealed_run) - 1
+    if window.bit_count() < params.unrevealed_limit and window & run != run:
         return replace(poorer, unrevealed=window)
-    until = height + 1 + preset.reputation.unrevealed_suspension
+    until = height + 1 + params.unrevealed_suspension
     return replace(poorer, unrevealed=0, suspended_until=max(member.suspended_until, until))
 
 

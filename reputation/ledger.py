@@ -25,8 +25,8 @@ class ReasonKind(IntEnum):
     """Candidates of its own that were accepted. Amount: how many."""
     NOT_ACCEPTED = 3
     """Candidates of its own that were decided otherwise. Amount: how many."""
-    IDLE = 4
-    """It answered no rater seat in this round. Amount: 0."""
+    FADED = 4
+    """An epoch ended, and its maturity faded as everybody's does. Amount: 0."""
     NO_SHOW = 5
     """It was given rater seats and committed to nothing. Amount: seats."""
     UNREVEALED = 6

@@ -12,7 +12,7 @@ from consensus.types import Hash, Member, NodeId, RaterTable
 from reputation.conduct import (
     break_commitment,
     commit_offence,
-    grow_idle,
+    fade,
     keep_commitment,
     miss_seats,
     state_false_fact,
@@ -55,6 +55,12 @@ class DecidedRound:
     """Members whose ratings are."""
     false_facts: Sequence[FalseFact] = ()
     equivocators: frozenset[NodeId] = frozenset()
+
+    @property
+    def network_failed(self) -> bool:
+        """Whether two or more, and a third of those that had committed, did not reveal: not the work of a few liars."""
+        failed = len(self.committed - self.revealed)
+        return failed > 1 and 3 * failed >= len(self.committed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +157,21 @@ def _with_generated(member: Member, made: Generated, reasons: list[Reason], pres
 
 
 def _with_conduct(member: Member, decided: DecidedRound, reasons: list[Reason], preset: Preset) -> Member:
-    """R33: seats taken, promises kept."""
+    """R33: seats taken, promises kept, epochs passed."""
     node = member.node
     if node in decided.revealed:
-        return keep_commitment(member, preset)
-    if node in decided.committed:
-        broken = break_commitment(member, decided.height, preset)
+        member = keep_commitment(member, preset)
+    elif node in decided.committed:
+        broken = break_commitment(member, decided.height, preset, excused=decided.network_failed)
         suspended = broken.suspended_until if broken.suspended_until != member.suspended_until else 0
         reasons.append(Reason(ReasonKind.UNREVEALED, suspended))
         member = broken
     elif decided.seats.get(node, 0) > 0:
         member = miss_seats(member, decided.seats[node], preset)
         reasons.append(Reason(ReasonKind.NO_SHOW, decided.seats[node]))
-    idle = grow_idle(member, preset)
-    if idle != member:
-        reasons.append(Reason(ReasonKind.IDLE, 0))
-    return idle
+    if not preset.ends_epoch(decided.height):
+        return member
+    faded = fade(member, preset)
+    if faded != member:
+        reasons.append(Reason(ReasonKind.FADED, 0))
+    return faded

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from consensus.params import Preset
-from consensus.rater_tables import ONE, fairness, maturity, mean_squared_error, memories
+from consensus.rater_tables import ONE, bias, fairness, maturity, mean_squared_error, memories
 from consensus.types import Member, RaterTable
 
 
@@ -23,7 +23,7 @@ class Standing:
     discrimination: int
     """How much more often than not it scores a good item above a bad one."""
     accuracy: int
-    """How near its scores come to their targets."""
+    """How near its scores, less its bias, come to their targets."""
     fairness: int
     """How far it is from favouring anyone."""
     reputation_bp: int
@@ -59,10 +59,12 @@ def standing_of(table: RaterTable, preset: Preset) -> Standing:
 
 
 def _accuracy(table: RaterTable, preset: Preset) -> int:
-    params, error = preset.reputation, mean_squared_error(table)
+    """What is left of the error when the rater's bias is taken out: whoever is harsh with everybody tells no less."""
+    params, error, mean = preset.reputation, mean_squared_error(table), bias(table)
     if error is None:
         return ONE
-    return max(0, min(ONE, ((params.error_worst - error) << 16) // params.error_span))
+    unexplained = max(0, error - (mean * mean >> 16))
+    return max(0, min(ONE, ((params.error_worst - unexplained) << 16) // params.error_span))
 
 
 def role_of(member: Member, height: int, preset: Preset) -> Role:

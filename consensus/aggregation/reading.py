@@ -38,7 +38,8 @@ class Character:
     bias_bp: int
     """Mean of its scores over their targets, basis points."""
     precision: int
-    """How much nearer than others its scores come to their targets, Q16, 0..1; only proportions matter."""
+    """How much nearer than others its scores, less its bias, come to their targets, Q16, 0..1; only proportions
+    matter."""
     fairness: int
     """Factor on its voice, from `fairness_voice_min` to 1."""
     favoured: frozenset[NodeId]
@@ -62,9 +63,10 @@ def read_character(table: RaterTable, params: AggregationParams) -> Character:
     error = mean_squared_error(table)
     if error is None:
         error = params.error_unknown
+    mean = bias(table)
     return Character(
-        bias_bp=bias(table) * 10_000 >> 16,
-        precision=(params.error_floor << 16) // (params.error_floor + error),
+        bias_bp=mean * 10_000 >> 16,
+        precision=(params.error_floor << 16) // (params.error_floor + max(0, error - (mean * mean >> 16))),
         fairness=max(params.fairness_voice_min, fairness(table, params)),
         favoured=favoured(table, params),
     )

@@ -28,7 +28,7 @@ from consensus.aggregation.values import (
     one_per_rater,
 )
 from consensus.params import AggregationParams
-from consensus.rater_tables import BINS, EMPTY_TABLE
+from consensus.rater_tables import BINS, EMPTY_TABLE, ONE
 from consensus.types import NodeId, RaterTable, Scores
 
 _TEACHES = frozenset({Counted.COUNTED, Counted.FAVOURED, Counted.OBSERVER})
@@ -195,14 +195,15 @@ class _Raters:
 
 def _score(poll: _Poll, weighed: _Weighed, raters: _Raters, params: AggregationParams) -> ScoredCandidate:
     candidate = poll.candidate
-    counted = [
-        (ballot, voice * raters.worths[ballot.rater].information >> 16)
+    heard = [
+        (ballot, voice)
         for ballot, voice in zip(poll.ballots, weighed.voices, strict=True)
         if ballot.counted is Counted.COUNTED
     ]
+    counted = [(ballot, voice * raters.worths[ballot.rater].information >> 16) for ballot, voice in heard]
     composites = [ballot.composite_bp for ballot, _ in counted]
     cut = cut_bits(candidate.raters, params)
-    quality = _quality_bp(counted, raters.characters, params)
+    quality = _quality_bp(heard, raters, params)
     score = score_bp(weighed.bits, cut, quality, params)
     return ScoredCandidate(
         content=candidate.content,
@@ -223,12 +224,19 @@ def _score(poll: _Poll, weighed: _Weighed, raters: _Raters, params: AggregationP
     )
 
 
-def _quality_bp(
-    counted: Sequence[tuple[_Ballot, int]], characters: Mapping[NodeId, Character], params: AggregationParams
-) -> int:
-    """Mean of the scores less their raters' bias; who informs more and errs less weighs more (R29)."""
-    unbiased = [ballot.composite_bp - characters[ballot.rater].bias_bp for ballot, _ in counted]
-    weights = [weight * characters[ballot.rater].precision >> 16 for ballot, weight in counted]
+def _quality_bp(heard: Sequence[tuple[_Ballot, int]], raters: _Raters, params: AggregationParams) -> int:
+    """Mean of the scores less their raters' bias; who informs more and errs less weighs more (R29).
+
+    A voice that unfairness has halved is whole here. Whom a rater favours is left out pair by pair, and how good
+    something is that others have found to be good is no lever for it.
+    """
+    characters = raters.characters
+    unbiased = [ballot.composite_bp - characters[ballot.rater].bias_bp for ballot, _ in heard]
+    weights = []
+    for ballot, voice in heard:
+        whole = min(ONE, (voice << 16) // params.fairness_voice_min)
+        informing = whole * raters.worths[ballot.rater].information >> 16
+        weights.append(informing * characters[ballot.rater].precision >> 16)
     return winsorised_mean(unbiased, weights, params.winsor_bp)
 
 

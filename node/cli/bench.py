@@ -10,7 +10,8 @@ import click
 from node.cli.output import example, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from node.bench.consensus import AgreementCost, Speed
+    from node.bench.consensus import AgreementCost
+    from node.bench.speed import Speed
 
 BENCHES = {"consensus": "node.cli.bench:consensus", "engine": "node.cli.bench_engine:engine"}
 """Where each measurement stands."""
@@ -56,9 +57,11 @@ def consensus(batch: int, repeat: int, rounds: int, *, as_json: bool) -> None:
     """Measure aggregation in ratings per second, beside others on the same ratings, and what agreement costs.
 
     Of one core, in CPU time, the best of several calls. `evalica` and `crowd-kit` are measured if they are installed
-    (pip install evalica crowd-kit); their own conversions of the data are not counted.
+    (pip install evalica crowd-kit): with their default settings, on all comparisons that the ratings imply, or on
+    scores cut into five labels. Conversions of the data are not counted, ours or theirs.
     """
     from node.bench import consensus as measure
+    from node.bench import rivals
 
     say("aggregating")
     ours = [
@@ -66,7 +69,7 @@ def consensus(batch: int, repeat: int, rounds: int, *, as_json: bool) -> None:
         measure.measure_columns(f"shipped, {batch:,} at once", batch, repeat=3),
     ]
     say("beside others")
-    beside = [_beside(measure, count) for count in BESIDE]
+    beside = [_beside(measure, rivals, count) for count in BESIDE]
     say("agreeing")
     costs = [measure.measure_agreement(size, rounds) for size in measure.COMMITTEES]
     if as_json:
@@ -75,13 +78,13 @@ def consensus(batch: int, repeat: int, rounds: int, *, as_json: bool) -> None:
         _print(ours, beside, costs)
 
 
-def _beside(measure: Any, count: int) -> list[Speed]:
+def _beside(measure: Any, rivals: Any, count: int) -> list[Speed]:
     """All on the same ratings, ours first."""
     return [
         measure.measure_columns("shipped", count, repeat=20),
         measure.measure_reference(count),
-        measure.measure_bradley_terry(count),
-        measure.measure_dawid_skene(count),
+        rivals.measure_bradley_terry(count),
+        rivals.measure_dawid_skene(count),
     ]
 
 

@@ -141,7 +141,7 @@ def _reason_text(reason: Reason) -> str:
         ReasonKind.RATED: "its ratings were followed by outcomes",
         ReasonKind.ACCEPTED: f"{amount} of its candidates accepted",
         ReasonKind.NOT_ACCEPTED: f"{amount} of its candidates not accepted",
-        ReasonKind.IDLE: "it rated nothing",
+        ReasonKind.FADED: "an epoch passed",
         ReasonKind.NO_SHOW: f"it left {amount} rater seats empty",
         ReasonKind.UNREVEALED: "it committed to ratings and never revealed them"
         + (f", suspended until round {amount}" if amount else ""),

@@ -18,13 +18,11 @@ from dataclasses import dataclass
 from consensus import agreement as ag
 from consensus import round as rd
 from consensus import vrf
-from consensus.agreement.admission import Admission
 from consensus.agreement.validity import check_builder, check_place
-from consensus.certificate import header_hash, verify_ed25519
-from consensus.committee import Committee
+from consensus.certificate import header_hash
 from consensus.draw import builder_alpha
 from consensus.errors import RefusedError
-from consensus.evidence import ROUND_KINDS, MessageSlot, prove_equivocation, slot_of
+from consensus.evidence import ROUND_KINDS, prove_equivocation
 from consensus.genesis import Genesis
 from consensus.openings import probe_alpha, slot_rule
 from consensus.params import Preset
@@ -45,7 +43,6 @@ from consensus.types import (
     RoundPlan,
     Shortfall,
     SlotOpening,
-    Vote,
 )
 from node.pipeline.effects import (
     Decided,
@@ -60,13 +57,13 @@ from node.pipeline.effects import (
 )
 from node.pipeline.inputs import IncompleteError, InputReader
 from node.pipeline.mempool import Mempool
-from node.pipeline.transition import Builder, Transition, compute_transition, may_admit
+from node.pipeline.message_book import MessageBook, height_of
+from node.pipeline.stored_votes import checked_votes
+from node.pipeline.transition import Builder, ComputeTransition, Transition, compute_transition, may_admit
 from node.values.job import JobCancel
 
 _AGREEMENT_KINDS = {Kind.PROPOSAL, Kind.PREVOTE, Kind.PRECOMMIT}
 _SLOT_KINDS = ROUND_KINDS | {Kind.ATTESTATION}
-_EARLY_PER_MEMBER_MAX = 32
-"""Votes and proposals kept of one member for an agreement that has not begun here: what it could send in ten views."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +97,7 @@ class Pipeline:
         me: This member.
         secrets: See `Secrets`.
         stored: After a crash, all stored messages of heights beyond `state`, own and others', in any order.
+        compute: What a round leads to. A simulation in which many members compute the same hands in its own.
     """
 
     def __init__(
@@ -111,20 +109,20 @@ class Pipeline:
         me: NodeId,
         secrets: Secrets,
         stored: Iterable[Message] = (),
+        compute: ComputeTransition = compute_transition,
     ) -> None:
         self.state = state
         self.halted: str | None = None
         self._genesis, self._preset, self._me, self._secrets = genesis, preset, me, secrets
+        self._compute = compute
         self._mempool = Mempool()
         self._rounds: dict[int, rd.Round] = {}
-        self._messages: dict[int, dict[Hash, Message]] = {}
-        self._slots: dict[MessageSlot, list[Message]] = {}
+        self._book = MessageBook(preset.conflicts_kept)
         self._absent: frozenset[NodeId] = frozenset()
         self._hold = 0
         self._closed: set[int] = set()
         self._stored = tuple(stored)
-        self._agreement = self._new_agreement(self._checked_votes())
-        self._early: list[Message] = []
+        self._agreement = self._new_agreement(checked_votes(self._stored, state.network, state.plans[0]))
         self._building: int | None = None
         self._checking: dict[Hash, Proposal] = {}
         self._proposals: dict[Hash, tuple[Hash, ...]] = {}
@@ -141,7 +139,7 @@ class Pipeline:
         stored, self._stored = self._stored, ()
         out: list[Effect] = []
         for message in stored:
-            if message.kind in _SLOT_KINDS or _height_of(message) > self.state.height + 1:
+            if message.kind in _SLOT_KINDS or height_of(message) > self.state.height + 1:
                 out += self.on_message(message)
         return out + self._flush()
 
@@ -251,12 +249,10 @@ class Pipeline:
 
     def messages(self, height: int) -> dict[Hash, Message]:
         """Everything kept of a height that is not decided yet: what a peer may lack."""
-        found = dict(self._messages.get(height, {}))
-        votes = list(self._early)
+        votes = self._book.early(height)
         if height == self._agreement.height:
-            votes += self._agreement.messages()
-        found.update((item.digest, item) for item in votes if _height_of(item) == height)
-        return found
+            votes += [item for item in self._agreement.messages() if height_of(item) == height]
+        return self._book.at(height) | {item.digest: item for item in votes}
 
     def news(self) -> tuple[Hash, ...]:
         """Digests of jobs, cancellations and evidence that no decided round has taken up."""
@@ -303,10 +299,14 @@ class Pipeline:
         height = getattr(message.body, "height", 0)
         if not self._is_near(height) or message.kind not in _SLOT_KINDS or not self._is_member(message.sender):
             return
-        kept = self._messages.setdefault(height, {})
-        if message.digest in kept or not (self._fills_slot(message) or message.digest in self._asked):
+        if self._book.has(message):
+            return
+        fits, before = self._book.fill_slot(message)
+        if before is not None:
+            self._report(before, message)
+        if not fits and message.digest not in self._asked:
             return  # What counts in the round is kept even if its sender has filled the slot here with other messages.
-        kept[message.digest] = message
+        self._book.keep(message)
         current = self._rounds.get(height)
         if current is not None:
             self._emit(current.on_message(message))
@@ -317,31 +317,20 @@ class Pipeline:
     def _is_member(self, node: NodeId) -> bool:
         return any(member.node == node for member in self.state.members)
 
-    def _fills_slot(self, message: Message) -> bool:
-        """Take the message's place in its slot, if there is one left; a second one is an equivocation (R2)."""
-        slot = self._slots.setdefault(slot_of(message), [])  # type: ignore[arg-type]  # kinds with slots only
-        if len(slot) >= self._preset.conflicts_kept:
-            return False
-        slot.append(message)
-        if len(slot) == 2:
-            self._report(slot[0], slot[1])
-        return True
-
     def _report(self, first: Message, second: Message) -> None:
         proof = prove_equivocation(first, second)  # type: ignore[arg-type]  # both fill a slot
         if self._is_of_use(proof) and self._mempool.add_evidence(proof):
             self._out.append(Report(proof, first.digest, second.digest))
 
     def _on_agreement_message(self, message: Message) -> None:
-        height = _height_of(message)
+        height = height_of(message)
         if not self._is_near(height):
             return
         if height == self._agreement.height and self._started_agreement:
             self._take_vote(message)
             return
-        same = [item for item in self._early if item.sender == message.sender]
-        if len(same) < _EARLY_PER_MEMBER_MAX and self._is_member(message.sender) and message not in same:
-            self._early.append(message)
+        if self._is_member(message.sender):
+            self._book.keep_early(message)
 
     def _take_vote(self, message: Message) -> None:
         if isinstance(message.body, Proposal):
@@ -378,13 +367,13 @@ class Pipeline:
             self._rounds[plan.height] = current
             self._emit(current.start())
             self._emit(current.on_absent(self._absent))
-            for message in list(self._messages.get(plan.height, {}).values()):
+            for message in list(self._book.at(plan.height).values()):
                 self._emit(current.on_message(message))
 
     def _is_due(self, plan: RoundPlan, *, has_news: bool) -> bool:
         """The next round runs if there is anything to do; a later one with tasks, once the one before is attested."""
         if plan.height == self.state.height + 1:
-            kept = self._messages.get(plan.height, {}).values()
+            kept = self._book.at(plan.height).values()
             return (
                 has_news
                 or any(coming.tasks for coming in self.state.plans)
@@ -420,38 +409,15 @@ class Pipeline:
             plan=self.state.plans[0],
             preset=self._preset,
             me=self._me,
-            stored=stored,  # type: ignore[arg-type]  # votes and proposals only, see _checked_votes
+            stored=stored,  # type: ignore[arg-type]  # votes and proposals only, see checked_votes
         )
-
-    def _checked_votes(self) -> list[Message]:
-        """Stored votes and proposals of the next height.
-
-        They are stored when their envelope holds, so what an agreement refuses may be among them.
-        """
-        plan = self.state.plans[0]
-        admission = Admission(self.state.network, plan.height, plan.seed, Committee(plan.committee), verify_ed25519)
-        kept = []
-        for message in self._stored:
-            try:
-                if isinstance(message.body, Proposal):
-                    admission.check_proposal(message, message.body.view)  # type: ignore[arg-type]  # narrowed by the body
-                elif isinstance(message.body, Vote):
-                    admission.check_vote(message)  # type: ignore[arg-type]  # narrowed by the body
-                    admission.check_signature(message)  # type: ignore[arg-type]  # likewise
-                else:
-                    continue
-            except RefusedError:
-                continue
-            kept.append(message)
-        return kept
 
     def _start_agreement(self) -> None:
         if self._started_agreement or self._agreement.height not in self._closed:
             return
         self._started_agreement = True
         self._agree(ag.Started())
-        early, self._early = self._early, []
-        for message in early:
+        for message in self._book.take_early():
             try:
                 self._take_vote(message)
             except RefusedError:
@@ -498,7 +464,7 @@ class Pipeline:
             return  # Too little weight yet: the next attestation tries again, the view's timer ends the wait.
         proof = self._secrets.prove(builder_alpha(current.plan.seed, view))
         builder = Builder(self._me, view, proof)
-        transition = compute_transition(self.state, inputs, builder, genesis=self._genesis, preset=self._preset)
+        transition = self._compute(self.state, inputs, builder, genesis=self._genesis, preset=self._preset)
         self._building = None
         self._remember(transition, attestations)
         self._agree(ag.HeaderBuilt(view, transition.header, attestations))
@@ -525,11 +491,11 @@ class Pipeline:
         check_builder(header, plan)
         inputs = self._reader().read(attestations)
         builder = Builder(header.builder, header.builder_view, header.vrf_proof)
-        return compute_transition(self.state, inputs, builder, genesis=self._genesis, preset=self._preset)
+        return self._compute(self.state, inputs, builder, genesis=self._genesis, preset=self._preset)
 
     def _reader(self) -> InputReader:
         height = self.state.height + 1
-        return InputReader(self.state.plans[0], self._messages.get(height, {}), self._mempool, self.state)
+        return InputReader(self.state.plans[0], self._book.at(height), self._mempool, self.state)
 
     def _remember(self, transition: Transition, attestations: tuple[Hash, ...]) -> None:
         self._transitions[header_hash(transition.header)] = transition
@@ -582,8 +548,7 @@ class Pipeline:
         self._out.append(Decided(transition, certificate, attestations, used.digests, shortfalls, plan))
         self._mempool.forget(self.state)
         self._rounds.pop(height, None)
-        self._messages.pop(height, None)
-        self._slots = {slot: kept for slot, kept in self._slots.items() if slot.height > height}
+        self._book.forget(height)
         self._closed.discard(height)
         self._building, self._certificate = None, None
         self._checking.clear()
@@ -592,13 +557,12 @@ class Pipeline:
         self._proposals.clear()
         self._started_agreement = False
         self._agreement = self._new_agreement()
-        self._early = [item for item in self._early if _height_of(item) > height]
         self._start_rounds()
         self._start_agreement()
         self._retry()
 
     def _shortfalls(self, used: tuple[Hash, ...]) -> tuple[tuple[int, str], ...]:
-        kept = self._messages.get(self._agreement.height, {})
+        kept = self._book.at(self._agreement.height)
         reveals = [kept[digest].body for digest in used if digest in kept]
         told = {
             (item.task, item.reason)
@@ -611,9 +575,3 @@ class Pipeline:
     def _halt(self, reason: str, certificates: tuple[Certificate, ...]) -> None:
         self.halted = reason
         self._out.append(Halt(reason, certificates))
-
-
-def _height_of(message: Message) -> int:
-    if isinstance(message.body, Proposal):
-        return message.body.header.height
-    return int(getattr(message.body, "height", 0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from consensus import vrf
 from consensus.certificate import header_hash, snapshot_root
@@ -83,6 +84,15 @@ class Transition:
     state: ChainState
     outcome: Outcome
     events: tuple[LedgerEvent, ...]
+
+
+class ComputeTransition(Protocol):
+    """`compute_transition`, or something that gives what it would give."""
+
+    def __call__(
+        self, state: ChainState, inputs: ChainInputs, builder: Builder, *, genesis: Genesis, preset: Preset
+    ) -> Transition:
+        """Decide the round after `state` from `inputs`."""
 
 
 def state_root(state: ChainState) -> Hash:

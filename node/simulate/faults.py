@@ -11,6 +11,7 @@ from consensus.types import (
     Attestation,
     GeneratorReveal,
     Hash,
+    Kind,
     RatingCommit,
     RatingReveal,
     RoundPlan,
@@ -127,9 +128,10 @@ class Diskless(SimulatedMember):
 
     def come_back(self) -> None:
         """Start with an empty disk."""
-        jobs = {digest: item for digest, item in self.disk.messages.items() if item.kind.name == "JOB"}
-        envelopes = {digest: self.disk.envelopes[digest] for digest in jobs}
-        self.disk = Disk(messages=jobs, envelopes=envelopes)
+        before, self.disk = self.disk, Disk()
+        for message in before.at(0):
+            if message.kind is Kind.JOB:
+                self.disk.store(message, before.envelopes[message.digest])
         super().come_back()
 
 

@@ -75,6 +75,19 @@ class Disk:
     filled: dict[int, tuple[SlotOpening, ...]] = field(default_factory=dict)
     held: dict[int, set[tuple[int, Hash]]] = field(default_factory=dict)
     """Contents at hand by height: (task, content)."""
+    heights: dict[int, list[Message]] = field(default_factory=dict)
+    """The same messages by the round they belong to."""
+
+    def store(self, message: Message, envelope: bytes) -> None:
+        """Keep a message."""
+        if message.digest not in self.messages:
+            self.heights.setdefault(height_of(message), []).append(message)
+        self.messages[message.digest] = message
+        self.envelopes[message.digest] = envelope
+
+    def at(self, *heights: int) -> list[Message]:
+        """The messages of these rounds; height 0 has jobs, cancellations and evidence."""
+        return [message for height in heights for message in self.heights.get(height, ())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +135,7 @@ class SimulatedMember:
         self._inbox.clear()
         swarm, disk = self.swarm, self.disk
         state = disk.state or first_state(swarm.genesis, swarm.preset)
-        heights = {plan.height for plan in state.plans}
+        heights = [plan.height for plan in state.plans]
         self.pipeline = Pipeline(
             genesis=swarm.genesis,
             preset=swarm.preset,
@@ -132,10 +145,11 @@ class SimulatedMember:
                 prove=lambda alpha: prove(self.key.seed, alpha),
                 round_salt=lambda height: self.key.derive_secret("rating-salt", height.to_bytes(8, "big")),
             ),
-            stored=[message for message in disk.messages.values() if height_of(message) in heights],
+            stored=disk.at(*heights),
+            compute=swarm.transitions.compute,
         )
         self.put(self.pipeline.start)
-        for message in list(disk.messages.values()):
+        for message in disk.at(0):
             if message.kind in {Kind.JOB, Kind.EVIDENCE}:
                 self.put(partial(self._take, message))
         for height in heights:
@@ -195,8 +209,7 @@ class SimulatedMember:
         self.put(lambda: self._take(message))
 
     def _store(self, message: Message, envelope: bytes) -> None:
-        self.disk.messages[message.digest] = message
-        self.disk.envelopes[message.digest] = envelope
+        self.disk.store(message, envelope)
         self._wanted.discard(message.digest)
 
     def _take(self, message: Message) -> Iterable[Effect]:
@@ -376,9 +389,10 @@ class SimulatedMember:
         self._prune(height)
         self.say(decided.certificate)
         self.swarm.decided(self, decided)
-        for message in list(self.disk.messages.values()):  # what came too early is never sent a second time
+        newest = self.pipeline.state.plans[-1].height
+        for message in self.disk.at(0, height + 1, newest):  # what came too early is never sent a second time
             if (
-                height_of(message) == self.pipeline.state.plans[-1].height
+                height_of(message) == newest
                 or (message.kind is Kind.CERTIFICATE and height_of(message) == height + 1)
                 or message.kind is Kind.EVIDENCE
             ):

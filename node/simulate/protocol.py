@@ -25,6 +25,7 @@ from node.simulate.faults import BEHAVIOURS
 from node.simulate.figures import area
 from node.simulate.members import SimulatedMember
 from node.simulate.opinions import Truth
+from node.simulate.transitions import SharedTransitions
 from node.simulate.worlds import World
 from node.values.crate import CratePin
 from node.values.example import CATEGORIES
@@ -37,7 +38,7 @@ PRESET = replace(MAINNET, name="SIMULATED", epoch_rounds=4)
 """MAINNET with epochs that a short run sees several of."""
 
 SOFT = {ReasonKind.NO_SHOW, ReasonKind.UNREVEALED}
-"""What absence costs: maturity, earned back by rating (R33). The third unrevealed commitment suspends; that is hard."""
+"""What absence costs: maturity, earned back by rating (R33). Not to reveal by habit suspends: that is hard."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ class Swarm:
         self.domain = Domain(self.genesis.network)
         self.refused: dict[str, int] = {}
         self.findings = Findings(setting, seed, refused=self.refused)
+        self.transitions = SharedTransitions(self.violate)
         self.sent_bytes: Counter[Kind] = Counter()
         """Of all members to all others, by kind of message; contents and answers to questions are not in it."""
         self.proposed_ms: dict[int, int] = {}
@@ -143,6 +145,8 @@ class Swarm:
         self.decided_ms: dict[int, int] = {}
         self._decoded: dict[bytes, Message] = {}
         self._headers: dict[int, Hash] = {}
+        self._behind = setting.rounds
+        """Rounds that the last honest member has yet to decide."""
         bad = math.floor(setting.nodes * setting.adversaries) if setting.behaviour != "none" else 0
         hostile = set(self.fork("who").sample(range(setting.nodes), bad))
         kinds = {n: BEHAVIOURS[setting.behaviour] if n in hostile else SimulatedMember for n in range(setting.nodes)}
@@ -175,7 +179,7 @@ class Swarm:
         return self._close()
 
     def _is_over(self) -> bool:
-        return min(self._height(member) for member in self.honest) >= self.setting.rounds
+        return self._behind <= 0
 
     def _height(self, member: SimulatedMember) -> int:
         return 0 if member.disk.state is None else member.disk.state.height
@@ -215,6 +219,7 @@ class Swarm:
         if member.node in self.friends:
             return
         header = decided.transition.header
+        self._behind = self.setting.rounds - min(self._height(honest) for honest in self.honest)
         self.decided_ms[header.height] = self.clockwork.now_ms
         if header.height not in self._headers:
             self._headers[header.height] = decided.transition.state.previous

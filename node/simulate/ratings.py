@@ -32,6 +32,7 @@ from node.simulate.attacks import IDENTITY_ROUNDS, SLEEPER_WAKES, Bools, Floats
 from node.simulate.figures import Figures, Tally
 from node.simulate.worlds import DrawnRound, Ints, World, bad_nodes, draw_rounds, first_judged
 from reputation import standing_of
+from reputation.conduct import fading
 
 STANDINGS_MAX = 40_000
 """Standings computed in a run to see who has lost theirs: a thousand of them take as long as ten rounds."""
@@ -130,7 +131,9 @@ class RatingRun:
         ballots = [ballot for ballot in (self._carried, new) if ballot is not None]
         rounds = [item for item in (self._open.drawn if self._open else None, drawn) if item is not None]
         scores = self._aggregate(ballots, rounds[-len(ballots) :])
-        self._grow_idle(scores)
+        if self._preset.ends_epoch(drawn.number if drawn is not None else self._world.rounds + 1):
+            self.raters.maturity *= fading(self._preset)
+            self.raters.maturity >>= 16
         until = 0
         if self._carried is not None and self._open is not None:
             until = len(self._carried.task)
@@ -168,12 +171,6 @@ class RatingRun:
         )
         self.ratings += len(columns.rater)
         return aggregate_columns(self.raters, columns, self._preset.aggregation)
-
-    def _grow_idle(self, scores: ScoreColumns) -> None:
-        """`reputation.conduct.grow_idle` for everybody who rated nothing in this round."""
-        idle = np.ones(self._world.nodes, dtype=np.bool_)
-        idle[scores.rows] = False
-        self.raters.maturity[idle] -= self.raters.maturity[idle] >> self._preset.reputation.idle_shift
 
     def _close(self) -> None:
         """Judge the round before, now that its reviews are over."""

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consensus.aggregation import RatedCandidate, Verdict, reference, vectorised
-from consensus.aggregation.fixed_point import belief, log2
+from consensus.aggregation.fixed_point import log2
+from consensus.aggregation.learning import Outcome, believed_outcome
 from consensus.aggregation.vectorised import learning, reading, slices
 from consensus.params import MAINNET
 from consensus.rater_tables import BINS, EMPTY_TABLE, ONE
@@ -195,8 +196,12 @@ def test_logarithms_in_columns_are_those_of_the_reference(values):
 
 @settings(deadline=None)
 @given(st.lists(st.integers(-(1 << 40), 1 << 40), min_size=1, max_size=50))
-def test_beliefs_in_columns_are_those_of_the_reference(values):
-    assert learning.belief(np.array(values, dtype=np.int64)).tolist() == [belief(value) for value in values]
+def test_what_beliefs_teach_in_columns_is_what_they_teach_in_the_reference(values):
+    taught, bits = learning._teaching(PARAMS), np.array(values, dtype=np.int64)
+    at, before = learning._places(bits), learning._places(bits - PARAMS.prior_bits)
+    good = taught.weight[before] * taught.sharp[at] >> 16
+    columns = zip(good.tolist(), (taught.weight[before] - good).tolist(), taught.target[at].tolist(), strict=True)
+    assert [Outcome(*row) for row in columns] == [believed_outcome(value, PARAMS) for value in values]
 
 
 @settings(max_examples=100, deadline=None)

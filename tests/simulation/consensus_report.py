@@ -19,6 +19,7 @@ from node.simulate.tables import make_table, markdown
 from node.simulate.worlds import World
 from tests.simulation.agreement_schedules import draw_scenario, run_schedule, write_report
 from tests.simulation.agreement_swarm import Outcome
+from tests.simulation.penalty_report import all_runs, penalty_page
 
 FIELDS = ("decided_ms", "views", "messages", "restarts", "violations", "fingerprint")
 ATTACK_SEEDS = range(9001, 9009)
@@ -30,6 +31,12 @@ SHAPES = {
     "harsh and biased": World(shift=(-0.10, 0.16)),
 }
 PROTOCOL_SEEDS = range(1, 4)
+PENALTIES = (
+    "# False penalties\n",
+    "Of `make simulate-penalties`: whole members whose messages get lost, late, doubled and out of order, whose",
+    "clocks run up to 10 % fast or slow, that work up to thirty times as slowly as others, and that crash every 25",
+    "minutes for up to five. A penalty is a suspension, a false fact or an equivocation held against an honest one.\n",
+)
 
 
 def main() -> int:
@@ -37,10 +44,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--schedules", type=int, default=1_000)
     parser.add_argument("--outcomes", type=Path, help="a line per schedule; gone on with where it ends")
+    parser.add_argument("--penalty-seeds", type=int, default=1, help="of each kind of run that looks for penalties")
+    parser.add_argument("--penalties", type=Path, help="a line per such run; gone on with likewise")
     parser.add_argument("--out", type=Path, required=True)
     chosen = parser.parse_args()
     outcomes = list(all_outcomes(chosen.schedules, chosen.outcomes))
-    parts = [*write_report(outcomes), *attack_pages(), *protocol_pages()]
+    punished = all_runs(chosen.penalty_seeds, 1, chosen.penalties)
+    parts = [*write_report(outcomes), *attack_pages(), *protocol_pages(), *PENALTIES, *penalty_page(punished)]
     chosen.out.write_text("\n".join(parts) + "\n", encoding="utf-8")
     return 1 if any(outcome.violations for outcome in outcomes) else 0
 

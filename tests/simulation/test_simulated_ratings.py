@@ -11,9 +11,10 @@ from node.simulate.ratings import RatingRun
 from node.simulate.worlds import World, make_scenario
 from tests.support.verdicts import judge, replay_scenario
 
-SMALL = {"rounds": 30, "tasks": 6}
+SMALL = {"rounds": 34, "tasks": 6}
+"""An epoch and a little more."""
 WORLDS = [
-    World(**SMALL),
+    World(tasks=6, rounds=31),  # an epoch, with the round that decides what the last one left
     World("clique", 0.3, **SMALL),
     World("sleeper", 0.45, **SMALL),
     World("oscillate", 0.3, self_rating=True, **SMALL),

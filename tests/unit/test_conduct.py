@@ -38,8 +38,8 @@ def after(member, *, rounds=1, height=10, **facts):
     return member
 
 
-def reasons(member, **facts):
-    decided = DecidedRound(height=10, outcome_root=ROOT, **facts)
+def reasons(member, *, height=10, **facts):
+    decided = DecidedRound(height=height, outcome_root=ROOT, **facts)
     (event,) = apply_round([member], decided, EMPTY_LEDGER, MAINNET).events
     return {reason.kind: reason.amount for reason in event.reasons}
 
@@ -49,8 +49,18 @@ def test_answering_its_seat_costs_a_member_nothing():
     assert after(member, seats={ADA: 3}, committed=frozenset({ADA}), revealed=frozenset({ADA})) == member
 
 
-def test_idleness_halves_maturity_in_some_350_rounds():
-    assert after(mature("ada", probes=16), rounds=355).table.maturity == pytest.approx(8 * ONE, rel=0.01)
+def test_idleness_halves_maturity_in_some_350_rounds_and_moves_it_at_the_ends_of_epochs_only():
+    member = mature("ada", probes=16)
+    assert after(member, height=1, rounds=31) == member
+    assert after(member, height=1, rounds=352).table.maturity == pytest.approx(8 * ONE, rel=0.01)
+    assert reasons(member, height=32) == {ReasonKind.FADED: 0}
+
+
+def test_a_round_touches_only_who_had_a_part_in_it():
+    members = [mature(f"member-{n}") for n in range(50)]
+    decided = DecidedRound(height=10, outcome_root=ROOT, seats={node("member-7"): 1})
+    (event,) = apply_round(members, decided, EMPTY_LEDGER, MAINNET).events
+    assert event.node == node("member-7")
 
 
 def test_an_empty_seat_costs_half_a_rating():
@@ -61,30 +71,65 @@ def test_an_empty_seat_costs_half_a_rating():
     assert reasons(member, seats={ADA: 2})[ReasonKind.NO_SHOW] == 2
 
 
-def test_an_unrevealed_commitment_costs_a_probe():
+BROKEN = {"committed": frozenset({ADA})}
+KEPT = {"committed": frozenset({ADA}), "revealed": frozenset({ADA})}
+
+
+def test_an_unrevealed_commitment_costs_two_probes():
     member = mature("ada")
-    broken = after(member, seats={ADA: 1}, committed=frozenset({ADA}))
-    assert after(member).table.maturity - broken.table.maturity == pytest.approx(ONE, rel=0.01)
+    broken = after(member, seats={ADA: 1}, **BROKEN)
+    assert after(member).table.maturity - broken.table.maturity == pytest.approx(2 * ONE, rel=0.01)
 
 
-def test_the_third_unrevealed_commitment_in_32_seats_suspends_for_16_rounds():
-    member = after(mature("ada"), rounds=2, height=10, committed=frozenset({ADA}))
+def test_six_unrevealed_commitments_in_a_row_suspend_for_16_rounds():
+    member = after(mature("ada", probes=16), rounds=5, height=10, **BROKEN)
     assert member.suspended_until == 0
-    member = after(member, height=12, committed=frozenset({ADA}))
-    assert [role_of(member, height, MAINNET) for height in (13, 28, 29)] == [Role.BARRED, Role.BARRED, Role.RATER]
+    member = after(member, height=15, **BROKEN)
+    assert [role_of(member, height, MAINNET) for height in (16, 31, 32)] == [Role.BARRED, Role.BARRED, Role.RATER]
 
 
-def test_commitments_broken_long_ago_are_forgiven():
-    kept = {"committed": frozenset({ADA}), "revealed": frozenset({ADA})}
-    member = after(mature("ada"), rounds=2, committed=frozenset({ADA}))
-    member = after(member, rounds=31, height=12, **kept)
-    assert after(member, height=43, committed=frozenset({ADA})).suspended_until == 0
+def test_one_kept_in_between_ends_the_row():
+    member = after(mature("ada"), rounds=5, height=10, **BROKEN)
+    member = after(member, height=15, **KEPT)
+    assert after(member, rounds=5, height=16, **BROKEN).suspended_until == 0
+
+
+def broken_one_time_in(every, rounds):
+    """The member after so many rounds, one commitment in `every` unrevealed, or the round of its suspension."""
+    member = mature("ada")
+    for height in range(1, rounds + 1):
+        member = after(member, height=height, **(BROKEN if height % every == 0 else KEPT))
+        if member.suspended_until:
+            return height
+    return None
+
+
+def test_every_second_commitment_unrevealed_suspends_and_every_third_does_not():
+    assert broken_one_time_in(2, rounds=100) == 32
+    assert broken_one_time_in(3, rounds=100) is None
 
 
 def test_rounds_without_a_seat_do_not_push_the_window():
-    member = after(mature("ada"), rounds=2, committed=frozenset({ADA}))
+    member = after(mature("ada"), rounds=5, **BROKEN)
     member = after(member, rounds=40, height=12)
-    assert after(member, height=52, committed=frozenset({ADA})).suspended_until > 0
+    assert after(member, height=52, **BROKEN).suspended_until > 0
+
+
+def test_who_fails_with_a_third_of_the_others_pays_and_is_not_marked():
+    others = frozenset(node(f"other-{n}") for n in range(5))
+    cut_off = {"committed": others | {ADA}, "revealed": others - {min(others)}}
+    before = mature("ada")
+    member = after(before, rounds=20, **cut_off)
+    assert (member.suspended_until, member.unrevealed) == (0, 0)
+    assert member.table.maturity < before.table.maturity
+
+
+def test_nobody_is_excused_for_failing_alone_nor_for_failing_with_less_than_a_third():
+    for size, failing in ((2, 1), (3, 1), (7, 2)):
+        nodes = [node(f"other-{n}") for n in range(1, size)]
+        revealed = frozenset(nodes[: size - failing])
+        member = after(mature("ada"), rounds=6, committed=frozenset(nodes) | {ADA}, revealed=revealed)
+        assert member.suspended_until > 0
 
 
 @pytest.mark.parametrize("claimed_good", [True, False])

@@ -246,6 +246,25 @@ def test_revealed_probes_are_executed_before_attesting():
     assert send.body.probes == found
 
 
+@pytest.mark.parametrize("good", [True, False])
+def test_nothing_that_is_said_before_the_unmasking_tells_a_probe_from_a_candidate(good):
+    def said_with(probe):
+        current = round_of(node(1))
+        effects = current.start() + current.on_candidates_ready((opening(0, 1, probe), opening(1, 1)), (), bytes(80))
+        effects += feed(current, commit(node(1)), commit(node(2)))
+        effects += feed(current, *map(rating_commit, RATERS))
+        for phase in (Phase.PUBLISH, Phase.RATE):
+            effects += current.on_timer(phase)
+        return effects + feed(current, *map(reveal, RATERS))
+
+    plain, probing = said_with(None), said_with(ProbeOpening(good=good, evidence=b"{}"))
+    unmasking = [effect for effect in probing if sent([effect]) == [Kind.GENERATOR_REVEAL]]
+    assert len(unmasking) == 1, "the probe is told at last"
+    before = probing.index(unmasking[0])
+    assert before > 3
+    assert probing[:before] == plain[:before]
+
+
 def test_a_round_closes_only_with_attestations_of_more_than_two_thirds():
     current = round_of(node(3), plan=replace(plan(), tasks=()))
     current.start()

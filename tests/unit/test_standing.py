@@ -44,6 +44,19 @@ def test_reputation_is_the_product_of_its_factors():
     assert standing.reputation_bp == pytest.approx(10_000 * product / ONE**4, abs=2)
 
 
+@pytest.mark.parametrize("offset", [-2500, 1200])
+def test_a_rater_that_is_harsh_or_kind_with_everybody_is_accurate(offset):
+    standing = standing_of(table_after_probes(lambda number, good: able(number, good) + offset), MAINNET)
+    assert standing.accuracy > ONE * 8 // 10
+
+
+def test_a_rater_that_is_kind_with_some_and_harsh_with_others_is_not():
+    def two_faced(number, good):
+        return min(10_000, max(0, able(number, good) + (4000 if number % 5 < 2 else -4000)))
+
+    assert standing_of(table_after_probes(two_faced, probes=40), MAINNET).accuracy < ONE // 2
+
+
 def test_a_newcomer_has_none():
     assert standing_of(EMPTY_TABLE, MAINNET).reputation_bp == 0
 

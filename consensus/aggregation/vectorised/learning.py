@@ -9,14 +9,11 @@ from functools import cache
 import numpy as np
 
 from consensus.aggregation.fixed_point import BELIEF_BITS_MAX, BELIEF_STEP_BITS, BELIEF_TABLE, decay_table
-from consensus.aggregation.reading import BIN_BP
 from consensus.aggregation.vectorised.columns import Bools, Ints, RaterColumns, clamp
-from consensus.aggregation.vectorised.pairs import learn_pairs, sum_pairs
+from consensus.aggregation.vectorised.pairs import Meetings, learn_pairs
 from consensus.aggregation.vectorised.slices import OWN, Slice
 from consensus.params import AggregationParams
 from consensus.rater_tables import BINS, ONE
-
-_BELIEF = np.array(BELIEF_TABLE, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +32,35 @@ class Lessons:
     target: Ints
 
 
-def belief(bits: Ints) -> Ints:
-    """`fixed_point.belief`."""
-    value = _BELIEF[np.minimum(np.abs(bits), BELIEF_BITS_MAX << 16) >> BELIEF_STEP_BITS]
-    beliefs: Ints = np.where(bits >= 0, value, ONE - value)
-    return beliefs
+@dataclass(frozen=True, slots=True)
+class _Teaching:
+    """What a belief teaches, for every place of `_places`."""
+
+    sharp: Ints
+    """Share with which the candidate counts as good."""
+    target: Ints
+    weight: Ints
+    """By the belief without the prior."""
+
+
+@cache
+def _teaching(params: AggregationParams) -> _Teaching:
+    value = np.array(BELIEF_TABLE, dtype=np.int64)
+    beliefs = np.concatenate([ONE - value[:0:-1], value])
+    return _Teaching(
+        sharp=clamp(ONE // 2 + (params.belief_sharpness * (beliefs - ONE // 2) >> 16), 0, ONE),
+        target=params.belief_base + (params.belief_span * beliefs >> 16),
+        weight=params.belief_weight * np.abs(2 * beliefs - ONE) >> 16,
+    )
+
+
+def _places(bits: Ints) -> Ints:
+    """Where evidence stands in a table of beliefs from -`BELIEF_BITS_MAX` bits to as many; towards 0 if between."""
+    steps = clamp(bits, -BELIEF_BITS_MAX << 16, BELIEF_BITS_MAX << 16)
+    steps += steps >> 63 & (1 << BELIEF_STEP_BITS) - 1
+    steps >>= BELIEF_STEP_BITS
+    steps += BELIEF_BITS_MAX << 16 - BELIEF_STEP_BITS
+    return steps
 
 
 def lessons_of(
@@ -54,24 +75,23 @@ def lessons_of(
         teaching: [c] Candidates that teach now; None for all.
         params: The preset's numbers.
     """
-    good = belief(others_bits)
-    weight = params.belief_weight * np.abs(2 * belief(others_bits - params.prior_bits) - ONE) >> 16
-    target = params.belief_base + (params.belief_span * good >> 16)
-    sharp = clamp(ONE // 2 + (params.belief_sharpness * (good - ONE // 2) >> 16), 0, ONE)
-    good = weight * sharp >> 16
+    taught, place = _teaching(params), _places(others_bits)
+    weight = taught.weight[_places(others_bits - params.prior_bits)]
+    target = taught.target[place]
+    good = weight * taught.sharp[place] >> 16
     bad = weight - good
-    probes = part.per_rating(probe)
-    known = probes >= 0
-    if known.any():
-        right = probes[known] == 1
-        good[known] = np.where(right, params.probe_weight, 0)
-        bad[known] = np.where(right, 0, params.probe_weight)
-        target[known] = np.where(right, params.target_good, params.target_bad)
+    known = part.per_rating(probe >= 0)
+    probes = np.flatnonzero(known)
+    if len(probes):
+        right = part.per_rating(probe)[probes] == 1
+        good[probes] = np.where(right, params.probe_weight, 0)
+        bad[probes] = np.where(right, 0, params.probe_weight)
+        target[probes] = np.where(right, params.target_good, params.target_bad)
     lessons = Lessons(
         rater=part.rater,
         generator=part.generator,
-        bin=np.minimum(BINS - 1, part.composite_bp // BIN_BP),
-        composite=(part.composite_bp << 16) // 10_000,
+        bin=part.bin,
+        composite=part.composite,
         probe=known,
         good=good,
         bad=bad,
@@ -79,7 +99,7 @@ def lessons_of(
     )
     kept = part.counted != OWN
     if teaching is not None:
-        kept &= np.repeat(teaching, part.sizes)
+        kept &= part.per_rating(teaching)
     return lessons if kept.all() else _only(lessons, kept)
 
 
@@ -187,5 +207,5 @@ def learn(raters: RaterColumns, rows: Ints, slices: Iterable[Lessons], params: A
         column[changed] = (column[changed] * slow[taught] >> 16) + added[taught]
     place = np.cumsum(sums.ratings > 0) - 1  # among those who learnt anything
     rater, generator, miss = (np.concatenate(parts) for parts in zip(*met, strict=True))
-    pairs = sum_pairs(place[rater], generator, miss, raters=len(changed), nodes=len(raters.nodes))
-    learn_pairs(raters, changed, decays(params.forget_pairs, sums.ratings[taught]), pairs, params)
+    meetings = Meetings(place[rater], generator, miss)
+    learn_pairs(raters, changed, decays(params.forget_pairs, sums.ratings[taught]), meetings, params)

@@ -19,6 +19,18 @@ _LAST = -(1 << 62)
 
 
 @dataclass(frozen=True, slots=True)
+class Meetings:
+    """The ratings of a round, as the pair memory sees them."""
+
+    row: Ints
+    """Position of each rating's rater among those that learn."""
+    generator: Ints
+    """Number of the candidate's generator."""
+    excess: Ints
+    """Score over its target, Q16."""
+
+
+@dataclass(frozen=True, slots=True)
 class PairSums:
     """What a round added: one entry per rater and generator that met, sorted by rater."""
 
@@ -29,41 +41,51 @@ class PairSums:
     excess: Ints
 
 
-def sum_pairs(row: Ints, generator: Ints, excess: Ints, *, raters: int, nodes: int) -> PairSums:
-    """Add up single ratings per pair.
-
-    Args:
-        row: Position of each rating's rater among the round's.
-        generator: Number of the candidate's generator.
-        excess: Score over its target, Q16.
-        raters: How many raters the round has.
-        nodes: How many numbers there are.
-    """
-    keys = row * nodes + generator
-    if raters * nodes <= 16 * len(keys) + 4096:  # few nodes: a cell per possible pair is cheaper than sorting
-        counts = np.bincount(keys, minlength=raters * nodes)
-        met = np.flatnonzero(counts)
-        sums = np.zeros(raters * nodes, dtype=np.int64)
-        np.add.at(sums, keys, excess)
-        return PairSums(met // nodes, met % nodes, counts[met] * ONE, sums[met])
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    met = ordered[first]
-    counts = np.diff(np.r_[first, len(ordered)])
-    return PairSums(met // nodes, met % nodes, counts * ONE, np.add.reduceat(excess[order], first))
-
-
-def learn_pairs(raters: RaterColumns, rows: Ints, decay: Ints, sums: PairSums, params: AggregationParams) -> None:
+def learn_pairs(raters: RaterColumns, rows: Ints, decay: Ints, met: Meetings, params: AggregationParams) -> None:
     """Fade the pairs of the raters in `rows`, add the round's, and forget the faintest.
 
     Args:
         raters: Changed in place.
-        rows: Row of each of the round's raters.
+        rows: Row of each rater that learns.
         decay: [A] Factor on what each of them remembers, Q16.
-        sums: What the round added.
+        met: The round's ratings.
         params: The preset's numbers.
     """
+    if len(rows) * len(raters.nodes) <= 16 * len(met.row) + 4096:
+        _learn_in_table(raters, rows, decay, met, params)
+    else:
+        _learn_in_lists(raters, rows, decay, met, params)
+
+
+def _learn_in_table(raters: RaterColumns, rows: Ints, decay: Ints, met: Meetings, params: AggregationParams) -> None:
+    """With a cell for every possible pair: for few nodes, where that is cheaper than looking for those that met."""
+    places = raters.pair_generator.shape[1]
+    width = max(len(raters.nodes), places) + 1  # column 0 takes what stands in free places, which is nothing
+    size = len(rows) * width
+    first = np.arange(1, size + 1, width)
+    old = raters.pair_generator[rows] + first[:, None]
+    new = met.generator + first[met.row]
+    counts, excesses = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
+    counts[old] = raters.pair_count[rows] * decay[:, None] >> 16
+    excesses[old] = raters.pair_excess[rows] * decay[:, None] >> 16
+    counts += np.bincount(new, minlength=size) * ONE
+    np.add.at(excesses, new, met.excess)
+
+    keys = excesses << _ORDER_BITS
+    keys.reshape(-1, width)[:, 1 : len(raters.nodes) + 1] -= raters.precedence
+    keys = np.where(counts >= params.pair_count_min, keys, _LAST).reshape(-1, width)
+    largest = np.partition(keys, width - places, axis=1)[:, width - places :]
+    kept = largest > _LAST
+    generator = raters.precedence.argsort()[-largest & (1 << _ORDER_BITS) - 1]  # the key's lower bits tell whose it is
+    cell = np.where(kept, generator + first[:, None], 0)
+    raters.pair_generator[rows] = np.where(kept, generator, NOBODY)
+    raters.pair_count[rows] = counts[cell]
+    raters.pair_excess[rows] = excesses[cell]
+
+
+def _learn_in_lists(raters: RaterColumns, rows: Ints, decay: Ints, met: Meetings, params: AggregationParams) -> None:
+    """With the pairs that met and those that are remembered: memory and time do not grow with the nodes' square."""
+    sums = _sum_pairs(met, nodes=len(raters.nodes))
     generators = raters.pair_generator[rows]
     counts = raters.pair_count[rows] * decay[:, None] >> 16
     excesses = raters.pair_excess[rows] * decay[:, None] >> 16
@@ -81,6 +103,17 @@ def learn_pairs(raters: RaterColumns, rows: Ints, decay: Ints, sums: PairSums, p
     raters.pair_generator[rows] = generators
     raters.pair_count[rows] = counts
     raters.pair_excess[rows] = excesses
+
+
+def _sum_pairs(met: Meetings, *, nodes: int) -> PairSums:
+    """Add up single ratings per pair."""
+    keys = met.row * nodes + met.generator
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    pairs = ordered[first]
+    counts = np.diff(np.r_[first, len(ordered)])
+    return PairSums(pairs // nodes, pairs % nodes, counts * ONE, np.add.reduceat(met.excess[order], first))
 
 
 def _worth_remembering(generators: NDArray[np.int32], excesses: Ints, sums: PairSums, known: Ints) -> PairSums:

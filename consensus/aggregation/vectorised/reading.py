@@ -92,7 +92,7 @@ def read_characters(raters: RaterColumns, rows: Ints, params: AggregationParams)
     fairness, favoured = _read_favours(raters, rows, bias, params)
     return Characters(
         bias_bp=bias * 10_000 >> 16,
-        precision=(params.error_floor << 16) // (params.error_floor + error),
+        precision=(params.error_floor << 16) // (params.error_floor + np.maximum(0, error - (bias * bias >> 16))),
         fairness=np.maximum(params.fairness_voice_min, fairness),
         favoured=favoured,
     )

@@ -33,6 +33,7 @@ from consensus.aggregation.vectorised.scoring import (
 )
 from consensus.aggregation.vectorised.slices import COUNTED, Slice, cut_slices
 from consensus.params import AggregationParams
+from consensus.rater_tables import ONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +147,11 @@ def _score(
 ) -> None:
     """Fill in the slice's rows of `scores`, but for the verdicts."""
     votes = part.counted == COUNTED
-    weight = weighed.voice * worths.information[part.rater] >> 16
     value = part.composite_bp - characters.bias_bp[part.rater]
-    precise = weight * characters.precision[part.rater] >> 16
+    whole = np.minimum(ONE, (weighed.voice << 16) // params.fairness_voice_min)
+    information = worths.information[part.rater]
+    weight = weighed.voice * information >> 16
+    precise = (whole * information >> 16) * characters.precision[part.rater] >> 16
     cut = params.cut_base_bits + params.cut_per_rater_bits * ratings.raters[part.candidates]
     quality = winsorised_mean(part, votes, value, precise, params.winsor_bp)
     here = part.candidates

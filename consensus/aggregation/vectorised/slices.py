@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from consensus.aggregation.reading import BIN_BP
 from consensus.aggregation.values import Counted
@@ -16,6 +18,8 @@ from consensus.rater_tables import BINS
 
 SLICE_RATINGS = 1 << 14
 """Some twenty columns of as many ratings stay in a processor's second cache."""
+
+Value = TypeVar("Value", bound=np.generic)
 
 COUNTED = COUNTED_CODES.index(Counted.COUNTED)
 OWN = COUNTED_CODES.index(Counted.OWN)
@@ -40,6 +44,9 @@ class Slice:
     generator: Ints
     """[m] Row of the candidate's generator."""
     composite_bp: Ints
+    composite: Ints
+    """Q16."""
+    bin: Ints
     low: Ints
     """[m] The bin whose middle is the last at or below the score, as an index into `Worths.evidence`,"""
     above_bp: Ints
@@ -47,9 +54,9 @@ class Slice:
     counted: Ints
     """[m] Position in `COUNTED_CODES`."""
 
-    def per_rating(self, values: Ints) -> Ints:
+    def per_rating(self, values: NDArray[Value]) -> NDArray[Value]:
         """Spread one value per candidate over its ratings."""
-        return np.repeat(values, self.sizes)
+        return values.repeat(self.sizes)
 
     def per_candidate(self, values: Ints) -> Ints:
         """Sum over each candidate's ratings, 0 without any."""
@@ -118,6 +125,8 @@ def _cut(
         rater=rater,
         generator=generator,
         composite_bp=composite_bp,
+        composite=(composite_bp << 16) // 10_000,
+        bin=np.minimum(BINS - 1, composite_bp // BIN_BP),
         low=low * raters + rater,
         above_bp=place - low * BIN_BP,
         counted=counted,
