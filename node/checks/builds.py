@@ -24,6 +24,7 @@ class Built:
     out_of_time: bool
     crashed: bool
     """It failed without an error that anybody could read: a signal, an internal error, too much memory."""
+    cpu_ms: float = 0.0
 
 
 def make_overlay(base: Path, overlay: Path, contents: Mapping[str, bytes]) -> None:
@@ -102,6 +103,7 @@ async def compile_overlay(
         diagnostics=diagnostics,
         out_of_time=ran.out_of_time,
         crashed=not ran.succeeded and not ran.out_of_time and not any(item.error for item in diagnostics),
+        cpu_ms=ran.cpu_ms,
     )
 
 

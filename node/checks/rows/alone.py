@@ -1,0 +1,132 @@
+"""One row by itself: the package it makes, compiled by the calls that cargo would make.
+
+For rows that cannot stand beside others, and to confirm whatever failed there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from node.checks.builds import Built
+from node.checks.rows.building import Linked, RowBuilder
+from node.checks.rows.example import SourceText
+from node.checks.rows.formatting import look_at_formatting
+from node.checks.rows.runs import STUB, RowRun, run_row
+from node.checks.rows.shape import Shape, with_stub
+from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
+from node.checks.workshop import Workshop
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A row to be settled."""
+
+    source: SourceText
+    shape: Shape
+    has_tests: bool
+    """Tests were given, or stand in the code."""
+    static: tuple[str, ...] = ()
+    """What is wrong with its tests by their text alone."""
+
+
+async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why: str) -> RowVerdict:
+    """The verdict on one row.
+
+    Args:
+        workshop: Of the batch.
+        builder: Over the row's package.
+        task: The row.
+        why: What kept it from sharing builds, for the record.
+
+    Raises:
+        UncheckedError, SandboxError: The machine failed.
+    """
+    source = task.source
+    linted = await builder.lint({source.path: source.text})
+    formatted, parsed = await _look(workshop, builder, source)
+    verdict = RowVerdict(
+        RowState.FAIL,
+        parsed=linted.ok or parsed,
+        formatted=formatted,
+        uses_unsafe=task.shape.has_unsafe,
+        alone=why,
+        cpu_ms=linted.cpu_ms,
+    )
+    if not linted.ok:
+        return _not_compiled(verdict, linted, "the code")
+    said = sort_warnings(linted.diagnostics)
+    verdict = replace(verdict, compiled=True, clippy=said.clippy, warnings=said.warnings)
+    if not task.has_tests:
+        return replace(verdict, state=RowState.PASS)
+    return await _test(workshop, builder, task, verdict)
+
+
+async def _look(workshop: Workshop, builder: RowBuilder, source: SourceText) -> tuple[bool | None, bool]:
+    """Whether the code is formatted, and whether the whole file parses."""
+    code = source.text[slice(*source.code)] + b"\n"
+    whole = await look_at_formatting(workshop, {"whole": source.text}, builder.edition)
+    own = await look_at_formatting(workshop, {"code": code}, builder.edition)
+    formatted = None if own is None or own.broken else not own.differing
+    return formatted, whole is not None and not whole.broken
+
+
+def _not_compiled(verdict: RowVerdict, built: Built, what: str) -> RowVerdict:
+    if built.out_of_time:
+        return replace(verdict, reasons=(f"{what} does not compile within its time",))
+    reason, codes, classes = refused(built.diagnostics, what=what)
+    return replace(verdict, reasons=(reason,), error_codes=codes, error_classes=classes)
+
+
+async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict) -> RowVerdict:
+    source = task.source
+    linked = await builder.link({source.path: source.text}, instrumented=False)
+    verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
+    if not linked.built.ok:
+        return _not_compiled(verdict, linked.built, "the code with its tests")
+    async with workshop.workers.session() as session:
+        run = await run_row(workshop, session, linked)
+    verdict = after_run(verdict, run)
+    if not run.all_passed:
+        return verdict
+    return await _stub(workshop, builder, task, verdict, run)
+
+
+async def _stub(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict, run: RowRun) -> RowVerdict:
+    source = task.source
+    if not task.shape.bodies:
+        return settle(verdict, None, task.static)
+    linked = await builder.link({source.path: with_stub(source, task.shape)}, instrumented=True)
+    verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
+    if not linked.built.ok:
+        return settle(verdict, None, task.static)
+    killed = await notices_stub(workshop, linked, run)
+    return settle(verdict, killed, task.static)
+
+
+async def notices_stub(workshop: Workshop, linked: Linked, run: RowRun, *, module: str = "") -> bool:
+    """Whether some test fails once the row's functions panic."""
+    async with workshop.workers.session() as session:
+        stubbed = await run_row(workshop, session, linked, module=module, variant=STUB, bound_ms=run.cpu_ms)
+    return not stubbed.all_passed
+
+
+def after_run(verdict: RowVerdict, run: RowRun) -> RowVerdict:
+    """The verdict with what its tests showed."""
+    return replace(
+        verdict,
+        tests_passed=run.passed,
+        tests_failed=run.failed,
+        tests_ignored=run.ignored,
+        vacuous=run.finished and not run.passed and not run.failed,
+        reasons=(run.reason,) if run.reason else (),
+        cpu_ms=verdict.cpu_ms + run.cpu_ms,
+    )
+
+
+def settle(verdict: RowVerdict, stub_killed: bool | None, static: tuple[str, ...]) -> RowVerdict:
+    """The verdict on a row whose tests pass, once it is known what they notice."""
+    reasons = static
+    if stub_killed is False:
+        reasons = (*reasons, "its tests still pass when every function of the code panics")
+    state = RowState.FAIL if reasons else RowState.PASS
+    return replace(verdict, state=state, reasons=reasons, vacuous=bool(reasons), stub_killed=stub_killed)
