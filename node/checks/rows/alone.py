@@ -12,7 +12,7 @@ from node.checks.rows.building import Linked, RowBuilder
 from node.checks.rows.example import SourceText
 from node.checks.rows.formatting import look_at_formatting
 from node.checks.rows.runs import STUB, RowRun, run_row
-from node.checks.rows.shape import Shape, with_stub
+from node.checks.rows.shape import Shape, as_const_stub, with_stub
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
 from node.checks.workshop import Workshop
 
@@ -23,10 +23,15 @@ class Task:
 
     source: SourceText
     shape: Shape
-    has_tests: bool
-    """Tests were given, or stand in the code."""
+    tests_given: bool
+    """Tests came with the row, or stand in its code: some must run."""
     static: tuple[str, ...] = ()
     """What is wrong with its tests by their text alone."""
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether to build it with the test harness; what only mentions tests may turn out to have none."""
+        return self.tests_given or self.shape.may_have_tests
 
 
 async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why: str) -> RowVerdict:
@@ -56,7 +61,7 @@ async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why:
         return _not_compiled(verdict, linted, "the code")
     said = sort_warnings(linted.diagnostics)
     verdict = replace(verdict, compiled=True, clippy=said.clippy, warnings=said.warnings)
-    if not task.has_tests:
+    if not task.is_tested:
         return replace(verdict, state=RowState.PASS)
     return await _test(workshop, builder, task, verdict)
 
@@ -85,17 +90,19 @@ async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: Ro
         return _not_compiled(verdict, linked.built, "the code with its tests")
     async with workshop.workers.session() as session:
         run = await run_row(workshop, session, linked)
-    verdict = after_run(verdict, run)
+    verdict = after_run(verdict, run, task)
     if not run.all_passed:
         return verdict
     return await _stub(workshop, builder, task, verdict, run)
 
 
 async def _stub(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict, run: RowRun) -> RowVerdict:
-    source = task.source
-    if not task.shape.bodies:
+    source, shape = task.source, task.shape
+    if not shape.bodies and not shape.const_bodies:
         return settle(verdict, None, task.static)
-    linked = await builder.link({source.path: with_stub(source, task.shape)}, instrumented=True)
+    chosen = bool(shape.bodies)
+    text = with_stub(source, shape) if chosen else as_const_stub(source, shape)
+    linked = await builder.link({source.path: text}, instrumented=chosen)
     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
     if not linked.built.ok:
         return settle(verdict, None, task.static)
@@ -110,10 +117,13 @@ async def notices_stub(workshop: Workshop, linked: Linked, run: RowRun, *, modul
     return not stubbed.all_passed
 
 
-def after_run(verdict: RowVerdict, run: RowRun) -> RowVerdict:
-    """The verdict with what its tests showed."""
+def after_run(verdict: RowVerdict, run: RowRun, task: Task) -> RowVerdict:
+    """The verdict with what its tests showed; `PASS` and `FAIL` alike are final unless all tests passed."""
+    if run.finished and not run.seen and not task.tests_given:
+        return replace(verdict, state=RowState.PASS, cpu_ms=verdict.cpu_ms + run.cpu_ms)
     return replace(
         verdict,
+        state=RowState.FAIL,
         tests_passed=run.passed,
         tests_failed=run.failed,
         tests_ignored=run.ignored,

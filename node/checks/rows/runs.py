@@ -30,6 +30,11 @@ class RowRun:
     cpu_ms: float
 
     @property
+    def seen(self) -> tuple[str, ...]:
+        """Tests that the harness named."""
+        return self.passed + self.failed + self.ignored
+
+    @property
     def all_passed(self) -> bool:
         """At least one ran, and every one that ran passed."""
         return self.finished and bool(self.passed) and not self.failed
@@ -88,7 +93,7 @@ async def run_row(
     )
     run = harness.read_run(await session.run(command))
     if run.out_of_time and run.cpu_ms < command.limits.cpu_ms * 0.9:
-        # Stopped by the wall clock with CPU time to spare: asleep, or starved by a loaded machine. Once more, patiently.
+        # Stopped by the wall clock with CPU time to spare: asleep, or starved by others. Once more, patiently.
         run = harness.read_run(await session.run(replace(command, limits=_patient(command.limits))))
     return _row_run(run, module)
 
