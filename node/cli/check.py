@@ -66,6 +66,13 @@ and they fail once the code's functions panic. `error`: it was not tried.
 @click.option("--cores", type=click.IntRange(1, 256), help="Compilers and tests at once.  [default: all]")
 @click.option("--batch", default=100, show_default=True, type=click.IntRange(1, 1000), help="Rows compiled together.")
 @click.option(
+    "--mutants",
+    default=4,
+    show_default=True,
+    type=click.IntRange(0, 50),
+    help="Small changes of each row's code that its tests are tried on, at some 10 ms each.",
+)
+@click.option(
     "--confirm/--no-confirm",
     default=True,
     show_default=True,
@@ -95,6 +102,7 @@ def check(
     target: str,
     cores: int | None,
     batch: int,
+    mutants: int,
     confirm: bool,
     sandbox: str,
     cache: Path | None,
@@ -117,7 +125,7 @@ def check(
         if export is not None:
             asyncio.run(_export(rows, folder, export, only))
             return
-        settings = Settings(RowOptions(confirm=confirm), batch, cores or os.cpu_count() or 1)
+        settings = Settings(RowOptions(confirm, mutants), batch, cores or os.cpu_count() or 1)
         asyncio.run(_check(rows, target, folder, sandbox, settings))
 
 

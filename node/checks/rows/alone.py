@@ -11,6 +11,7 @@ from node.checks.builds import Built
 from node.checks.rows.building import Linked, RowBuilder
 from node.checks.rows.example import SourceText
 from node.checks.rows.formatting import look_at_formatting
+from node.checks.rows.mutating import Subject, Survey, try_mutants
 from node.checks.rows.runs import STUB, RowRun, run_row
 from node.checks.rows.shape import Shape, as_const_stub, with_stub
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
@@ -34,7 +35,7 @@ class Task:
         return self.tests_given or self.shape.may_have_tests
 
 
-async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why: str) -> RowVerdict:
+async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why: str, mutants: int = 0) -> RowVerdict:
     """The verdict on one row.
 
     Args:
@@ -42,6 +43,7 @@ async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why:
         builder: Over the row's package.
         task: The row.
         why: What kept it from sharing builds, for the record.
+        mutants: How many to try its tests on.
 
     Raises:
         UncheckedError, SandboxError: The machine failed.
@@ -63,7 +65,12 @@ async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why:
     verdict = replace(verdict, compiled=True, clippy=said.clippy, warnings=said.warnings)
     if not task.is_tested:
         return replace(verdict, state=RowState.PASS)
-    return await _test(workshop, builder, task, verdict)
+    verdict, cpu_ms = await _test(workshop, builder, task, verdict)
+    if not mutants or verdict.state is not RowState.PASS or not verdict.tests_passed:
+        return verdict
+    subject = Subject(source.path, source.text, source.code, "", cpu_ms)
+    (survey,) = await try_mutants(workshop, builder, [subject], {}, mutants)
+    return after_mutants(verdict, survey)
 
 
 async def _look(workshop: Workshop, builder: RowBuilder, source: SourceText) -> tuple[bool | None, bool]:
@@ -82,18 +89,19 @@ def _not_compiled(verdict: RowVerdict, built: Built, what: str) -> RowVerdict:
     return replace(verdict, reasons=(reason,), error_codes=codes, error_classes=classes)
 
 
-async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict) -> RowVerdict:
+async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict) -> tuple[RowVerdict, float]:
+    """The verdict, and the CPU milliseconds of its tests."""
     source = task.source
     linked = await builder.link({source.path: source.text}, instrumented=False)
     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
     if not linked.built.ok:
-        return _not_compiled(verdict, linked.built, "the code with its tests")
+        return _not_compiled(verdict, linked.built, "the code with its tests"), 0.0
     async with workshop.workers.session() as session:
         run = await run_row(workshop, session, linked)
     verdict = after_run(verdict, run, task)
-    if not run.all_passed:
-        return verdict
-    return await _stub(workshop, builder, task, verdict, run)
+    if run.all_passed:
+        verdict = await _stub(workshop, builder, task, verdict, run)
+    return verdict, run.cpu_ms
 
 
 async def _stub(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict, run: RowRun) -> RowVerdict:
@@ -131,6 +139,19 @@ def after_run(verdict: RowVerdict, run: RowRun, task: Task) -> RowVerdict:
         reasons=(run.reason,) if run.reason else (),
         cpu_ms=verdict.cpu_ms + run.cpu_ms,
     )
+
+
+_TELLING = 3
+"""Fewer mutants than this may all be changes that nobody could notice."""
+
+
+def after_mutants(verdict: RowVerdict, survey: Survey) -> RowVerdict:
+    """The verdict with what its tests noticed of mutants."""
+    verdict = replace(verdict, mutants=survey.mutants, cpu_ms=verdict.cpu_ms + survey.cpu_ms)
+    if survey.mutants.killed or survey.mutants.made < _TELLING:
+        return verdict
+    reason = f"its tests notice none of {survey.mutants.made} changes of the code"
+    return replace(verdict, state=RowState.FAIL, vacuous=True, reasons=(reason,))
 
 
 def settle(verdict: RowVerdict, stub_killed: bool | None, static: tuple[str, ...]) -> RowVerdict:

@@ -16,12 +16,14 @@ from dataclasses import dataclass, replace
 
 from node.checks.builds import Built
 from node.checks.diagnostics import Diagnostic
-from node.checks.rows.alone import Task, after_run, settle, settle_alone
+from node.checks.rows.alone import Task, after_mutants, after_run, settle, settle_alone
 from node.checks.rows.building import Linked, RowBuilder
+from node.checks.rows.emptiness import empty_tests
 from node.checks.rows.example import LIBRARY, Example, assemble
 from node.checks.rows.formatting import look_at_formatting
+from node.checks.rows.mutating import Subject, try_mutants
 from node.checks.rows.runs import STUB, run_row
-from node.checks.rows.shape import as_module, look_at, with_stub
+from node.checks.rows.shape import as_module, code_in_module, look_at, with_stub
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
 from node.checks.sandbox.errors import SandboxError
 from node.checks.workers import together
@@ -62,10 +64,13 @@ class RowOptions:
     """Settle alone whatever failed beside others. Without it failures are those of the shared build: the same in all
     but rare cases, with fewer error codes, and cheaper."""
 
+    mutants: int = 4
+    """Mutants per row that its tests are tried on; 0 for none: then a stub is all they have to notice."""
+
     @property
     def label(self) -> str:
         """Names what verdicts depend on."""
-        return "confirmed" if self.confirm else "unconfirmed"
+        return f"{'confirmed' if self.confirm else 'unconfirmed'}, {self.mutants} mutants"
 
 
 class RowBatch:
@@ -112,11 +117,12 @@ class RowBatch:
     def _task(self, example: Example) -> Task:
         source = assemble(example)
         shape = look_at(source, edition=self._builder.edition)
-        return Task(source, shape, tests_given=bool(example.tests.strip()) or shape.has_tests)
+        given = bool(example.tests.strip()) or shape.has_tests
+        return Task(source, shape, given, empty_tests(example) if given else ())
 
     async def _settle_alone(self, index: int, why: str) -> RowVerdict:
         try:
-            return await settle_alone(self._workshop, self._builder, self._tasks[index], why)
+            return await settle_alone(self._workshop, self._builder, self._tasks[index], why, self._options.mutants)
         except SandboxError as error:
             return RowVerdict(RowState.ERROR, (str(error),), alone=why)
 
@@ -199,6 +205,7 @@ class RowBatch:
         if group.linked is None:
             raise AssertionError("test builds are linked")
         share = group.built.cpu_ms / len(group.members)
+        passing: list[tuple[_Member, float]] = []
         async with self._workshop.workers.session() as session:
             for item in group.members:
                 run = await run_row(self._workshop, session, group.linked, module=item.name)
@@ -217,6 +224,22 @@ class RowBatch:
                     killed = not stubbed.all_passed
                     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + stubbed.cpu_ms)
                 self._verdicts[item.index] = settle(verdict, killed, item.task.static)
+                if self._verdicts[item.index].state is RowState.PASS:
+                    passing.append((item, run.cpu_ms))
+        if self._options.mutants and passing:
+            await self._mutate(passing)
+
+    async def _mutate(self, passing: Sequence[tuple[_Member, float]]) -> None:
+        subjects = []
+        for item, cpu_ms in passing:
+            source, shape = item.task.source, item.task.shape
+            text = as_module(source, shape, item.name)
+            code = code_in_module(source, shape, item.name)
+            subjects.append(Subject(f"src/{item.name}.rs", text, code, item.name, cpu_ms))
+        root = {LIBRARY: _root(item for item, _ in passing)}
+        surveys = await try_mutants(self._workshop, self._builder, subjects, root, self._options.mutants)
+        for (item, _), survey in zip(passing, surveys, strict=True):
+            self._verdicts[item.index] = after_mutants(self._verdicts[item.index], survey)
 
     async def _look_at_formatting(self, members: Sequence[_Member]) -> None:
         codes = {item.name: item.task.source.text[slice(*item.task.source.code)] + b"\n" for item in members}

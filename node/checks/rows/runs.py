@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass, replace
 
 from node.checks import harness
 from node.checks.builds import moved
-from node.checks.harness import TestEnd, TestRun
+from node.checks.harness import TestEnd
 from node.checks.rows.building import Linked
 from node.checks.running import test_environment
 from node.checks.sandbox.launcher import LauncherSession
-from node.checks.sandbox.limits import Command, Limits, Profile
+from node.checks.sandbox.limits import Command, Ending, Limits, Profile, Ran
 from node.checks.schemata import SELECTOR_VARIABLE, STUB_VARIANT
 from node.checks.workshop import Workshop
 
@@ -26,6 +27,8 @@ class RowRun:
     ignored: tuple[str, ...]
     out_of_time: bool
     crashed: bool
+    undefined: bool
+    """It died as programs do whose unsafe code has met what it must not: by SIGSEGV, SIGBUS or SIGILL."""
     finished: bool
     cpu_ms: float
 
@@ -91,18 +94,23 @@ async def run_row(
         # Not the folder it was built in: other rows' sources are none of its business.
         readable=(linked.executable, bench.project),
     )
-    run = harness.read_run(await session.run(command))
-    if run.out_of_time and run.cpu_ms < command.limits.cpu_ms * 0.9:
+    ran = await session.run(command)
+    if ran.out_of_time and ran.cpu_ms < command.limits.cpu_ms * 0.9:
         # Stopped by the wall clock with CPU time to spare: asleep, or starved by others. Once more, patiently.
-        run = harness.read_run(await session.run(replace(command, limits=_patient(command.limits))))
-    return _row_run(run, module)
+        ran = await session.run(replace(command, limits=_patient(command.limits)))
+    return _row_run(ran, module)
 
 
 def _patient(limits: Limits) -> Limits:
     return replace(limits, wall_ms=4 * limits.wall_ms)
 
 
-def _row_run(run: TestRun, module: str) -> RowRun:
+_UNDEFINED = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL})
+
+
+def _row_run(ran: Ran, module: str) -> RowRun:
+    run = harness.read_run(ran)
+    died_by = ran.code if ran.ending is Ending.SIGNALLED else 0
     beginning = f"{module}::" if module else ""
     ends = {name.removeprefix(beginning): end for name, end in run.ends.items() if name.startswith(beginning)}
 
@@ -115,6 +123,7 @@ def _row_run(run: TestRun, module: str) -> RowRun:
         ignored=having(TestEnd.IGNORED),
         out_of_time=run.out_of_time,
         crashed=run.crashed,
+        undefined=run.crashed and not run.overflowed and died_by in _UNDEFINED,
         finished=run.finished,
         cpu_ms=run.cpu_ms,
     )

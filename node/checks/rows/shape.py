@@ -83,6 +83,15 @@ def as_module(source: SourceText, shape: Shape, name: str) -> bytes:
     return _with(source.text, [(place + 5, f"::{name}") for place in shape.crate_words])
 
 
+def code_in_module(source: SourceText, shape: Shape, name: str) -> tuple[int, int]:
+    """Where the row's code stands in what `as_module` makes."""
+    start, end = source.code
+    longer = len(name) + 2
+    before = sum(place < start for place in shape.crate_words)
+    inside = sum(start <= place < end for place in shape.crate_words)
+    return start + longer * before, end + longer * (before + inside)
+
+
 def as_const_stub(source: SourceText, shape: Shape) -> bytes:
     """The file in which the `const` functions of the code panic, whatever is chosen."""
     return _with(source.text, [(place, _CONST_STUB) for place in shape.const_bodies])
