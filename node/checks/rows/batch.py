@@ -213,7 +213,7 @@ class RowBatch:
                 verdict = after_run(replace(verdict, cpu_ms=verdict.cpu_ms + share), run, item.task)
                 if not run.all_passed:
                     self._verdicts[item.index] = verdict
-                    if self._options.confirm and verdict.state is RowState.FAIL:
+                    if self._options.confirm and verdict.state is RowState.FAIL and not run.spent:
                         self._alone[item.index] = "its tests failed beside others"
                     continue
                 killed = None

@@ -27,6 +27,8 @@ class RowRun:
     ignored: tuple[str, ...]
     out_of_time: bool
     crashed: bool
+    spent: bool
+    """It used up all its CPU time, as it would anywhere; no question of a slow machine."""
     undefined: bool
     """It died as programs do whose unsafe code has met what it must not: by SIGSEGV, SIGBUS or SIGILL."""
     finished: bool
@@ -98,7 +100,7 @@ async def run_row(
     if ran.out_of_time and ran.cpu_ms < command.limits.cpu_ms * 0.9:
         # Stopped by the wall clock with CPU time to spare: asleep, or starved by others. Once more, patiently.
         ran = await session.run(replace(command, limits=_patient(command.limits)))
-    return _row_run(ran, module)
+    return _row_run(ran, module, command.limits)
 
 
 def _patient(limits: Limits) -> Limits:
@@ -108,7 +110,7 @@ def _patient(limits: Limits) -> Limits:
 _UNDEFINED = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL})
 
 
-def _row_run(ran: Ran, module: str) -> RowRun:
+def _row_run(ran: Ran, module: str, limits: Limits) -> RowRun:
     run = harness.read_run(ran)
     died_by = ran.code if ran.ending is Ending.SIGNALLED else 0
     beginning = f"{module}::" if module else ""
@@ -123,6 +125,7 @@ def _row_run(ran: Ran, module: str) -> RowRun:
         ignored=having(TestEnd.IGNORED),
         out_of_time=run.out_of_time,
         crashed=run.crashed,
+        spent=ran.out_of_time and ran.cpu_ms >= limits.cpu_ms * 0.9,
         undefined=run.crashed and not run.overflowed and died_by in _UNDEFINED,
         finished=run.finished,
         cpu_ms=run.cpu_ms,
