@@ -34,7 +34,7 @@ def after_tests(
         lints: As reported.
     """
     passed, failed, missing, unsettled = [], [], [], []
-    forged, early = [], []
+    forged, early, ignored = [], [], []
     for test in sorted(wanted):
         run = ends.get((test.target, test.file))
         end = run.ends.get(test.name) if run is not None else None
@@ -50,9 +50,11 @@ def after_tests(
                 early.append(test.name)
             elif end is TestEnd.UNPROVEN:
                 forged.append(test.name)
+            elif end is TestEnd.IGNORED:
+                ignored.append(test.name)
     return Observation(
         compiled=True,
-        message=_dishonest(forged, early),
+        message=_told(forged, early, ignored),
         undefined=any(run.undefined for run in ends.values()),
         passed=tuple(passed),
         failed=tuple(failed),
@@ -63,8 +65,10 @@ def after_tests(
     )
 
 
-def _dishonest(forged: Sequence[str], early: Sequence[str]) -> str:
-    """What is to be said of tests that reported what they did not do, or took their process away."""
+def _told(forged: Sequence[str], early: Sequence[str], ignored: Sequence[str]) -> str:
+    """Why tests count as failed that did not fail by themselves; the worst first."""
     if forged:
         return f"reported as passed without having returned: {', '.join(forged[:3])}"
-    return f"the process ended before they returned: {', '.join(early[:3])}" if early else ""
+    if early:
+        return f"the process ended before they returned: {', '.join(early[:3])}"
+    return f"ignored: {', '.join(ignored[:3])}" if ignored else ""
