@@ -50,6 +50,7 @@ from node.checks.verdicts import (
     judge,
     load_observation,
 )
+from node.checks.witness import build_witness
 from node.checks.workers import Workers, core_queue, together
 from node.checks.workshop import Workshop
 from node.values.crate import PreparedCrate
@@ -296,7 +297,7 @@ class CheckEngine:
             if known is not None:
                 return known
             await asyncio.to_thread(_empty, root)
-            readable = (self._toolchain.sysroot, *((crate.vendor,) if crate.vendor else ()))
+            readable = (*self._toolchain.readable, *((crate.vendor,) if crate.vendor else ()))
             async with (
                 self._folder() as folder,
                 Workers(
@@ -316,7 +317,7 @@ class CheckEngine:
     @contextlib.asynccontextmanager
     async def _workshop(self, bench: Bench) -> AsyncIterator[Workshop]:
         vendor = (bench.crate.vendor,) if bench.crate.vendor else ()
-        readable = (self._toolchain.sysroot, bench.root, self._selector.parent, *vendor)
+        readable = (*self._toolchain.readable, bench.root, self._selector.parent, *vendor)
         async with (
             self._folder() as folder,
             Workers(
@@ -361,6 +362,8 @@ async def open_engine(settings: CheckSettings, cache: VerdictCache | None = None
     await asyncio.to_thread(_make, tools)
     choice = await choose(toolchain.rustc, cache=tools, sysroot=toolchain.sysroot, asked=settings.level)
     selector = await asyncio.to_thread(build_selector, toolchain, tools)
+    witness = await asyncio.to_thread(build_witness, toolchain, tools)
+    toolchain = replace(toolchain, witness=witness.folder, flags=witness.flags)
     return CheckEngine(settings, toolchain, choice, selector, cache if cache is not None else MemoryCache())
 
 
