@@ -88,6 +88,7 @@ BROKEN = [
 
 EMPTY = [
     (row("exits", tests="#[test]\nfn adds() { std::process::exit(add(-1, 1)); }"), "ended the process"),
+    (row("forged", tests=FORGED), "forged"),
     (row("ignored", tests="#[test]\n#[ignore]\nfn adds() { assert_eq!(add(1, 2), 3); }"), "all are ignored"),
     (row("none", tests="fn adds() { assert_eq!(add(1, 2), 3); }"), "no test ran"),
     (row("hidden", tests="#[cfg(windows)]\n#[test]\nfn adds() { assert_eq!(add(1, 2), 3); }"), "no test ran"),
