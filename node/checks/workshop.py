@@ -144,7 +144,8 @@ class Workshop:
                 names,
                 directory=program.directory,
                 environment=program.environment,
-                readable=(self.bench.root, self._folder, self.toolchain.sysroot),
+                # Not the batch's whole folder: a test has no business in other examples' files.
+                readable=(self.bench.root, program.directory, self.toolchain.sysroot),
                 limits=limits,
             )
             starved = run.out_of_time and _STARVED_MS <= run.cpu_ms < limits.cpu_ms * 0.9
