@@ -29,6 +29,7 @@ from node.checks.bench import Bench, build_bench
 from node.checks.bench_file import load_bench, save_bench
 from node.checks.cache import MemoryCache, VerdictCache
 from node.checks.cargo import UncheckedError
+from node.checks.disk import refuse_full_disk
 from node.checks.isolated import observe_with_cargo
 from node.checks.reverify import Reverified, Sampler, disagreements
 from node.checks.sandbox.choice import Choice, choose
@@ -194,7 +195,7 @@ class CheckEngine:
         try:
             if left:
                 await self._settle(crate, left, settle, watch)
-        except (UncheckedError, SandboxError) as error:
+        except (UncheckedError, SandboxError, OSError) as error:  # The last where our own files cannot be written.
             for claim in left:
                 seen.setdefault(claim, Observation(compiled=False, message=str(error), unchecked=True))
         fresh = {keys[claim]: found for claim, found in seen.items() if claim not in known and not found.unchecked}
@@ -309,6 +310,8 @@ class CheckEngine:
                 workers.session() as session,
             ):
                 bench = await build_bench(crate, root, session, self._toolchain, self._settings.cores)
+            if bench.baseline.reason or bench.baseline.failing:
+                refuse_full_disk(root)  # Before it is kept for good.
             await asyncio.to_thread(save_bench, bench)
             return bench
 

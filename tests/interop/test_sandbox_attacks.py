@@ -420,6 +420,7 @@ def test_assembly_gets_a_test_no_further(arena):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(700)
 def test_the_same_attacks_are_contained_for_an_unprivileged_user():
     if os.geteuid() != 0:
         pytest.skip("this run is unprivileged already")
