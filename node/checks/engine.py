@@ -17,10 +17,11 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from node.checks.batch import Batch
@@ -28,7 +29,9 @@ from node.checks.bench import Bench, build_bench
 from node.checks.bench_file import load_bench, save_bench
 from node.checks.cache import MemoryCache, VerdictCache
 from node.checks.cargo import UncheckedError
+from node.checks.disk import refuse_full_disk
 from node.checks.isolated import observe_with_cargo
+from node.checks.reverify import Reverified, Sampler, disagreements
 from node.checks.rows.batch import RowBatch, RowOptions
 from node.checks.rows.example import Example
 from node.checks.rows.verdict import RowState, RowVerdict
@@ -69,6 +72,10 @@ class CheckSettings:
     """Exactly this sandbox level; None for the best of `STRICT` and `STANDARD` that holds here."""
     use_cargo: bool = False
     """Settle every claim by an ordinary cargo project of its own: slow, and the reference for everything else."""
+    reverify_bp: int = 100
+    """How many of 10,000 claims are settled a second time, alone, as a check on sharing."""
+    reverify_seed: bytes = field(default_factory=lambda: secrets.token_bytes(16), repr=False)
+    """Decides which: this node's secret, or nobody would be surprised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,8 @@ class CheckEngine:
         self._cores = core_queue(settings.cores)
         self._benches: dict[str, asyncio.Task[Bench]] = {}
         self._meter = Meter()
+        self._sampler = Sampler(settings.reverify_seed, settings.reverify_bp)
+        self._reverified = Reverified()
 
     @property
     def toolchain(self) -> Toolchain:
@@ -121,6 +130,11 @@ class CheckEngine:
     def usage(self) -> tuple[int, float]:
         """Sandboxed commands run so far, and their CPU milliseconds, for metrics and benchmarks."""
         return self._meter.commands, self._meter.cpu_ms
+
+    @property
+    def reverified(self) -> tuple[int, int]:
+        """Claims settled a second time alone, and those of them that came out differently: a defect of sharing."""
+        return self._reverified.looked, self._reverified.disagreed
 
     async def baseline(self, crate: PreparedCrate, watch: Watcher | None = None) -> Baseline:
         """Build the unchanged crate, run its tests twice, and say which can serve as evidence.
@@ -209,7 +223,7 @@ class CheckEngine:
         try:
             if left:
                 await self._settle(crate, left, settle, watch)
-        except (UncheckedError, SandboxError) as error:
+        except (UncheckedError, SandboxError, OSError) as error:  # The last where our own files cannot be written.
             for claim in left:
                 seen.setdefault(claim, Observation(compiled=False, message=str(error), unchecked=True))
         fresh = {keys[claim]: found for claim, found in seen.items() if claim not in known and not found.unchecked}
@@ -248,10 +262,10 @@ class CheckEngine:
 
             await together(alone(claim) for claim in claims)
             return
-        settled: set[Claim] = set()
+        settled: dict[Claim, Observation] = {}
 
         def note(claim: Claim, observation: Observation) -> None:
-            settled.add(claim)
+            settled[claim] = observation
             settle(claim, observation)
 
         try:
@@ -263,6 +277,19 @@ class CheckEngine:
                     with contextlib.suppress(SandboxError):
                         await Batch(workshop, [claim], settle).observe()
             raise
+        await self._verify_again(workshop, settled, settle)
+
+    async def _verify_again(
+        self, workshop: Workshop, settled: Mapping[Claim, Observation], settle: Callable[[Claim, Observation], None]
+    ) -> None:
+        """Take back every verdict of a batch in which one does not stand a second look."""
+        level = self.level.value
+        with contextlib.suppress(UncheckedError, SandboxError):  # A look that cannot be taken contradicts nothing.
+            differing = await disagreements(workshop, settled, self._sampler, self._reverified, level=level)
+            if differing:
+                message = f"set aside: {len(differing)} of its batch came out differently when settled alone"
+                for claim in settled:
+                    settle(claim, Observation(compiled=False, message=message, unchecked=True))
 
     async def _bench(self, crate: PreparedCrate, watch: Watcher | None) -> Bench:
         key = self._bench_key(crate)
@@ -311,6 +338,8 @@ class CheckEngine:
                 workers.session() as session,
             ):
                 bench = await build_bench(crate, root, session, self._toolchain, self._settings.cores)
+            if bench.baseline.reason or bench.baseline.failing:
+                refuse_full_disk(root)  # Before it is kept for good.
             await asyncio.to_thread(save_bench, bench)
             return bench
 

@@ -75,21 +75,30 @@ class Assertion:
     node: Node
 
 
-def macro_calls(root: Node) -> Iterator[tuple[str, Node]]:
-    """Name and argument tree of every macro call below a node, those inside other macros' arguments included."""
-    for node, before in _reachable(root):
+Steps = tuple[tuple[Node, list[Node]], ...]
+"""Nodes that are come by, each with the two before it."""
+
+
+def steps_through(body: Node) -> Steps:
+    """What a body comes by when it is run to its end; walked once for all questions about it."""
+    return tuple(_reachable(body))
+
+
+def macro_calls(steps: Steps) -> Iterator[tuple[str, Node]]:
+    """Name and argument tree of every macro call, those inside other macros' arguments included."""
+    for node, before in steps:
         if node.type == "token_tree" and len(before) == 2 and before[1].type == "!":
             yield text_of(before[0]).replace(" ", "").rsplit("::", 1)[-1], node
 
 
-def assertions(body: Node) -> Iterator[Assertion]:
-    """What can fail in a body that is run to its end, in source order."""
-    for name, tree in macro_calls(body):
+def assertions(steps: Steps) -> Iterator[Assertion]:
+    """What can fail in a body that is run to its end, macros first."""
+    for name, tree in macro_calls(steps):
         if name in ASSERTIONS or name.startswith(("assert", "prop_assert")):
             yield Assertion(name, split_arguments(tree), tree)
         elif name not in _HARMLESS_MACROS:
             yield Assertion(f"{name}!", (), tree)  # A macro whose text we do not know may well assert.
-    for node, before in _reachable(body):
+    for node, before in steps:
         if node.type == "try_expression":
             yield Assertion("?", (), node)
         elif before and before[-1].type == "." and text_of(node) in _FAILING_METHODS:
@@ -155,10 +164,10 @@ def helpers_used(body: Node, functions: Mapping[str, Node]) -> tuple[Node, ...]:
     return (body, *used.values())
 
 
-def constant_names(body: Node) -> frozenset[str]:
+def constant_names(steps: Steps) -> frozenset[str]:
     """Local names bound once to a value that stands in the text: `let x = 5;`."""
     known: set[str] = set()
-    for node, _ in _reachable(body):
+    for node, _ in steps:
         if node.type not in {"let_declaration", "const_item"}:
             continue
         pattern = node.child_by_field_name("pattern") or node.child_by_field_name("name")

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Self
 
 from tree_sitter import Node
 
@@ -82,21 +83,61 @@ def static_vacuity(test_source: str, example_source: str) -> tuple[Reason, ...]:
             they stand in `example_source`, under `#[cfg(test)]`.
         example_source: The row's code.
     """
-    example = declared(parse(example_source))
-    code = tuple(item for item in example if not item.in_tests)
-    given = declared(parse(test_source)) if test_source else tuple(item for item in example if item.in_tests)
-    roots = [parse(test_source)] if test_source else [item.node for item in given]
-    tests = [item for item in given if item.is_test]
-    if not tests:
-        # proptest! and its like write the functions themselves.
-        hidden = any("test" in identifiers(tree) for root in roots for _, tree in bodies.macro_calls(root))
-        return () if hidden else (Reason("", Vacuity.NO_TEST.value, "there is no test function"),)
-    found = [*_redefinitions(given, code, roots)]
-    for test in tests:
-        reason = _against(test, given, code)
-        if reason is not None:
-            found.append(Reason(test_path(test), reason[0].value, reason[1]))
+    reading = _Reading.of(test_source, example_source)
+    if not reading.tests:
+        return reading.without_tests()
+    return tuple(sorted([*reading.redefinitions(), *filter(None, map(reading.against, reading.tests))]))
+
+
+def wholly_vacuous(test_source: str, example_source: str) -> tuple[Reason, ...]:
+    """The same when no test is left that could show anything; empty, and known sooner, as soon as one can."""
+    reading = _Reading.of(test_source, example_source)
+    if not reading.tests:
+        return reading.without_tests()
+    found = list(reading.redefinitions())
+    if found:
+        return tuple(sorted([*found, *filter(None, map(reading.against, reading.tests))]))
+    for test in reading.tests:
+        reason = reading.against(test)
+        if reason is None:
+            return ()
+        found.append(reason)
     return tuple(sorted(found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A row's items, by whether they are there for tests only."""
+
+    code: tuple[Declared, ...]
+    given: tuple[Declared, ...]
+    roots: tuple[Node, ...]
+    tests: tuple[Declared, ...]
+    names: frozenset[str]
+    """What the code introduces."""
+
+    @classmethod
+    def of(cls, test_source: str, example_source: str) -> Self:
+        example = declared(parse(example_source))
+        code = tuple(item for item in example if not item.in_tests)
+        tree = parse(test_source) if test_source else None
+        given = declared(tree) if tree is not None else tuple(item for item in example if item.in_tests)
+        roots = (tree,) if tree is not None else tuple(item.node for item in given)
+        names = frozenset(name for item in code for name in introduced(item))
+        return cls(code, given, roots, tuple(item for item in given if item.is_test), names)
+
+    def without_tests(self) -> tuple[Reason, ...]:
+        # proptest! and its like write the functions themselves.
+        steps = (bodies.steps_through(root) for root in self.roots)
+        hidden = any("test" in identifiers(tree) for each in steps for _, tree in bodies.macro_calls(each))
+        return () if hidden else (Reason("", Vacuity.NO_TEST.value, "there is no test function"),)
+
+    def redefinitions(self) -> Iterator[Reason]:
+        return _redefinitions(self.given, self.code, self.roots)
+
+    def against(self, test: Declared) -> Reason | None:
+        reason = _against(test, self.given, self.names)
+        return Reason(test_path(test), reason[0].value, reason[1]) if reason is not None else None
 
 
 def test_names(source: str) -> tuple[str, ...]:
@@ -121,7 +162,7 @@ def test_path(test: Declared) -> str:
 test_path.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it
 
 
-def _against(test: Declared, given: Sequence[Declared], code: Sequence[Declared]) -> tuple[Vacuity, str] | None:
+def _against(test: Declared, given: Sequence[Declared], names: frozenset[str]) -> tuple[Vacuity, str] | None:
     """The first class that a test falls in."""
     attributes = {attribute_name(item): item for item in test.attributes}
     if "ignore" in attributes:
@@ -136,7 +177,6 @@ def _against(test: Declared, given: Sequence[Declared], code: Sequence[Declared]
     if body is None:
         return Vacuity.NO_ASSERTION, "has no body"
     parts = bodies.helpers_used(body, _helpers(body, given))
-    names = frozenset(name for item in code for name in introduced(item))
     if names and names.isdisjoint(name for part in parts for name in identifiers(part)):
         return Vacuity.NO_CALL, "uses nothing of the example"
     if panics is not None or test.node.child_by_field_name("return_type") is not None:
@@ -145,21 +185,25 @@ def _against(test: Declared, given: Sequence[Declared], code: Sequence[Declared]
 
 
 def _against_assertions(parts: Sequence[Node], body: Node) -> tuple[Vacuity, str] | None:
-    found = [(item, part) for part in parts for item in bodies.assertions(part)]
-    if not found:
-        written = any(name in bodies.ASSERTIONS for name in identifiers(body))
-        if written:
-            return Vacuity.UNREACHED_ASSERTION, "its assertions are never reached"
-        return Vacuity.NO_ASSERTION, "asserts nothing"
-    idle = [
-        bodies.compares_with_itself(item) or bodies.is_constant(item, bodies.constant_names(part))
-        for item, part in found
-    ]
-    if not all(idle):
-        return None
-    if any(bodies.compares_with_itself(item) and not bodies.is_constant(item, frozenset()) for item, _ in found):
+    found, itself = False, False
+    for part in parts:
+        steps = bodies.steps_through(part)
+        constants = None
+        for item in bodies.assertions(steps):
+            found = True
+            same = bodies.compares_with_itself(item)
+            if not same and constants is None:
+                constants = bodies.constant_names(steps)
+            if not same and not bodies.is_constant(item, constants or frozenset()):
+                return None  # One that says something is enough.
+            itself = itself or (same and not bodies.is_constant(item, frozenset()))
+    if itself:
         return Vacuity.SELF_COMPARISON, "compares expressions with themselves"
-    return Vacuity.CONSTANT_ASSERTION, "asserts constants only"
+    if found:
+        return Vacuity.CONSTANT_ASSERTION, "asserts constants only"
+    if not bodies.ASSERTIONS.isdisjoint(identifiers(body)):
+        return Vacuity.UNREACHED_ASSERTION, "its assertions are never reached"
+    return Vacuity.NO_ASSERTION, "asserts nothing"
 
 
 def _helpers(body: Node, given: Sequence[Declared]) -> dict[str, Node]:

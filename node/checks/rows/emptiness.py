@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.checks.guards.vacuity import Vacuity, is_vacuous, static_vacuity, test_names
+from node.checks.guards.vacuity import Vacuity, wholly_vacuous
 from node.checks.rows.example import Example, tests_as_items
 
 _BY_EXECUTION = frozenset({Vacuity.NO_TEST.value, Vacuity.IGNORED.value, Vacuity.CONFIGURED_OUT.value})
@@ -17,8 +17,6 @@ def empty_tests(example: Example) -> tuple[str, ...]:
     """
     code = f"{example.context}\n\n{example.code}" if example.context else example.code
     tests = tests_as_items(example.tests)
-    found = static_vacuity(tests, code)
-    if not is_vacuous(found, test_names(tests or code)):
-        return ()
+    found = wholly_vacuous(tests, code)
     told = [reason for reason in found if reason.kind not in _BY_EXECUTION]
     return tuple(f"{reason.test} {reason.text}" if reason.test else reason.text for reason in told)
