@@ -62,6 +62,13 @@ class TestRun:
     undefined: bool
     """It crashed as only undefined behaviour does, so that on another machine it may not."""
     cpu_ms: float
+    survivors: frozenset[str] | None = None
+    """Tests that pass with stubs for functions; None when they were not all tried (`STUBS_TOO`)."""
+
+
+STUBS_TOO = "s"
+"""Behind a nonce, asks the witness to run the tests again with stubs once all passed."""
+_STUBBED, _SURVIVED = "!stubbed", "+"
 
 
 def read_run(ran: Ran, nonce: str) -> TestRun:
@@ -78,7 +85,7 @@ def read_run(ran: Ran, nonce: str) -> TestRun:
         # What stands there may be forged or half written: nothing is taken as passed from a run that did not finish
         # unless the test after it had begun, and the last one named never is.
         ends = _trusted_part(ends, ran)
-    proven = _proven(ran.proof, nonce)
+    proven = _proven(ran.proof, nonce.removesuffix(STUBS_TOO))
     ends = {
         name: end if end is not TestEnd.PASSED or name in proven else TestEnd.UNPROVEN for name, end in ends.items()
     }
@@ -91,6 +98,7 @@ def read_run(ran: Ran, nonce: str) -> TestRun:
         overflowed=crashed and _OVERFLOW in ran.stderr,
         undefined=crashed and ran.code in _UNDEFINED,
         cpu_ms=ran.cpu_ms,
+        survivors=frozenset(name[1:] for name in proven if name.startswith(_SURVIVED)) if _STUBBED in proven else None,
     )
 
 

@@ -208,7 +208,8 @@ class RowBatch:
         passing: list[tuple[_Member, float]] = []
         async with self._workshop.workers.session() as session:
             for item in group.members:
-                run = await run_row(self._workshop, session, group.linked, module=item.name)
+                stubs = bool(item.task.shape.bodies)
+                run = await run_row(self._workshop, session, group.linked, module=item.name, stubs_too=stubs)
                 verdict = self._verdicts[item.index]
                 verdict = after_run(replace(verdict, cpu_ms=verdict.cpu_ms + share), run, item.task)
                 if not run.all_passed:
@@ -216,8 +217,9 @@ class RowBatch:
                     if self._options.confirm and verdict.state is RowState.FAIL and not run.spent:
                         self._alone[item.index] = "its tests failed beside others"
                     continue
-                killed = None
-                if item.task.shape.bodies:
+                killed = run.notices_stub
+                if stubs and not killed:
+                    # What the first run left behind may answer for a stub: only a process of its own can tell.
                     stubbed = await run_row(
                         self._workshop, session, group.linked, module=item.name, variant=STUB, bound_ms=run.cpu_ms
                     )

@@ -35,6 +35,8 @@ class RowRun:
     """It died as programs do whose unsafe code has met what it must not: by SIGSEGV, SIGBUS or SIGILL."""
     finished: bool
     cpu_ms: float
+    notices_stub: bool | None
+    """Some test failed with stubs for the code's functions; None when that was not tried to the end."""
 
     @property
     def seen(self) -> tuple[str, ...]:
@@ -73,6 +75,7 @@ async def run_row(
     *,
     module: str = "",
     variant: int = 0,
+    stubs_too: bool = False,
     bound_ms: float | None = None,
 ) -> RowRun:
     """Run the tests of one row.
@@ -83,6 +86,7 @@ async def run_row(
         linked: The binary.
         module: The row's module in it; empty when the binary is the row's own.
         variant: 0 for the code as it is.
+        stubs_too: Once all passed, try them with stubs in the same process (`RowRun.notices_stub`).
         bound_ms: CPU milliseconds of the unchanged row, for bounds; None when that is not known.
     """
     bench = workshop.bench
@@ -99,7 +103,7 @@ async def run_row(
         environment=environment,
         # Not the folder it was built in: other rows' sources are none of its business.
         readable=(linked.executable, bench.project),
-        nonce=secrets.token_hex(16),
+        nonce=secrets.token_hex(16) + (harness.STUBS_TOO if stubs_too else ""),
     )
     ran = await session.run(command)
     if ran.out_of_time and ran.cpu_ms < command.limits.cpu_ms * 0.9:
@@ -120,6 +124,7 @@ def _row_run(ran: Ran, module: str, command: Command) -> RowRun:
     def having(*wanted: TestEnd) -> tuple[str, ...]:
         return tuple(sorted(name for name, end in ends.items() if end in wanted))
 
+    whole = {name for name, end in run.ends.items() if end is TestEnd.PASSED}
     return RowRun(
         passed=having(TestEnd.PASSED),
         failed=having(TestEnd.FAILED, TestEnd.NO_RESULT, TestEnd.UNPROVEN),
@@ -131,4 +136,5 @@ def _row_run(ran: Ran, module: str, command: Command) -> RowRun:
         undefined=run.undefined,
         finished=run.finished,
         cpu_ms=run.cpu_ms,
+        notices_stub=None if run.survivors is None else not run.survivors.issuperset(whole),
     )
