@@ -305,6 +305,7 @@ class CheckEngine:
         value = [
             ENGINE_VERSION,
             self._toolchain.identity,
+            str(self._toolchain.witness),  # Stands in the recorded calls; another release's would not be readable.
             self.level.value,
             crate.pin.label,
             crate.pin.checksum.hex(),

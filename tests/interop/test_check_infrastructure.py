@@ -151,3 +151,36 @@ def test_a_machine_whose_cores_are_all_busy_gives_the_same_verdicts(crate, folde
             process.wait()
     assert loaded == at_rest
     assert [result.outcome for result in loaded] == [Outcome.HOLDS, Outcome.FAILS, Outcome.TIMED_OUT, Outcome.FAILS]
+
+
+UNSAFE_LIB = """fn address(of: &u8) -> usize { of as *const u8 as usize }
+pub fn seven() -> u8 {
+    let seven = 7u8;
+    unsafe { *(address(&seven) as *const u8) }
+}
+#[test]
+fn t() { assert_eq!(seven(), 7); }
+"""
+
+
+def test_a_mutant_that_dies_of_undefined_behaviour_is_neither_killed_nor_alive(folder, tmp_path):
+    crate = make_crate(tmp_path, {"src/lib.rs": UNSAFE_LIB}, name="wild")
+    body = Span("src/lib.rs", UNSAFE_LIB.index("{"), UNSAFE_LIB.index("}") + 1)
+
+    def mutant(text, expect):
+        return CheckPlan((Step("mutant-1", Project(crate.pin, (Edit(body, text),)), expect),))
+
+    wild, wrong = "{ let _ = of; 8 }", "{ static EIGHT: u8 = 8; let _ = of; &raw const EIGHT as usize }"
+
+    async def run():
+        engine = await open_engine(CheckSettings(folder, cores=2))
+        try:
+            asked = [mutant(wild, Expect.TESTS_FAIL), mutant(wrong, Expect.TESTS_FAIL), mutant(wild, Expect.TESTS_PASS)]
+            return await engine.run(crate, asked)
+        finally:
+            await engine.close()
+
+    undefined, killed, answer = (result.steps[0] for result in asyncio.run(run()))
+    assert (undefined.outcome, killed.outcome) == (Outcome.UNCHECKED, Outcome.HOLDS)
+    assert "undefined behaviour, which settles nothing" in undefined.reason
+    assert answer.outcome is Outcome.FAILS  # As an answer it is wrong wherever it runs.
