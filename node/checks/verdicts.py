@@ -25,7 +25,7 @@ from node.values.verdict import (
     TestName,
 )
 
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 """Raised when the same project could be observed differently; part of every cache key."""
 
 
