@@ -93,7 +93,7 @@ async def compile_overlay(
         limits=bench.build_limits,
         directory=call.overlay,
         environment=moved(call.invocation.environment, bench.project, call.overlay),
-        readable=(toolchain.sysroot, bench.root, call.overlay, *readable),
+        readable=(*toolchain.readable, bench.root, call.overlay, *readable),
         writable=(call.out_dir,),
     )
     ran = await session.run(command)

@@ -29,9 +29,9 @@ from node.checks.bench_file import load_bench, save_bench
 from node.checks.cache import MemoryCache, VerdictCache
 from node.checks.cargo import UncheckedError
 from node.checks.isolated import observe_with_cargo
-from node.checks.rows.batch import RowBatch
+from node.checks.rows.batch import RowBatch, RowOptions
 from node.checks.rows.example import Example
-from node.checks.rows.verdict import RowVerdict
+from node.checks.rows.verdict import RowState, RowVerdict
 from node.checks.sandbox.choice import Choice, choose
 from node.checks.sandbox.errors import SandboxError
 from node.checks.sandbox.launcher import Meter
@@ -50,6 +50,7 @@ from node.checks.verdicts import (
     judge,
     load_observation,
 )
+from node.checks.witness import build_witness
 from node.checks.workers import Workers, core_queue, together
 from node.checks.workshop import Workshop
 from node.values.crate import PreparedCrate
@@ -160,22 +161,29 @@ class CheckEngine:
         )
 
     async def settle_rows(
-        self, package: PreparedCrate, rows: Sequence[Example], *, confirm: bool = True
+        self, package: PreparedCrate, rows: Sequence[Example], options: RowOptions | None = None
     ) -> tuple[RowVerdict, ...]:
         """Verdicts on rows that may use a package's dependencies, in their order. Nothing of it is remembered.
 
         Args:
             package: A package with an empty library (`node.checking.packages`).
             rows: At best about a hundred at once: what they share is divided among them.
-            confirm: See `RowBatch`.
+            options: How thorough to be.
 
         Raises:
-            UncheckedError: It could not be tried: dependencies missing, disk full.
-            SandboxError: The sandbox failed.
+            UncheckedError: None of it could be tried: dependencies missing, disk full.
         """
         bench = await self._bench(package, None)
-        async with self._workshop(bench) as workshop:
-            return await RowBatch(workshop, rows, confirm=confirm).settle()
+        options = options or RowOptions()
+        try:
+            async with self._workshop(bench) as workshop:
+                return await RowBatch(workshop, rows, options).settle()
+        except SandboxError as error:
+            if len(rows) == 1:
+                return (RowVerdict(RowState.ERROR, (str(error),)),)
+            # Something ended the launcher. If a row's code did, it shall be the only one to go without a verdict.
+            found = [await self.settle_rows(package, [row], options) for row in rows]
+            return tuple(verdict for (verdict,) in found)
 
     async def close(self) -> None:
         """Stop building benches. Calls in progress should be cancelled by those who made them."""
@@ -289,7 +297,7 @@ class CheckEngine:
             if known is not None:
                 return known
             await asyncio.to_thread(_empty, root)
-            readable = (self._toolchain.sysroot, *((crate.vendor,) if crate.vendor else ()))
+            readable = (*self._toolchain.readable, *((crate.vendor,) if crate.vendor else ()))
             async with (
                 self._folder() as folder,
                 Workers(
@@ -309,7 +317,7 @@ class CheckEngine:
     @contextlib.asynccontextmanager
     async def _workshop(self, bench: Bench) -> AsyncIterator[Workshop]:
         vendor = (bench.crate.vendor,) if bench.crate.vendor else ()
-        readable = (self._toolchain.sysroot, bench.root, self._selector.parent, *vendor)
+        readable = (*self._toolchain.readable, bench.root, self._selector.parent, *vendor)
         async with (
             self._folder() as folder,
             Workers(
@@ -354,6 +362,8 @@ async def open_engine(settings: CheckSettings, cache: VerdictCache | None = None
     await asyncio.to_thread(_make, tools)
     choice = await choose(toolchain.rustc, cache=tools, sysroot=toolchain.sysroot, asked=settings.level)
     selector = await asyncio.to_thread(build_selector, toolchain, tools)
+    witness = await asyncio.to_thread(build_witness, toolchain, tools)
+    toolchain = replace(toolchain, witness=witness.folder, flags=witness.flags)
     return CheckEngine(settings, toolchain, choice, selector, cache if cache is not None else MemoryCache())
 
 

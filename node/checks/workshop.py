@@ -52,6 +52,8 @@ class TestEnds:
     """A stack was too small."""
     cpu_ms: float
     """Of the longest process."""
+    undefined: bool = False
+    """A process crashed as only undefined behaviour does (`TestRun.undefined`)."""
 
     @property
     def passed(self) -> frozenset[str]:
@@ -111,7 +113,7 @@ class Workshop:
         """Run each test in a process of its own."""
         ends: dict[str, TestEnd] = {}
         timeouts = 0
-        overflowed = False
+        overflowed = undefined = False
         cpu_ms = 0.0
         async with self.workers.session() as session:
             for name in names:
@@ -122,15 +124,16 @@ class Workshop:
                 ends.update({name: run.ends[name]} if name in run.ends else _unseen(run, name))
                 timeouts += run.out_of_time
                 overflowed |= run.overflowed
+                undefined |= run.undefined
                 cpu_ms = max(cpu_ms, run.cpu_ms)
-        return TestEnds(ends, timeouts > 0, overflowed, cpu_ms)
+        return TestEnds(ends, timeouts > 0, overflowed, cpu_ms, undefined)
 
     async def run_all(self, program: Program, names: Sequence[str]) -> TestEnds:
         """Run tests of one binary together, in as few processes as their deaths allow."""
         async with self.workers.session() as session:
             run = await self._run(session, program, names)
         ends = {name: run.ends.get(name, TestEnd.NO_RESULT) for name in names}
-        return TestEnds(ends, run.out_of_time, run.overflowed, run.cpu_ms)
+        return TestEnds(ends, run.out_of_time, run.overflowed, run.cpu_ms, run.undefined)
 
     async def _run(self, session: LauncherSession, program: Program, names: Sequence[str]) -> TestRun:
         limits = program.limits

@@ -11,8 +11,9 @@ from node.checks.builds import Built
 from node.checks.rows.building import Linked, RowBuilder
 from node.checks.rows.example import SourceText
 from node.checks.rows.formatting import look_at_formatting
+from node.checks.rows.mutating import Subject, Survey, try_mutants
 from node.checks.rows.runs import STUB, RowRun, run_row
-from node.checks.rows.shape import Shape, with_stub
+from node.checks.rows.shape import Shape, as_const_stub, with_stub
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
 from node.checks.workshop import Workshop
 
@@ -23,13 +24,18 @@ class Task:
 
     source: SourceText
     shape: Shape
-    has_tests: bool
-    """Tests were given, or stand in the code."""
+    tests_given: bool
+    """Tests came with the row, or stand in its code: some must run."""
     static: tuple[str, ...] = ()
     """What is wrong with its tests by their text alone."""
 
+    @property
+    def is_tested(self) -> bool:
+        """Whether to build it with the test harness; what only mentions tests may turn out to have none."""
+        return self.tests_given or self.shape.may_have_tests
 
-async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why: str) -> RowVerdict:
+
+async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why: str, mutants: int = 0) -> RowVerdict:
     """The verdict on one row.
 
     Args:
@@ -37,6 +43,7 @@ async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why:
         builder: Over the row's package.
         task: The row.
         why: What kept it from sharing builds, for the record.
+        mutants: How many to try its tests on.
 
     Raises:
         UncheckedError, SandboxError: The machine failed.
@@ -56,9 +63,14 @@ async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why:
         return _not_compiled(verdict, linted, "the code")
     said = sort_warnings(linted.diagnostics)
     verdict = replace(verdict, compiled=True, clippy=said.clippy, warnings=said.warnings)
-    if not task.has_tests:
+    if not task.is_tested:
         return replace(verdict, state=RowState.PASS)
-    return await _test(workshop, builder, task, verdict)
+    verdict, cpu_ms = await _test(workshop, builder, task, verdict)
+    if not mutants or verdict.state is not RowState.PASS or not verdict.tests_passed:
+        return verdict
+    subject = Subject(source.path, source.text, source.code, "", cpu_ms)
+    (survey,) = await try_mutants(workshop, builder, [subject], {}, mutants)
+    return after_mutants(verdict, survey)
 
 
 async def _look(workshop: Workshop, builder: RowBuilder, source: SourceText) -> tuple[bool | None, bool]:
@@ -77,25 +89,28 @@ def _not_compiled(verdict: RowVerdict, built: Built, what: str) -> RowVerdict:
     return replace(verdict, reasons=(reason,), error_codes=codes, error_classes=classes)
 
 
-async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict) -> RowVerdict:
+async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict) -> tuple[RowVerdict, float]:
+    """The verdict, and the CPU milliseconds of its tests."""
     source = task.source
     linked = await builder.link({source.path: source.text}, instrumented=False)
     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
     if not linked.built.ok:
-        return _not_compiled(verdict, linked.built, "the code with its tests")
+        return _not_compiled(verdict, linked.built, "the code with its tests"), 0.0
     async with workshop.workers.session() as session:
         run = await run_row(workshop, session, linked)
-    verdict = after_run(verdict, run)
-    if not run.all_passed:
-        return verdict
-    return await _stub(workshop, builder, task, verdict, run)
+    verdict = after_run(verdict, run, task)
+    if run.all_passed:
+        verdict = await _stub(workshop, builder, task, verdict, run)
+    return verdict, run.cpu_ms
 
 
 async def _stub(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict, run: RowRun) -> RowVerdict:
-    source = task.source
-    if not task.shape.bodies:
+    source, shape = task.source, task.shape
+    if not shape.bodies and not shape.const_bodies:
         return settle(verdict, None, task.static)
-    linked = await builder.link({source.path: with_stub(source, task.shape)}, instrumented=True)
+    chosen = bool(shape.bodies)
+    text = with_stub(source, shape) if chosen else as_const_stub(source, shape)
+    linked = await builder.link({source.path: text}, instrumented=chosen)
     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
     if not linked.built.ok:
         return settle(verdict, None, task.static)
@@ -110,10 +125,13 @@ async def notices_stub(workshop: Workshop, linked: Linked, run: RowRun, *, modul
     return not stubbed.all_passed
 
 
-def after_run(verdict: RowVerdict, run: RowRun) -> RowVerdict:
-    """The verdict with what its tests showed."""
+def after_run(verdict: RowVerdict, run: RowRun, task: Task) -> RowVerdict:
+    """The verdict with what its tests showed; `PASS` and `FAIL` alike are final unless all tests passed."""
+    if run.finished and not run.seen and not task.tests_given:
+        return replace(verdict, state=RowState.PASS, cpu_ms=verdict.cpu_ms + run.cpu_ms)
     return replace(
         verdict,
+        state=RowState.FAIL,
         tests_passed=run.passed,
         tests_failed=run.failed,
         tests_ignored=run.ignored,
@@ -121,6 +139,19 @@ def after_run(verdict: RowVerdict, run: RowRun) -> RowVerdict:
         reasons=(run.reason,) if run.reason else (),
         cpu_ms=verdict.cpu_ms + run.cpu_ms,
     )
+
+
+_TELLING = 3
+"""Fewer mutants than this may all be changes that nobody could notice."""
+
+
+def after_mutants(verdict: RowVerdict, survey: Survey) -> RowVerdict:
+    """The verdict with what its tests noticed of mutants."""
+    verdict = replace(verdict, mutants=survey.mutants, cpu_ms=verdict.cpu_ms + survey.cpu_ms)
+    if survey.mutants.killed or survey.mutants.made < _TELLING:
+        return verdict
+    reason = f"its tests notice none of {survey.mutants.made} changes of the code"
+    return replace(verdict, state=RowState.FAIL, vacuous=True, reasons=(reason,))
 
 
 def settle(verdict: RowVerdict, stub_killed: bool | None, static: tuple[str, ...]) -> RowVerdict:

@@ -16,13 +16,15 @@ from dataclasses import dataclass, replace
 
 from node.checks.builds import Built
 from node.checks.diagnostics import Diagnostic
-from node.checks.rows.alone import Task, after_run, settle, settle_alone
+from node.checks.rows.alone import Task, after_mutants, after_run, settle, settle_alone
 from node.checks.rows.building import Linked, RowBuilder
+from node.checks.rows.emptiness import empty_tests
 from node.checks.rows.example import LIBRARY, Example, assemble
 from node.checks.rows.formatting import look_at_formatting
+from node.checks.rows.mutating import Subject, try_mutants
 from node.checks.rows.runs import STUB, run_row
-from node.checks.rows.shape import as_module, look_at, with_stub
-from node.checks.rows.verdict import RowState, RowVerdict, sort_warnings
+from node.checks.rows.shape import as_module, code_in_module, look_at, with_stub
+from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
 from node.checks.sandbox.errors import SandboxError
 from node.checks.workers import together
 from node.checks.workshop import Workshop
@@ -54,26 +56,43 @@ class _Group:
 _Compile = Callable[[Sequence[_Member]], Awaitable[tuple[Built, Linked | None]]]
 
 
+@dataclass(frozen=True, slots=True)
+class RowOptions:
+    """How thorough a batch is."""
+
+    confirm: bool = True
+    """Settle alone whatever failed beside others. Without it failures are those of the shared build: the same in all
+    but rare cases, with fewer error codes, and cheaper."""
+
+    mutants: int = 4
+    """Mutants per row that its tests are tried on; 0 for none: then a stub is all they have to notice."""
+
+    @property
+    def label(self) -> str:
+        """Names what verdicts depend on."""
+        return f"{'confirmed' if self.confirm else 'unconfirmed'}, {self.mutants} mutants"
+
+
 class RowBatch:
     """One batch.
 
     Args:
         workshop: Over the package that the rows' crates are dependencies of.
         examples: Rows, at best about a hundred (facts on Rust verification, section 3).
-        confirm: Settle alone whatever failed beside others. Without it failures are those of the shared build: the
-            same in all but rare cases, with fewer error codes, and cheaper.
+        options: How thorough to be.
 
     Raises:
         UncheckedError: The package does not build here.
     """
 
-    def __init__(self, workshop: Workshop, examples: Sequence[Example], *, confirm: bool = True) -> None:
+    def __init__(self, workshop: Workshop, examples: Sequence[Example], options: RowOptions) -> None:
         self._workshop = workshop
         self._builder = RowBuilder(workshop)
-        self._confirm = confirm
+        self._options = options
         self._tasks = [self._task(example) for example in examples]
         self._verdicts: dict[int, RowVerdict] = {}
         self._alone: dict[int, str] = {}
+        self._formatted: dict[int, bool] = {}
 
     async def settle(self) -> tuple[RowVerdict, ...]:
         """Verdicts in the order of the rows.
@@ -87,8 +106,8 @@ class RowBatch:
             if not task.shape.alone
         ]
         self._alone.update({index: task.shape.alone for index, task in enumerate(self._tasks) if task.shape.alone})
-        _, formatting = await together((self._compile_all(members), self._formatting(members)))
-        for index, formatted in (formatting or {}).items():
+        await together((self._compile_all(members), self._look_at_formatting(members)))
+        for index, formatted in self._formatted.items():
             if index in self._verdicts:
                 self._verdicts[index] = replace(self._verdicts[index], formatted=formatted)
         confirmed = await together(self._settle_alone(index, why) for index, why in sorted(self._alone.items()))
@@ -98,19 +117,19 @@ class RowBatch:
     def _task(self, example: Example) -> Task:
         source = assemble(example)
         shape = look_at(source, edition=self._builder.edition)
-        return Task(source, shape, has_tests=bool(example.tests.strip()) or shape.has_tests)
+        given = bool(example.tests.strip()) or shape.has_tests
+        return Task(source, shape, given, empty_tests(example) if given else ())
 
     async def _settle_alone(self, index: int, why: str) -> RowVerdict:
         try:
-            return await settle_alone(self._workshop, self._builder, self._tasks[index], why)
+            return await settle_alone(self._workshop, self._builder, self._tasks[index], why, self._options.mutants)
         except SandboxError as error:
             return RowVerdict(RowState.ERROR, (str(error),), alone=why)
 
-    async def _compile_all(self, members: Sequence[_Member]) -> dict[int, bool]:
+    async def _compile_all(self, members: Sequence[_Member]) -> None:
         """Settle every member, or put it among those to be settled alone."""
         groups = await self._rounds(members, self._lint, "failed beside others")
         await together(self._test_group(group) for group in groups)
-        return {}
 
     async def _lint(self, members: Sequence[_Member]) -> tuple[Built, None]:
         files = {f"src/{item.name}.rs": as_module(item.task.source, item.task.shape, item.name) for item in members}
@@ -135,9 +154,23 @@ class RowBatch:
             guilty = _blamed(built.diagnostics) & {item.name for item in left}
             if not guilty or built.out_of_time:
                 return await self._narrow(left, build, why, depth)
-            self._alone.update({item.index: why for item in left if item.name in guilty})
+            self._drop([item for item in left if item.name in guilty], built, why)
             left = [item for item in left if item.name not in guilty]
         return []
+
+    def _drop(self, members: Sequence[_Member], built: Built, why: str) -> None:
+        """Take rows at which errors point out of the batch."""
+        if self._options.confirm:
+            self._alone.update({item.index: why for item in members})
+            return
+        by_name = _by_module(built.diagnostics)
+        for item in members:
+            verdict = self._verdicts.get(item.index, RowVerdict(RowState.FAIL, uses_unsafe=item.task.shape.has_unsafe))
+            what = "the code with its tests" if verdict.compiled else "the code"
+            reason, codes, classes = refused(tuple(by_name[item.name]), what=what)
+            self._verdicts[item.index] = replace(
+                verdict, state=RowState.FAIL, parsed=True, reasons=(reason,), error_codes=codes, error_classes=classes
+            )
 
     async def _narrow(self, members: Sequence[_Member], build: _Compile, why: str, depth: int) -> list[_Group]:
         if depth or len(members) == 1:
@@ -163,7 +196,7 @@ class RowBatch:
                 uses_unsafe=item.task.shape.has_unsafe,
                 cpu_ms=shares,
             )
-            if item.task.has_tests:
+            if item.task.is_tested:
                 waiting.append(item)
         groups = await self._rounds(waiting, self._link, "failed with its tests beside others")
         await together(self._run_group(linked) for linked in groups)
@@ -172,14 +205,15 @@ class RowBatch:
         if group.linked is None:
             raise AssertionError("test builds are linked")
         share = group.built.cpu_ms / len(group.members)
+        passing: list[tuple[_Member, float]] = []
         async with self._workshop.workers.session() as session:
             for item in group.members:
                 run = await run_row(self._workshop, session, group.linked, module=item.name)
                 verdict = self._verdicts[item.index]
-                verdict = after_run(replace(verdict, cpu_ms=verdict.cpu_ms + share), run)
+                verdict = after_run(replace(verdict, cpu_ms=verdict.cpu_ms + share), run, item.task)
                 if not run.all_passed:
-                    self._verdicts[item.index] = replace(verdict, state=RowState.FAIL)
-                    if self._confirm:
+                    self._verdicts[item.index] = verdict
+                    if self._options.confirm and verdict.state is RowState.FAIL and not run.spent:
                         self._alone[item.index] = "its tests failed beside others"
                     continue
                 killed = None
@@ -190,11 +224,28 @@ class RowBatch:
                     killed = not stubbed.all_passed
                     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + stubbed.cpu_ms)
                 self._verdicts[item.index] = settle(verdict, killed, item.task.static)
+                if self._verdicts[item.index].state is RowState.PASS:
+                    passing.append((item, run.cpu_ms))
+        if self._options.mutants and passing:
+            await self._mutate(passing)
 
-    async def _formatting(self, members: Sequence[_Member]) -> dict[int, bool]:
+    async def _mutate(self, passing: Sequence[tuple[_Member, float]]) -> None:
+        subjects = []
+        for item, cpu_ms in passing:
+            source, shape = item.task.source, item.task.shape
+            text = as_module(source, shape, item.name)
+            code = code_in_module(source, shape, item.name)
+            subjects.append(Subject(f"src/{item.name}.rs", text, code, item.name, cpu_ms))
+        root = {LIBRARY: _root(item for item, _ in passing)}
+        surveys = await try_mutants(self._workshop, self._builder, subjects, root, self._options.mutants)
+        for (item, _), survey in zip(passing, surveys, strict=True):
+            self._verdicts[item.index] = after_mutants(self._verdicts[item.index], survey)
+
+    async def _look_at_formatting(self, members: Sequence[_Member]) -> None:
         codes = {item.name: item.task.source.text[slice(*item.task.source.code)] + b"\n" for item in members}
         found = await look_at_formatting(self._workshop, codes, self._builder.edition)
-        return {} if found is None else {item.index: item.name not in found.differing for item in members}
+        if found is not None:
+            self._formatted = {item.index: item.name not in found.differing for item in members}
 
 
 def _root(members: Iterable[_Member]) -> bytes:

@@ -68,7 +68,9 @@ class RowBuilder:
             search=(selector.parent,) if instrumented else (),
         )
         if instrumented and self.edition == "2015":
-            files = {path: declare_selector(text) for path, text in files.items()}
+            files = {
+                path: declare_selector(text) if path in {LIBRARY, PROGRAM} else text for path, text in files.items()
+            }
         built = await self._compile(invocation, arguments, files, folder, clippy=False)
         return Linked(built, folder / "out" / invocation.output, invocation)
 

@@ -61,7 +61,7 @@ def assemble(example: Example) -> SourceText:
     """The file that is compiled for a row."""
     context = example.context.strip("\n").encode()
     code = example.code.strip("\n").encode()
-    tests = _as_module(example.tests).encode()
+    tests = tests_as_items(example.tests).encode()
     before = context + b"\n\n" if context else b""
     middle = b"\n\n" if tests else b""
     text = before + code + middle + tests + b"\n"
@@ -81,7 +81,8 @@ def _has_main(source: bytes) -> bool:
     return False
 
 
-def _as_module(tests: str) -> str:
+def tests_as_items(tests: str) -> str:
+    """Tests of any form as what stands at the end of a file."""
     text = tests.strip("\n")
     if not text.strip():
         return ""

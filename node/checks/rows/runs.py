@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, replace
 
 from node.checks import harness
 from node.checks.builds import moved
-from node.checks.harness import TestEnd, TestRun
+from node.checks.harness import TestEnd
 from node.checks.rows.building import Linked
 from node.checks.running import test_environment
 from node.checks.sandbox.launcher import LauncherSession
-from node.checks.sandbox.limits import Command, Limits, Profile
+from node.checks.sandbox.limits import Command, Limits, Profile, Ran
 from node.checks.schemata import SELECTOR_VARIABLE, STUB_VARIANT
 from node.checks.workshop import Workshop
 
@@ -24,10 +25,21 @@ class RowRun:
     passed: tuple[str, ...]
     failed: tuple[str, ...]
     ignored: tuple[str, ...]
+    unproven: tuple[str, ...]
+    """Of the failed ones, those whose line says they passed."""
     out_of_time: bool
     crashed: bool
+    spent: bool
+    """It used up all its CPU time, as it would anywhere; no question of a slow machine."""
+    undefined: bool
+    """It died as programs do whose unsafe code has met what it must not: by SIGSEGV, SIGBUS or SIGILL."""
     finished: bool
     cpu_ms: float
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """Tests that the harness named."""
+        return self.passed + self.failed + self.ignored
 
     @property
     def all_passed(self) -> bool:
@@ -45,6 +57,8 @@ class RowRun:
         if not self.finished:
             how = "a signal took it down" if self.crashed else "something in it ended the process"
             return f"the test run did not come to its end, {how}: {names or 'before any test'}"
+        if self.unproven:
+            return f"a test's result was forged: {', '.join(self.unproven[:3])} never returned"
         if self.failed:
             return f"{len(self.failed)} of {len(self.failed) + len(self.passed)} tests failed: {names}"
         if self.ignored:
@@ -85,19 +99,21 @@ async def run_row(
         environment=environment,
         # Not the folder it was built in: other rows' sources are none of its business.
         readable=(linked.executable, bench.project),
+        nonce=secrets.token_hex(16),
     )
-    run = harness.read_run(await session.run(command))
-    if run.out_of_time and run.cpu_ms < command.limits.cpu_ms * 0.9:
-        # Stopped by the wall clock with CPU time to spare: asleep, or starved by a loaded machine. Once more, patiently.
-        run = harness.read_run(await session.run(replace(command, limits=_patient(command.limits))))
-    return _row_run(run, module)
+    ran = await session.run(command)
+    if ran.out_of_time and ran.cpu_ms < command.limits.cpu_ms * 0.9:
+        # Stopped by the wall clock with CPU time to spare: asleep, or starved by others. Once more, patiently.
+        ran = await session.run(replace(command, limits=_patient(command.limits)))
+    return _row_run(ran, module, command)
 
 
 def _patient(limits: Limits) -> Limits:
     return replace(limits, wall_ms=4 * limits.wall_ms)
 
 
-def _row_run(run: TestRun, module: str) -> RowRun:
+def _row_run(ran: Ran, module: str, command: Command) -> RowRun:
+    run = harness.read_run(ran, command.nonce)
     beginning = f"{module}::" if module else ""
     ends = {name.removeprefix(beginning): end for name, end in run.ends.items() if name.startswith(beginning)}
 
@@ -106,10 +122,13 @@ def _row_run(run: TestRun, module: str) -> RowRun:
 
     return RowRun(
         passed=having(TestEnd.PASSED),
-        failed=having(TestEnd.FAILED, TestEnd.NO_RESULT),
+        failed=having(TestEnd.FAILED, TestEnd.NO_RESULT, TestEnd.UNPROVEN),
+        unproven=having(TestEnd.UNPROVEN),
         ignored=having(TestEnd.IGNORED),
         out_of_time=run.out_of_time,
         crashed=run.crashed,
+        spent=ran.out_of_time and ran.cpu_ms >= command.limits.cpu_ms * 0.9,
+        undefined=run.undefined,
         finished=run.finished,
         cpu_ms=run.cpu_ms,
     )

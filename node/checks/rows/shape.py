@@ -28,11 +28,13 @@ DEPTH_MAX = 200
 _BYTES_MAX = 64 * 1024
 _TOKENS_MAX = 20_000
 _STUB_CALL = " ::swarm_select::stub();"
+_CONST_STUB = ' panic!("this is a stub");'
 _THREAD_NAME = re.compile(rb"\bcurrent\s*\(\s*\)\s*\.\s*name\b")
 _ALWAYS_ALONE = {
     "foreign_mod_item": "reaches beyond a module",
     "extern_crate_declaration": "declares a crate",
 }
+_TESTS_MENTIONED = re.compile(rb"#\s*\[[\w:\s]*\btest\b")
 _PATHS = frozenset({"scoped_identifier", "scoped_type_identifier", "scoped_use_list", "use_list", "use_as_clause"})
 _COMMENTS = frozenset({"line_comment", "block_comment"})
 
@@ -47,10 +49,12 @@ class Shape:
     """Where paths begin with `crate`, in order."""
     bodies: tuple[int, ...]
     """Behind the opening brace of each function of the row's code, where a stub can take over, in order."""
-    const_bodies: int
-    """How many functions of the row's code can only be replaced by another text."""
+    const_bodies: tuple[int, ...]
+    """The same of `const` functions, which no variant can be chosen in: their stub is another text."""
     has_tests: bool
-    """Something in it asks for the test harness."""
+    """Some function in it is a test."""
+    may_have_tests: bool
+    """Its text speaks of tests: a macro might make some, or it is only a comment."""
     has_unsafe: bool
 
 
@@ -64,11 +68,12 @@ def look_at(source: SourceText, *, edition: str) -> Shape:
         alone = alone or ("does not parse" if root.has_error else _lone_top(root))
         walk.over(root)
     return Shape(
-        alone=alone or walk.alone or walk.foreign(),
+        alone=alone or walk.alone or walk.foreign() or walk.const_only(),
         crate_words=tuple(sorted(walk.crate_words)),
         bodies=tuple(sorted(walk.bodies)),
-        const_bodies=walk.const_bodies,
-        has_tests=walk.has_tests or b"test" in text and bool(re.search(rb"#\s*\[[\w:\s]*\btest\b", text)),
+        const_bodies=tuple(sorted(walk.const_bodies)),
+        has_tests=walk.has_tests,
+        may_have_tests=_TESTS_MENTIONED.search(text) is not None,
         has_unsafe=b"unsafe" in text and walk.has_unsafe,
     )
 
@@ -76,6 +81,20 @@ def look_at(source: SourceText, *, edition: str) -> Shape:
 def as_module(source: SourceText, shape: Shape, name: str) -> bytes:
     """The file with paths from the crate's root leading to the module instead. Columns move, lines stay."""
     return _with(source.text, [(place + 5, f"::{name}") for place in shape.crate_words])
+
+
+def code_in_module(source: SourceText, shape: Shape, name: str) -> tuple[int, int]:
+    """Where the row's code stands in what `as_module` makes."""
+    start, end = source.code
+    longer = len(name) + 2
+    before = sum(place < start for place in shape.crate_words)
+    inside = sum(start <= place < end for place in shape.crate_words)
+    return start + longer * before, end + longer * (before + inside)
+
+
+def as_const_stub(source: SourceText, shape: Shape) -> bytes:
+    """The file in which the `const` functions of the code panic, whatever is chosen."""
+    return _with(source.text, [(place, _CONST_STUB) for place in shape.const_bodies])
 
 
 def with_stub(source: SourceText, shape: Shape, name: str = "") -> bytes:
@@ -123,7 +142,7 @@ class _Walk:
         self.alone = ""
         self.crate_words: list[int] = []
         self.bodies: list[int] = []
-        self.const_bodies = 0
+        self.const_bodies: list[int] = []
         self.has_tests = False
         self.has_unsafe = False
         self._defined: set[bytes] = set()
@@ -144,13 +163,17 @@ class _Walk:
                 handler(self, node, modules, in_tests)
             if node.child_count:
                 inner = modules + (kind == "mod_item")
-                for child, marked in _marked(node):
-                    stack.append((child, depth + 1, inner, in_tests or marked))
+                for child, mark in _marked(node):
+                    self.has_tests = self.has_tests or (mark == b"test" and child.type == "function_item")
+                    stack.append((child, depth + 1, inner, in_tests or bool(mark)))
 
     def foreign(self) -> str:
         # `impl PartialEq<Mine> for u64` changes what other modules' literals can mean; measured in both directions.
         lone = any(not is_local_impl(item, self._defined) for item in self._impls)
         return "implements a foreign trait for a foreign type" if lone else ""
+
+    def const_only(self) -> str:
+        return "has const functions only, whose stub is another text" if self.const_bodies and not self.bodies else ""
 
     def refuse(self, reason: str) -> None:
         self.alone = self.alone or reason
@@ -205,16 +228,14 @@ class _Walk:
         if body is None or in_tests or not (start <= node.start_byte and node.end_byte <= end):
             return
         modifiers = next((child for child in node.children if child.type == "function_modifiers"), None)
-        if modifiers is not None and b"const" in (modifiers.text or b"").split():
-            self.const_bodies += 1
-            return
+        is_const = modifiers is not None and b"const" in (modifiers.text or b"").split()
         place = body.start_byte + 1
         for child in body.children[1:]:
             if child.type == "inner_attribute_item":
                 place = child.end_byte
             elif child.type not in _COMMENTS:
                 break
-        self.bodies.append(place)
+        (self.const_bodies if is_const else self.bodies).append(place)
 
 
 _HANDLERS = {
@@ -231,25 +252,24 @@ _HANDLERS = {
 }
 
 
-def _marked(node: Node) -> Iterator[tuple[Node, bool]]:
-    """Children, and whether attributes make them part of the tests only."""
-    marked = False
+def _marked(node: Node) -> Iterator[tuple[Node, bytes]]:
+    """Children, and the word of the attribute that makes them part of the tests only; empty for the others."""
+    mark = b""
     for child in node.children:
         if child.type == "attribute_item":
-            marked = marked or _is_test_mark(child.text or b"")
-            yield child, False
+            found = _TEST_MARK.match(child.text or b"")
+            mark = mark or ((found["word"] or b"cfg") if found is not None else b"")
+            yield child, b""
         elif child.type in _COMMENTS:
-            yield child, False
+            yield child, b""
         else:
-            yield child, marked
-            marked = False
+            yield child, mark
+            mark = b""
 
 
-_TEST_MARK = re.compile(rb"#\s*\[\s*(?:[\w:]*\btest\s*(?:\(.*)?\]|cfg\s*\(\s*test\s*\)|bench\s*\])", re.DOTALL)
-
-
-def _is_test_mark(attribute: bytes) -> bool:
-    return _TEST_MARK.match(attribute) is not None
+_TEST_MARK = re.compile(
+    rb"#\s*\[\s*(?:[\w:]*\b(?P<word>test)\s*(?:\(.*)?\]|cfg\s*\(\s*test\s*\)|bench\s*\])", re.DOTALL
+)
 
 
 def _in_token_tree(node: Node) -> bool:
