@@ -25,7 +25,7 @@ from node.values.verdict import (
     TestName,
 )
 
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 """Raised when the same project could be observed differently; part of every cache key."""
 
 
