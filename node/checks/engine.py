@@ -34,6 +34,7 @@ from node.checks.isolated import observe_with_cargo
 from node.checks.reverify import Reverified, Sampler, disagreements
 from node.checks.rows.batch import RowBatch, RowOptions
 from node.checks.rows.example import Example
+from node.checks.rows.reference import settle_by_cargo
 from node.checks.rows.verdict import RowState, RowVerdict
 from node.checks.sandbox.choice import Choice, choose
 from node.checks.sandbox.errors import SandboxError
@@ -191,6 +192,9 @@ class CheckEngine:
         options = options or RowOptions()
         try:
             async with self._workshop(bench) as workshop:
+                if self._settings.use_cargo:
+                    edition = package.pin.edition
+                    return tuple(await together(settle_by_cargo(workshop, row, edition=edition) for row in rows))
                 return await RowBatch(workshop, rows, options).settle()
         except SandboxError as error:
             if len(rows) == 1:

@@ -12,7 +12,7 @@ from node.cli.output import example, print_json, print_table, say
 if TYPE_CHECKING:
     from node.bench.consensus import AgreementCost, Speed
 
-BENCHES = {"consensus": "node.cli.bench:consensus"}
+BENCHES = {"checks": "node.cli.bench_checks:checks", "consensus": "node.cli.bench:consensus"}
 """Where each measurement stands."""
 
 BATCH = 1_000_000

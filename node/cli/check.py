@@ -120,7 +120,7 @@ def check(
 
     if only and export is None:
         raise OperatorError("--only goes with --export", hint="Name a folder with --export.")
-    folder = _cache_folder(cache)
+    folder = cache_folder(cache)
     with _rows(source) as rows:
         if export is not None:
             asyncio.run(_export(rows, folder, export, only))
@@ -179,7 +179,8 @@ def _progress(tally: Tally, seconds: float) -> str:
     return f"{tally.done} of {tally.total} rows  {bar(tally.done, tally.total)}  {rate:.1f}/s{left}"
 
 
-def _cache_folder(cache: Path | None) -> Path:
+def cache_folder(cache: Path | None) -> Path:
+    """Where built dependencies are kept: as asked for, or in the user's cache folder."""
     if cache is not None:
         return cache.absolute()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"

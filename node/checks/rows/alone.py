@@ -50,7 +50,7 @@ async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why:
     """
     source = task.source
     linted = await builder.lint({source.path: source.text})
-    formatted, parsed = await _look(workshop, builder, source)
+    formatted, parsed = await look_at_text(workshop, source, builder.edition)
     verdict = RowVerdict(
         RowState.FAIL,
         parsed=linted.ok or parsed,
@@ -60,7 +60,7 @@ async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why:
         cpu_ms=linted.cpu_ms,
     )
     if not linted.ok:
-        return _not_compiled(verdict, linted, "the code")
+        return not_compiled(verdict, linted, "the code")
     said = sort_warnings(linted.diagnostics)
     verdict = replace(verdict, compiled=True, clippy=said.clippy, warnings=said.warnings)
     if not task.is_tested:
@@ -73,16 +73,17 @@ async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why:
     return after_mutants(verdict, survey)
 
 
-async def _look(workshop: Workshop, builder: RowBuilder, source: SourceText) -> tuple[bool | None, bool]:
+async def look_at_text(workshop: Workshop, source: SourceText, edition: str) -> tuple[bool | None, bool]:
     """Whether the code is formatted, and whether the whole file parses."""
     code = source.text[slice(*source.code)] + b"\n"
-    whole = await look_at_formatting(workshop, {"whole": source.text}, builder.edition)
-    own = await look_at_formatting(workshop, {"code": code}, builder.edition)
+    whole = await look_at_formatting(workshop, {"whole": source.text}, edition)
+    own = await look_at_formatting(workshop, {"code": code}, edition)
     formatted = None if own is None or own.broken else not own.differing
     return formatted, whole is not None and not whole.broken
 
 
-def _not_compiled(verdict: RowVerdict, built: Built, what: str) -> RowVerdict:
+def not_compiled(verdict: RowVerdict, built: Built, what: str) -> RowVerdict:
+    """The verdict on a row that a compiler refused."""
     if built.out_of_time:
         return replace(verdict, reasons=(f"{what} does not compile within its time",))
     reason, codes, classes = refused(built.diagnostics, what=what)
@@ -95,7 +96,7 @@ async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: Ro
     linked = await builder.link({source.path: source.text}, instrumented=False)
     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
     if not linked.built.ok:
-        return _not_compiled(verdict, linked.built, "the code with its tests"), 0.0
+        return not_compiled(verdict, linked.built, "the code with its tests"), 0.0
     async with workshop.workers.session() as session:
         run = await run_row(workshop, session, linked)
     verdict = after_run(verdict, run, task)

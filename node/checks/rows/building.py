@@ -14,7 +14,7 @@ from node.checks.schemata import declare_selector
 from node.checks.workshop import Workshop
 from node.values.verdict import TestName, TestTarget
 
-_LIBRARY_TESTS = TestName(TestTarget.LIBRARY.value, "", "")
+LIBRARY_TESTS = TestName(TestTarget.LIBRARY.value, "", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class RowBuilder:
     """
 
     def __init__(self, workshop: Workshop) -> None:
-        library, tests = workshop.bench.library, workshop.bench.binary(_LIBRARY_TESTS)
+        library, tests = workshop.bench.library, workshop.bench.binary(LIBRARY_TESTS)
         if library is None or tests is None:
             raise UncheckedError(f"{workshop.bench.crate.pin.label}: {workshop.bench.baseline.reason}")
         self._workshop = workshop

@@ -97,6 +97,11 @@ def as_const_stub(source: SourceText, shape: Shape) -> bytes:
     return _with(source.text, [(place, _CONST_STUB) for place in shape.const_bodies])
 
 
+def as_panicking(source: SourceText, shape: Shape) -> bytes:
+    """The file in which the functions of the code panic, without anything that chooses: plain Rust for plain cargo."""
+    return _with(source.text, [(place, _CONST_STUB) for place in shape.bodies or shape.const_bodies])
+
+
 def with_stub(source: SourceText, shape: Shape, name: str = "") -> bytes:
     """The file in which a chosen variant replaces what its functions do; as a module, if a name is given."""
     changes = [(place, _STUB_CALL) for place in shape.bodies]
