@@ -53,7 +53,9 @@ async def run(count: int, seed: int, work: Path, out: Path | None) -> None:
                     kept.write(json.dumps(line) + "\n")
                 kept.flush()
                 different = sum(_differs(line) for line in done.values())
-                print(f"{time.strftime('%H:%M:%S')} {len(done)} of {len(cases)} rows, {different} different", flush=True)
+                print(
+                    f"{time.strftime('%H:%M:%S')} {len(done)} of {len(cases)} rows, {different} different", flush=True
+                )
     finally:
         await engine.close()
     lines = [done[number] for number in range(len(cases))]
@@ -79,7 +81,9 @@ def _batches(cases: list[Case], done: dict[int, Any]) -> Iterator[list[int]]:
         yield from (numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH))
 
 
-async def _settle(engine: CheckEngine, packages: Packages, cases: list[Case], numbers: list[int]) -> list[dict[str, Any]]:
+async def _settle(
+    engine: CheckEngine, packages: Packages, cases: list[Case], numbers: list[int]
+) -> list[dict[str, Any]]:
     package = await packages.prepare(cases[numbers[0]].package)
     rows = [cases[number].example for number in numbers]
     ours = await engine.settle_rows(package, rows, RowOptions(mutants=0))
