@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a row of Rust is read as a line)
 """What a row's text says about how it can be built."""
 
 import pytest
