@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CRATES ?=
 
-.PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm simulate-penalties
+.PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm simulate-penalties bench-checks
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,10 @@ format: setup-dev ## Rewrite files in the project's format
 
 bench: setup ## Measure the aggregation beside others, and what agreement costs
 	$(BIN)/swarm-node bench consensus
+
+bench-checks: setup ## Measure what checking a row costs, beside a cargo project per row
+	$(BIN)/swarm-node bench checks
+	$(BIN)/swarm-node bench checks --rows itertools
 
 simulate-long: setup-dev ## A hundred thousand hostile agreement schedules and the attack table, into docs/ (an hour)
 	$(BIN)/python -m tests.simulation.consensus_report --schedules 100000 --out docs/consensus-simulation.md

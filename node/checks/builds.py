@@ -24,6 +24,7 @@ class Built:
     out_of_time: bool
     crashed: bool
     """It failed without an error that anybody could read: a signal, an internal error, too much memory."""
+    cpu_ms: float = 0.0
 
 
 def make_overlay(base: Path, overlay: Path, contents: Mapping[str, bytes]) -> None:
@@ -92,7 +93,7 @@ async def compile_overlay(
         limits=bench.build_limits,
         directory=call.overlay,
         environment=moved(call.invocation.environment, bench.project, call.overlay),
-        readable=(toolchain.sysroot, bench.root, call.overlay, *readable),
+        readable=(*toolchain.readable, bench.root, call.overlay, *readable),
         writable=(call.out_dir,),
     )
     ran = await session.run(command)
@@ -102,6 +103,7 @@ async def compile_overlay(
         diagnostics=diagnostics,
         out_of_time=ran.out_of_time,
         crashed=not ran.succeeded and not ran.out_of_time and not any(item.error for item in diagnostics),
+        cpu_ms=ran.cpu_ms,
     )
 
 

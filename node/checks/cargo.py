@@ -101,7 +101,7 @@ def cargo_command(
         limits=limits,
         directory=Path("/"),
         environment={**_environment(toolchain, folder, jobs), **(environment or {})},
-        readable=(toolchain.sysroot, folder, *((crate.vendor,) if crate.vendor else ())),
+        readable=(*toolchain.readable, folder, *((crate.vendor,) if crate.vendor else ())),
         # Not the project: a build script that could change it would change what is checked.
         writable=(*cargo_folders(folder), *writable),
     )
@@ -115,6 +115,7 @@ def _environment(toolchain: Toolchain, folder: Path, jobs: int) -> dict[str, str
         "CARGO_BUILD_JOBS": str(jobs),
         "CARGO_INCREMENTAL": "0",
         "CARGO_NET_OFFLINE": "true",
+        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(toolchain.flags),
         "CARGO_TERM_COLOR": "never",
         # Neither decides a verdict: debug information costs a tenth of a build, splitting it a fifth.
         "CARGO_PROFILE_DEV_DEBUG": "0",

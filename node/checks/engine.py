@@ -17,10 +17,11 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from node.checks.batch import Batch
@@ -28,7 +29,13 @@ from node.checks.bench import Bench, build_bench
 from node.checks.bench_file import load_bench, save_bench
 from node.checks.cache import MemoryCache, VerdictCache
 from node.checks.cargo import UncheckedError
+from node.checks.disk import refuse_full_disk
 from node.checks.isolated import observe_with_cargo
+from node.checks.reverify import Reverified, Sampler, disagreements
+from node.checks.rows.batch import RowBatch, RowOptions
+from node.checks.rows.example import Example
+from node.checks.rows.reference import settle_by_cargo
+from node.checks.rows.verdict import RowState, RowVerdict
 from node.checks.sandbox.choice import Choice, choose
 from node.checks.sandbox.errors import SandboxError
 from node.checks.sandbox.launcher import Meter
@@ -47,6 +54,7 @@ from node.checks.verdicts import (
     judge,
     load_observation,
 )
+from node.checks.witness import build_witness
 from node.checks.workers import Workers, core_queue, together
 from node.checks.workshop import Workshop
 from node.values.crate import PreparedCrate
@@ -65,6 +73,10 @@ class CheckSettings:
     """Exactly this sandbox level; None for the best of `STRICT` and `STANDARD` that holds here."""
     use_cargo: bool = False
     """Settle every claim by an ordinary cargo project of its own: slow, and the reference for everything else."""
+    reverify_bp: int = 100
+    """How many of 10,000 claims are settled a second time, alone, as a check on sharing."""
+    reverify_seed: bytes = field(default_factory=lambda: secrets.token_bytes(16), repr=False)
+    """Decides which: this node's secret, or nobody would be surprised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +109,8 @@ class CheckEngine:
         self._cores = core_queue(settings.cores)
         self._benches: dict[str, asyncio.Task[Bench]] = {}
         self._meter = Meter()
+        self._sampler = Sampler(settings.reverify_seed, settings.reverify_bp)
+        self._reverified = Reverified()
 
     @property
     def toolchain(self) -> Toolchain:
@@ -117,6 +131,11 @@ class CheckEngine:
     def usage(self) -> tuple[int, float]:
         """Sandboxed commands run so far, and their CPU milliseconds, for metrics and benchmarks."""
         return self._meter.commands, self._meter.cpu_ms
+
+    @property
+    def reverified(self) -> tuple[int, int]:
+        """Claims settled a second time alone, and those of them that came out differently: a defect of sharing."""
+        return self._reverified.looked, self._reverified.disagreed
 
     async def baseline(self, crate: PreparedCrate, watch: Watcher | None = None) -> Baseline:
         """Build the unchanged crate, run its tests twice, and say which can serve as evidence.
@@ -156,6 +175,34 @@ class CheckEngine:
             for plan in plans
         )
 
+    async def settle_rows(
+        self, package: PreparedCrate, rows: Sequence[Example], options: RowOptions | None = None
+    ) -> tuple[RowVerdict, ...]:
+        """Verdicts on rows that may use a package's dependencies, in their order. Nothing of it is remembered.
+
+        Args:
+            package: A package with an empty library (`node.checking.packages`).
+            rows: At best about a hundred at once: what they share is divided among them.
+            options: How thorough to be.
+
+        Raises:
+            UncheckedError: None of it could be tried: dependencies missing, disk full.
+        """
+        bench = await self._bench(package, None)
+        options = options or RowOptions()
+        try:
+            async with self._workshop(bench) as workshop:
+                if self._settings.use_cargo:
+                    edition = package.pin.edition
+                    return tuple(await together(settle_by_cargo(workshop, row, edition=edition) for row in rows))
+                return await RowBatch(workshop, rows, options).settle()
+        except SandboxError as error:
+            if len(rows) == 1:
+                return (RowVerdict(RowState.ERROR, (str(error),)),)
+            # Something ended the launcher. If a row's code did, it shall be the only one to go without a verdict.
+            found = [await self.settle_rows(package, [row], options) for row in rows]
+            return tuple(verdict for (verdict,) in found)
+
     async def close(self) -> None:
         """Stop building benches. Calls in progress should be cancelled by those who made them."""
         tasks = list(self._benches.values())
@@ -180,7 +227,7 @@ class CheckEngine:
         try:
             if left:
                 await self._settle(crate, left, settle, watch)
-        except (UncheckedError, SandboxError) as error:
+        except (UncheckedError, SandboxError, OSError) as error:  # The last where our own files cannot be written.
             for claim in left:
                 seen.setdefault(claim, Observation(compiled=False, message=str(error), unchecked=True))
         fresh = {keys[claim]: found for claim, found in seen.items() if claim not in known and not found.unchecked}
@@ -219,10 +266,10 @@ class CheckEngine:
 
             await together(alone(claim) for claim in claims)
             return
-        settled: set[Claim] = set()
+        settled: dict[Claim, Observation] = {}
 
         def note(claim: Claim, observation: Observation) -> None:
-            settled.add(claim)
+            settled[claim] = observation
             settle(claim, observation)
 
         try:
@@ -234,6 +281,19 @@ class CheckEngine:
                     with contextlib.suppress(SandboxError):
                         await Batch(workshop, [claim], settle).observe()
             raise
+        await self._verify_again(workshop, settled, settle)
+
+    async def _verify_again(
+        self, workshop: Workshop, settled: Mapping[Claim, Observation], settle: Callable[[Claim, Observation], None]
+    ) -> None:
+        """Take back every verdict of a batch in which one does not stand a second look."""
+        level = self.level.value
+        with contextlib.suppress(UncheckedError, SandboxError):  # A look that cannot be taken contradicts nothing.
+            differing = await disagreements(workshop, settled, self._sampler, self._reverified, level=level)
+            if differing:
+                message = f"set aside: {len(differing)} of its batch came out differently when settled alone"
+                for claim in settled:
+                    settle(claim, Observation(compiled=False, message=message, unchecked=True))
 
     async def _bench(self, crate: PreparedCrate, watch: Watcher | None) -> Bench:
         key = self._bench_key(crate)
@@ -249,6 +309,7 @@ class CheckEngine:
         value = [
             ENGINE_VERSION,
             self._toolchain.identity,
+            str(self._toolchain.witness),  # Stands in the recorded calls; another release's would not be readable.
             self.level.value,
             crate.pin.label,
             crate.pin.checksum.hex(),
@@ -268,7 +329,7 @@ class CheckEngine:
             if known is not None:
                 return known
             await asyncio.to_thread(_empty, root)
-            readable = (self._toolchain.sysroot, *((crate.vendor,) if crate.vendor else ()))
+            readable = (*self._toolchain.readable, *((crate.vendor,) if crate.vendor else ()))
             async with (
                 self._folder() as folder,
                 Workers(
@@ -282,13 +343,15 @@ class CheckEngine:
                 workers.session() as session,
             ):
                 bench = await build_bench(crate, root, session, self._toolchain, self._settings.cores)
+            if bench.baseline.reason or bench.baseline.failing:
+                refuse_full_disk(root)  # Before it is kept for good.
             await asyncio.to_thread(save_bench, bench)
             return bench
 
     @contextlib.asynccontextmanager
     async def _workshop(self, bench: Bench) -> AsyncIterator[Workshop]:
         vendor = (bench.crate.vendor,) if bench.crate.vendor else ()
-        readable = (self._toolchain.sysroot, bench.root, self._selector.parent, *vendor)
+        readable = (*self._toolchain.readable, bench.root, self._selector.parent, *vendor)
         async with (
             self._folder() as folder,
             Workers(
@@ -333,6 +396,8 @@ async def open_engine(settings: CheckSettings, cache: VerdictCache | None = None
     await asyncio.to_thread(_make, tools)
     choice = await choose(toolchain.rustc, cache=tools, sysroot=toolchain.sysroot, asked=settings.level)
     selector = await asyncio.to_thread(build_selector, toolchain, tools)
+    witness = await asyncio.to_thread(build_witness, toolchain, tools)
+    toolchain = replace(toolchain, witness=witness.folder, flags=witness.flags)
     return CheckEngine(settings, toolchain, choice, selector, cache if cache is not None else MemoryCache())
 
 

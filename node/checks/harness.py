@@ -1,14 +1,17 @@
 """What a test binary printed, read with distrust. Pure.
 
 Neither an exit status nor a summary line is evidence: a test can exit early or print what it likes. A test counts as
-passed only when the harness's own line for it says so, the summary's counts agree with the lines, and the status is
-the one such a run ends with. Code that forges all three is caught by the nonce that a later engine adds; it belongs
-here, as one more thing `read_run` demands.
+passed only when the harness's own line for it says so, the summary's counts agree with the lines, the status is the
+one such a run ends with, and the witness proved it: it writes the run's nonce and the test's name on a channel of its
+own once the test function has returned (`node.checks.witness`), and safe code can neither read the nonce nor write
+there.
 """
 
 from __future__ import annotations
 
+import hmac
 import re
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -23,6 +26,8 @@ _SUMMARY = re.compile(
 _FAILURE_STATUS = 101
 _OVERFLOW = b"has overflowed its stack"
 """What the standard library says before it aborts."""
+_UNDEFINED = frozenset({signal.SIGILL, signal.SIGBUS, signal.SIGSEGV})
+"""Safe code that does what its types say ends by none of these: a stack overflow is caught and aborts."""
 
 
 class TestEnd(Enum):
@@ -35,6 +40,8 @@ class TestEnd(Enum):
     IGNORED = "ignored"
     NO_RESULT = "no_result"
     """The process ended before it said."""
+    UNPROVEN = "unproven"
+    """Its line says it passed, and the witness never saw it return: somebody wrote that line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +59,25 @@ class TestRun:
     """A signal ended it, as a stack overflow or an abort does."""
     overflowed: bool
     """It crashed because a stack was too small."""
+    undefined: bool
+    """It crashed as only undefined behaviour does, so that on another machine it may not."""
     cpu_ms: float
+    survivors: frozenset[str] | None = None
+    """Tests that pass with stubs for functions; None when they were not all tried (`STUBS_TOO`)."""
 
 
-def read_run(ran: Ran) -> TestRun:
-    """What a run with `--test-threads=1` shows."""
+STUBS_TOO = "s"
+"""Behind a nonce, asks the witness to run the tests again with stubs once all passed."""
+_STUBBED, _SURVIVED = "!stubbed", "+"
+
+
+def read_run(ran: Ran, nonce: str) -> TestRun:
+    """What a run with `--test-threads=1` shows.
+
+    Args:
+        ran: How it ended.
+        nonce: What it was given (`Command.nonce`); never empty.
+    """
     text = ran.stdout.decode(errors="replace")
     ends, summary = _read_lines(text)
     finished = summary is not None and not ran.truncated and _agrees(ends, summary, ran)
@@ -64,6 +85,10 @@ def read_run(ran: Ran) -> TestRun:
         # What stands there may be forged or half written: nothing is taken as passed from a run that did not finish
         # unless the test after it had begun, and the last one named never is.
         ends = _trusted_part(ends, ran)
+    proven = _proven(ran.proof, nonce.removesuffix(STUBS_TOO))
+    ends = {
+        name: end if end is not TestEnd.PASSED or name in proven else TestEnd.UNPROVEN for name, end in ends.items()
+    }
     crashed = ran.ending is Ending.SIGNALLED and not ran.out_of_time
     return TestRun(
         ends=ends,
@@ -71,8 +96,20 @@ def read_run(ran: Ran) -> TestRun:
         out_of_time=ran.out_of_time,
         crashed=crashed,
         overflowed=crashed and _OVERFLOW in ran.stderr,
+        undefined=crashed and ran.code in _UNDEFINED,
         cpu_ms=ran.cpu_ms,
+        survivors=frozenset(name[1:] for name in proven if name.startswith(_SURVIVED)) if _STUBBED in proven else None,
     )
+
+
+def _proven(proof: bytes, nonce: str) -> frozenset[str]:
+    """Names of the tests that the witness saw return. Lines with another nonce are somebody else's."""
+    found = set()
+    for line in proof.decode(errors="replace").split("\n")[:-1]:
+        given, _, name = line.partition(" ")
+        if hmac.compare_digest(given.encode(), nonce.encode()):
+            found.add(name)
+    return frozenset(found)
 
 
 def _read_lines(text: str) -> tuple[dict[str, TestEnd], tuple[str, int, int, int] | None]:

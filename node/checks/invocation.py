@@ -18,7 +18,12 @@ record=$(mktemp "$SWARM_RECORDS/XXXXXXXXXXXX") && {
 exec "$@"
 """
 
-_RECORD_VARIABLES = frozenset({"SWARM_RECORDS", "RUSTC_WORKSPACE_WRAPPER", "_", "SHLVL", "OLDPWD", "PWD", "TMPDIR"})
+_RECORD_VARIABLES = frozenset(
+    {
+        *("SWARM_RECORDS", "RUSTC_WORKSPACE_WRAPPER", "_", "SHLVL", "OLDPWD", "PWD", "TMPDIR"),
+        *("CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"),  # a jobserver that is gone when the call is made again
+    }
+)
 
 _PAIRED = frozenset(
     {

@@ -14,6 +14,7 @@ from pathlib import Path
 from node.checks.builds import Built
 from node.checks.cargo import cargo_command, cargo_folders, lay_out_cargo, parse_artifacts, refuse_unavailable
 from node.checks.diagnostics import parse_diagnostics
+from node.checks.disk import refuse_full_disk
 from node.checks.lints import names_inside
 from node.checks.observing import after_tests, not_compiled
 from node.checks.project import integration_stem, write_project
@@ -59,6 +60,8 @@ async def _cargo(
     crate, limits = workshop.bench.crate, workshop.bench.build_limits
     ran = await session.run(cargo_command(crate, workshop.toolchain, folder, words, limits=limits, after=after))
     refuse_unavailable(crate, ran)
+    if not ran.succeeded:
+        refuse_full_disk(folder)
     diagnostics = parse_diagnostics(ran.stdout)
     crashed = not ran.succeeded and not ran.out_of_time and not any(item.error for item in diagnostics)
     return Built(ran.succeeded, diagnostics, ran.out_of_time, crashed), ran

@@ -34,6 +34,7 @@ def after_tests(
         lints: As reported.
     """
     passed, failed, missing, unsettled = [], [], [], []
+    forged, early, ignored = [], [], []
     for test in sorted(wanted):
         run = ends.get((test.target, test.file))
         end = run.ends.get(test.name) if run is not None else None
@@ -45,8 +46,16 @@ def after_tests(
             failed.append(test)
             if end is TestEnd.NO_RESULT and run.out_of_time:
                 unsettled.append(test)
+            elif end is TestEnd.NO_RESULT:
+                early.append(test.name)
+            elif end is TestEnd.UNPROVEN:
+                forged.append(test.name)
+            elif end is TestEnd.IGNORED:
+                ignored.append(test.name)
     return Observation(
         compiled=True,
+        message=_told(forged, early, ignored),
+        undefined=any(run.undefined for run in ends.values()),
         passed=tuple(passed),
         failed=tuple(failed),
         missing=tuple(missing),
@@ -54,3 +63,12 @@ def after_tests(
         timed_out=any(run.out_of_time for run in ends.values()),
         lints=lints,
     )
+
+
+def _told(forged: Sequence[str], early: Sequence[str], ignored: Sequence[str]) -> str:
+    """Why tests count as failed that did not fail by themselves; the worst first."""
+    if forged:
+        return f"reported as passed without having returned: {', '.join(forged[:3])}"
+    if early:
+        return f"the process ended before they returned: {', '.join(early[:3])}"
+    return f"ignored: {', '.join(ignored[:3])}" if ignored else ""

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from node.checks.guards.early import early_code
 from node.values.crate import PreparedCrate
 from node.values.verdict import AddedFile, Edit, Project
 
@@ -36,11 +37,15 @@ def edited_files(root: Path, project: Project) -> dict[str, bytes]:
     """Path and new content of every file that differs from the published crate.
 
     Raises:
-        MalformedProjectError: An edit outside the crate's Rust files or its file's length, overlapping edits, an added
-            file that the crate publishes already or that is not a plain Rust file, or a bound exceeded.
+        MalformedProjectError: Text that places code before the harness, an edit outside the crate's Rust files or its
+            file's length, overlapping edits, an added file that the crate publishes already or that is not a plain
+            Rust file, or a bound exceeded.
     """
     if len(project.edits) > _EDITS_MAX or len(project.files) > _FILES_MAX:
         raise MalformedProjectError(f"{len(project.edits)} edits and {len(project.files)} files are too many")
+    for text in (*(edit.text for edit in project.edits), *(added.text for added in project.files)):
+        if word := early_code(text):
+            raise MalformedProjectError(f"{word} could run before the tests are watched")
     contents: dict[str, bytes] = {}
     for path, edits in edits_by_file(project).items():
         _check_path(path)

@@ -122,13 +122,14 @@ def escalates_lints(sources: Mapping[str, bytes], manifest: bytes) -> bool:
     return False
 
 
-_MODULE_ATTRIBUTES = frozenset({"allow", "warn", "deny", "forbid", "expect", "doc"})
+MODULE_ATTRIBUTES = frozenset({"allow", "warn", "deny", "forbid", "expect", "doc"})
 """Inner attributes that mean the same on a module as on a crate."""
-_LONE_WORDS = re.compile(
+LONE_WORDS = re.compile(
     rb"\#!?\[\s*(?:unsafe\s*\(\s*)?(?:no_mangle|export_name|link_section|link_name|link|used|panic_handler|path"
     rb"|global_allocator|macro_export|macro_use|track_caller)\b|\b(?:Location|Backtrace|type_name|type_name_of_val)\b"
     rb"|\$crate\b|\b(?:include|include_str|include_bytes|env|option_env|file|line|column|module_path)\s*!"
 )
+"""What observes or changes where code stands, or reaches the whole program."""
 _FILE_BYTES_MAX = 64 * 1024
 
 
@@ -139,7 +140,7 @@ def lone_file_reason(added: AddedFile) -> str:
     source = added.text.encode(errors="surrogateescape")
     if len(source) > _FILE_BYTES_MAX:
         return "is long"
-    word = _LONE_WORDS.search(source)
+    word = LONE_WORDS.search(source)
     if word is not None:
         return f"uses {word[0].decode(errors='replace').strip()}"
     root = parse_rust(source)
@@ -150,8 +151,8 @@ def lone_file_reason(added: AddedFile) -> str:
 
 def _lone_top_level(root: Node) -> str:
     for item in root.children:
-        if item.type == "inner_attribute_item" and _first_word(item) not in _MODULE_ATTRIBUTES:
-            return f"inner attribute {_first_word(item)}"
+        if item.type == "inner_attribute_item" and first_word(item) not in MODULE_ATTRIBUTES:
+            return f"inner attribute {first_word(item)}"
         if item.type == "function_item" and (name := item.child_by_field_name("name")) and name.text == b"main":
             return "has a main function"
         if item.type == "extern_crate_declaration" and item.child_by_field_name("alias") is not None:
@@ -159,7 +160,8 @@ def _lone_top_level(root: Node) -> str:
     return ""
 
 
-_DEFINITIONS = frozenset({"struct_item", "enum_item", "union_item", "trait_item"})
+DEFINITIONS = frozenset({"struct_item", "enum_item", "union_item", "trait_item"})
+"""Items that can make an `impl` a local one."""
 _IN_MACRO = re.compile(rb"\b(?:crate|super|impl|extern)\b")
 _DEPTH_MAX = 200
 
@@ -170,7 +172,7 @@ def _lone_inside(root: Node) -> str:
     stack: list[tuple[Node, int]] = [(root, 0)]
     while stack:
         node, depth = stack.pop()
-        name = node.child_by_field_name("name") if node.type in _DEFINITIONS else None
+        name = node.child_by_field_name("name") if node.type in DEFINITIONS else None
         if name is not None and name.text is not None:
             defined.add(name.text)
         if node.type == "impl_item":
@@ -180,7 +182,7 @@ def _lone_inside(root: Node) -> str:
             return reason
         stack.extend((child, depth + 1) for child in node.children)
     # `impl PartialEq<Mine> for u64` changes what other modules' literals can mean; measured in both directions.
-    foreign = any(not _is_local_impl(item, defined) for item in impls)
+    foreign = any(not is_local_impl(item, defined) for item in impls)
     return "implements a foreign trait for a foreign type" if foreign else ""
 
 
@@ -199,7 +201,8 @@ def _reaches_out(node: Node, depth: int) -> str:
     return ""
 
 
-def _is_local_impl(item: Node, defined: set[bytes]) -> bool:
+def is_local_impl(item: Node, defined: set[bytes]) -> bool:
+    """Whether an `impl` is about a trait or a type of these names."""
     if item.child_by_field_name("trait") is None:
         return True
     return any(_base_name(item.child_by_field_name(field)) in defined for field in ("trait", "type"))
@@ -222,6 +225,7 @@ def extern_crates(added: AddedFile) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _first_word(attribute: Node) -> str:
+def first_word(attribute: Node) -> str:
+    """What an attribute is called."""
     inner = next((child for child in attribute.children if child.type == "attribute"), None)
     return (inner.children[0].text or b"").decode(errors="replace") if inner is not None and inner.children else ""

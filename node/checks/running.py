@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ _DEATHS_MAX = 4
 def test_environment(invocation: Invocation) -> dict[str, str]:
     """What a test sees: what cargo would set, as far as its compiler saw it."""
     kept = re.compile(
-        r"CARGO(?!_(HOME|TARGET_DIR|BUILD|INCREMENTAL|NET|TERM|PROFILE)).*|OUT_DIR|LD_LIBRARY_PATH|LC_ALL|TZ"
+        r"CARGO(?!_(HOME|TARGET_DIR|BUILD|INCREMENTAL|NET|TERM|PROFILE|ENCODED)).*|OUT_DIR|LD_LIBRARY_PATH|LC_ALL|TZ"
     )
     return {name: value for name, value in invocation.environment.items() if kept.fullmatch(name)}
 
@@ -49,8 +50,9 @@ async def run_tests(
             directory=directory,
             environment=environment,
             readable=(executable, *readable),
+            nonce=secrets.token_hex(16),
         )
-        run = harness.read_run(await session.run(command))
+        run = harness.read_run(await session.run(command), command.nonce)
         whole = run if whole is None else _joined(whole, run)
         settled = [name for name, end in run.ends.items() if end is not TestEnd.NO_RESULT]
         blamed = next((name for name, end in run.ends.items() if end is TestEnd.NO_RESULT), None)
@@ -70,6 +72,7 @@ def _joined(first: TestRun, second: TestRun) -> TestRun:
         out_of_time=first.out_of_time or second.out_of_time,
         crashed=first.crashed or second.crashed,
         overflowed=first.overflowed or second.overflowed,
+        undefined=first.undefined or second.undefined,
         cpu_ms=first.cpu_ms + second.cpu_ms,
     )
 

@@ -57,7 +57,23 @@ static READ: extern "C" fn() = read;
 pub fn chosen() -> u32 {
     CHOSEN.load(Ordering::Relaxed)
 }
+
+/// For the witness, which has no other way to name this crate.
+#[no_mangle]
+pub extern "C" fn swarm_choose(number: u32) {
+    CHOSEN.store(number, Ordering::Relaxed);
+}
+
+#[inline(never)]
+pub fn stub() {
+    if chosen() == u32::MAX {
+        panic!("this is a stub");
+    }
+}
 """
+
+STUB_VARIANT = (1 << 32) - 1
+"""The variant in which every function that calls `stub` panics."""
 
 _ARMS = "swarm_arms"
 _ARM_FILE = re.compile(rf"(?:^|/){_ARMS}/(\d+)_\d+\.rs$")
@@ -96,7 +112,7 @@ def instrument(
         contents[path] = _with_arms(sources[path], path, places)
     if needs_declaration:
         text = contents.get(root, sources[root])
-        contents[root] = _declare(text)
+        contents[root] = declare_selector(text)
     return contents
 
 
@@ -123,7 +139,7 @@ def _with_arms(source: bytes, path: str, places: Mapping[tuple[int, int], Sequen
     return b"".join((*parts, source[position:]))
 
 
-def _declare(root: bytes) -> bytes:
+def declare_selector(root: bytes) -> bytes:
     """The crate root with the selector declared behind its inner attributes, on a line that is already there."""
     position = end_of_inner_attributes(root)
     return root[:position] + f" extern crate {SELECTOR_CRATE}; ".encode() + root[position:]

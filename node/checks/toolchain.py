@@ -30,6 +30,15 @@ class Toolchain:
     """Of rustc, e.g. `1.95.0`."""
     identity: str
     """All that `rustc -vV` says: two toolchains with equal identities give equal verdicts."""
+    witness: Path | None = None
+    """Folder of the sysroot that proves test results (`node.checks.witness`); None where none is made."""
+    flags: tuple[str, ...] = ()
+    """For every compiler call: the witness's."""
+
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        """What a compiler call must be able to read."""
+        return (self.sysroot,) if self.witness is None else (self.sysroot, self.witness)
 
     @property
     def programs(self) -> Path:

@@ -25,7 +25,7 @@ from node.values.verdict import (
     TestName,
 )
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 4
 """Raised when the same project could be observed differently; part of every cache key."""
 
 
@@ -55,7 +55,7 @@ class Observation:
     compiled: bool
     error_codes: tuple[str, ...] = ()
     message: str = ""
-    """First error, or why nothing could be observed; one line."""
+    """First error, why nothing could be observed, or which results were forged; one line."""
     passed: tuple[TestName, ...] = ()
     failed: tuple[TestName, ...] = ()
     """Ran and did not pass, or were still to come when the run died."""
@@ -66,6 +66,8 @@ class Observation:
     timed_out: bool = False
     """The build, or a test, exceeded its time."""
     lints: tuple[str, ...] = ()
+    undefined: bool = False
+    """A test's process ended by SIGSEGV, SIGBUS or SIGILL: elsewhere the same program may do something else."""
     unchecked: bool = False
     """Nothing was settled, for the reason in `message`. Never cached."""
 
@@ -112,6 +114,11 @@ def _settle_tests(step: Step, seen: Observation) -> tuple[Outcome, str]:
         text += f"; failed: {_names(seen.failed)}"
     if seen.timed_out:
         text += "; out of time"
+    if seen.message:
+        text += f"; {seen.message}"
+    if seen.undefined and step.expect is Expect.TESTS_FAIL:
+        # A mutant that is killed here by a wild pointer may live on another rater's machine.
+        return Outcome.UNCHECKED, f"{text}; crashed by undefined behaviour, which settles nothing"
     settled_failure = len(seen.failed) > len(seen.unsettled)
     if step.expect is Expect.TESTS_FAIL and settled_failure:
         return Outcome.HOLDS, text
@@ -186,6 +193,7 @@ def dump_observation(seen: Observation) -> bytes:
         "missing": [_test(test) for test in seen.missing],
         "unsettled": [_test(test) for test in seen.unsettled],
         "timed_out": seen.timed_out,
+        "undefined": seen.undefined,
         "lints": seen.lints,
     }
     return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode()
@@ -212,6 +220,7 @@ def load_observation(raw: bytes) -> Observation:
             missing=_tests(value["missing"]),
             unsettled=_tests(value["unsettled"]),
             timed_out=bool(value["timed_out"]),
+            undefined=bool(value["undefined"]),
             lints=tuple(map(str, value["lints"])),
         )
     except (ValueError, KeyError, TypeError) as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from node.checks.bench import Bench, TestBinary
 from node.checks.builds import Built, Call, compile_overlay, moved
-from node.checks.cargo import UncheckedError
+from node.checks.disk import refuse_full_disk
 from node.checks.harness import TestEnd, TestRun
 from node.checks.invocation import Invocation
 from node.checks.running import run_tests, test_environment
@@ -52,6 +52,8 @@ class TestEnds:
     """A stack was too small."""
     cpu_ms: float
     """Of the longest process."""
+    undefined: bool = False
+    """A process crashed as only undefined behaviour does (`TestRun.undefined`)."""
 
     @property
     def passed(self) -> frozenset[str]:
@@ -88,8 +90,8 @@ class Workshop:
         readable = (self._folder, self.selector.parent)
         async with self.workers.session() as session:
             built = await compile_overlay(session, self.bench, self.toolchain, call, readable=readable)
-        if any(item.error and "No space left on device" in item.message for item in built.diagnostics):
-            raise UncheckedError("the disk is full")
+        if not built.ok:
+            refuse_full_disk(self._folder)
         return built
 
     def limits_for(self, cpu_ms: float | None) -> Limits:
@@ -111,7 +113,7 @@ class Workshop:
         """Run each test in a process of its own."""
         ends: dict[str, TestEnd] = {}
         timeouts = 0
-        overflowed = False
+        overflowed = undefined = False
         cpu_ms = 0.0
         async with self.workers.session() as session:
             for name in names:
@@ -122,15 +124,16 @@ class Workshop:
                 ends.update({name: run.ends[name]} if name in run.ends else _unseen(run, name))
                 timeouts += run.out_of_time
                 overflowed |= run.overflowed
+                undefined |= run.undefined
                 cpu_ms = max(cpu_ms, run.cpu_ms)
-        return TestEnds(ends, timeouts > 0, overflowed, cpu_ms)
+        return TestEnds(ends, timeouts > 0, overflowed, cpu_ms, undefined)
 
     async def run_all(self, program: Program, names: Sequence[str]) -> TestEnds:
         """Run tests of one binary together, in as few processes as their deaths allow."""
         async with self.workers.session() as session:
             run = await self._run(session, program, names)
         ends = {name: run.ends.get(name, TestEnd.NO_RESULT) for name in names}
-        return TestEnds(ends, run.out_of_time, run.overflowed, run.cpu_ms)
+        return TestEnds(ends, run.out_of_time, run.overflowed, run.cpu_ms, run.undefined)
 
     async def _run(self, session: LauncherSession, program: Program, names: Sequence[str]) -> TestRun:
         limits = program.limits
@@ -141,11 +144,14 @@ class Workshop:
                 names,
                 directory=program.directory,
                 environment=program.environment,
-                readable=(self.bench.root, self._folder, self.toolchain.sysroot),
+                # Not the batch's whole folder: a test has no business in other examples' files.
+                readable=(self.bench.root, program.directory, self.toolchain.sysroot),
                 limits=limits,
             )
             starved = run.out_of_time and _STARVED_MS <= run.cpu_ms < limits.cpu_ms * 0.9
             if not starved or limits.wall_ms > program.limits.wall_ms:
+                if any(run.ends.get(name) is not TestEnd.PASSED for name in names):
+                    refuse_full_disk(self._folder)
                 return run
             limits = replace(limits, wall_ms=4 * limits.wall_ms)
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "job": "node.cli.job:job",
     "shard": "node.cli.shard:shard",
     "reputation": "node.cli.reputation:reputation",
+    "check": "node.cli.check:check",
     "replay": "node.cli.replay:replay",
     "simulate": "node.cli.simulate:simulate",
     "bench": "node.cli.bench:bench",

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from node.bench.consensus import AgreementCost
     from node.bench.speed import Speed
 
-BENCHES = {"consensus": "node.cli.bench:consensus", "engine": "node.cli.bench_engine:engine"}
+BENCHES = {
+    "checks": "node.cli.bench_checks:checks",
+    "consensus": "node.cli.bench:consensus",
+    "engine": "node.cli.bench_engine:engine",
+}
 """Where each measurement stands."""
 
 BATCH = 1_000_000

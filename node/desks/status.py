@@ -174,6 +174,9 @@ class NodeFront:
             commands, cpu_ms = self._checks.usage
             yield "check_commands", commands
             yield "check_cpu_ms", int(cpu_ms)
+            looked, disagreed = self._checks.reverified
+            yield "check_reverified", looked
+            yield "check_disagreed", disagreed
         yield from self._engine.counters()
         yield "blob_bytes", self._driver.store.blobs.total_bytes
         health = self._driver.network.health()

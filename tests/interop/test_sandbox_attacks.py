@@ -44,6 +44,14 @@ def _source(arena: Arena) -> Path:
     return Path(shutil.copy(ATTACKS, arena.sources / "attacks.rs"))
 
 
+@pytest.fixture(autouse=True)
+def nothing_of_the_nodes_is_touched(request):
+    """After every single attack: the node's key, its database and other examples' results are as they were."""
+    yield
+    if "arena" in request.fixturenames:
+        assert request.getfixturevalue("arena").disturbed() == []
+
+
 def said(ran) -> str:
     return ran.stdout.decode(errors="replace").strip()
 
@@ -202,6 +210,18 @@ def test_its_own_program_stays_as_it_was_after_trying_to(arena, attack):
     assert program.read_bytes() == before
 
 
+@pytest.mark.parametrize("attack", ["read", "write", "truncate", "remove", "chmod", "symlink", "hard-link"])
+def test_another_examples_results_and_the_nodes_key_are_out_of_reach(arena, attack):
+    for path in arena.canaries:
+        assert said(arena.attack(attack, str(path), str(arena.session.scratch))) == "closed"
+
+
+def test_another_examples_program_cannot_be_read_or_run(arena):
+    assert arena.compile("fn main() {}", name="sibling").succeeded
+    for attack in ("read", "write", "exec"):
+        assert said(arena.attack(attack, str(arena.output / "sibling"))) == "closed"
+
+
 PLACES = ["/etc/passwd", "/etc/hostname", "/root", "/home", "/proc/self/maps", "/proc/1/environ", "/dev/shm", "/sys"]
 
 
@@ -340,6 +360,27 @@ SOURCES = {
     "the-environment": 'fn main() { print!("{}", env!("HOME")); }',
     "nightly-features": "#![feature(core_intrinsics)] fn main() {}",
     "a-missing-library": '#[link(name = "swarm_nothing")] extern "C" { fn f(); } fn main() { unsafe { f() } }',
+    "the-environment-if-any": 'const _: () = assert!(option_env!("HOME").is_none() && option_env!("USER").is_none());'
+    " fn main() { never }",
+    "another-crate-type": '#![crate_type = "proc-macro"] pub fn f() {} ',
+    "no-main": "#![no_main] #![no_std] fn f() {}",
+    "sockets-at-compile-time": 'const _: () = { std::net::TcpListener::bind("127.0.0.1:0"); }; fn main() {}',
+    "a-larger-static": 'static BIG: [u8; 1 << 47] = [0; 1 << 47]; fn main() { println!("{}", BIG[1 << 40]) }',
+    "nested-blocks": "fn main() { " + "{" * 20_000 + "}" * 20_000 + " }",
+    "many-statements": "fn main() { " + "let x = y;" * 50_000 + " }",
+    "nested-macros": "".join(f"macro_rules! m{n} {{ () => {{ {f'm{n - 1}!();' * 8} }} }} " for n in range(9, 0, -1))
+    + 'macro_rules! m0 { () => { compile_error!("x"); } } m9!(); fn main() {}',
+    "a-big-tuple": "fn f<T: Copy>(_: T) {} fn main() { f(((" + "(0u8, String::new())," * 400 + ")," * 2 + ")); }",
+    "endless-traits": "trait A { const N: usize; } struct W<T>(T);"
+    " impl<T> A for W<T> where W<W<T>>: A { const N: usize = "
+    '<W<W<T>> as A>::N + 1; } fn main() { println!("{}", <W<u8> as A>::N); }',
+    "endless-const-fn": 'const fn f(n: u64) -> u64 { f(n + 1) } const N: u64 = f(0); fn main() { println!("{N}") }',
+    "a-deep-type": "fn main() { let _: " + "Option<" * 30_000 + "u8" + ">" * 30_000 + " = None; }",
+    "a-long-attribute": '#[doc = "' + "x" * 4_000_000 + '"] fn main() { never }',
+    "bytes-of-a-device": 'fn main() { print!("{}", include_bytes!("/dev/mem").len()); }',
+    "a-whole-library": '#[link(name = "swarm_none", kind = "static", modifiers = "+whole-archive")] extern "C" {}'
+    " fn main() {}",
+    "unstable-linking": '#![feature(linkage)] #[linkage = "extern_weak"] static F: u8 = 0; fn main() {}',
     "a-large-static": 'static BIG: [u8; 1 << 40] = [0; 1 << 40]; fn main() { print!("{}", BIG[7]); }',
     "const-evaluation": "#![allow(long_running_const_eval)] "
     "const N: u64 = { let mut n = 0; while n >> 60 == 0 { n += 1 } n };"
@@ -363,6 +404,12 @@ def test_the_compiler_cannot_be_made_to_give(arena, name):
     assert len(ran.stderr) <= BUILD.output_bytes
 
 
+def test_a_compiler_that_reads_its_own_environment_finds_nothing_of_the_nodes(arena):
+    ran = arena.compile('fn main() { print!("{}", include_str!("/proc/self/environ")); }', name="environ")
+    made = arena.output / "environ"
+    assert not ran.succeeded or b"HOME=" not in made.read_bytes()
+
+
 def test_assembly_gets_a_test_no_further(arena):
     source = (
         'fn main() { let r: i64; unsafe { std::arch::asm!("syscall", inlateout("rax") 57i64 => r, out("rcx") _, '
@@ -373,6 +420,7 @@ def test_assembly_gets_a_test_no_further(arena):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(700)
 def test_the_same_attacks_are_contained_for_an_unprivileged_user():
     if os.geteuid() != 0:
         pytest.skip("this run is unprivileged already")
@@ -380,7 +428,8 @@ def test_the_same_attacks_are_contained_for_an_unprivileged_user():
         pytest.skip("becoming another user needs unshare and setpriv")
     from tests.support.unprivileged import run_as_nobody
 
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", str(Path(__file__))]
+    files = [str(Path(__file__)), str(Path(__file__).with_name("test_check_containment.py"))]
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", *files]
     done: subprocess.CompletedProcess[str] = run_as_nobody(words, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert " passed" in done.stdout

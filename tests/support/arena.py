@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +19,24 @@ SMALL = replace(TEST_LIMITS, cpu_ms=300, wall_ms=10_000, memory_bytes=512 << 20,
 BUILD = replace(
     BUILD_LIMITS, cpu_ms=3_000, wall_ms=60_000, memory_bytes=2 << 30, file_bytes=64 << 20, output_bytes=1 << 20
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """All that an attack could change about a file."""
+
+    content: bytes
+    mode: int
+    owner: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """As the file is now; of a missing file, nothing."""
+        if not path.exists():
+            return cls(b"", 0, 0, 0)
+        state = path.stat()
+        return cls(path.read_bytes(), state.st_mode, state.st_uid, state.st_mtime_ns)
 
 
 class Arena:
@@ -52,6 +70,7 @@ class Arena:
         self.secret.write_text("canary\n")
         self.secret.chmod(0o666)
         self.secret.parent.chmod(0o777)
+        self._canaries = self._lay_canaries()
         self.sources = self._made("sources")
         self.output = self._made("output")
         self.session = await self._stack.enter_async_context(
@@ -64,6 +83,28 @@ class Arena:
             )
         )
         self.session.give(self.output)
+
+    def _lay_canaries(self) -> dict[Path, Canary]:
+        """What a node keeps beside its sandbox: its key, its database, another example's results."""
+        for name, text, mode in (("key", "private\n", 0o600), ("store.db", "rows\n", 0o644), ("seed", "1\n", 0o666)):
+            path = self.secret.parent / name
+            path.write_text(text)
+            path.chmod(mode)
+        sibling = self._made("sibling") / "verdict.json"
+        sibling.write_text('{"verdict": "pass"}\n')
+        sibling.chmod(0o666)
+        return {path: Canary.of(path) for path in (*sorted(self.secret.parent.iterdir()), sibling)}
+
+    @property
+    def canaries(self) -> tuple[Path, ...]:
+        """Files that no attack may change; most of them with modes that would allow it."""
+        return tuple(self._canaries)
+
+    def disturbed(self) -> list[str]:
+        """Names of canaries that are not as they were laid, and of files that were not there."""
+        found = [path.name for path, canary in self._canaries.items() if Canary.of(path) != canary]
+        around = {path for folder in {path.parent for path in self._canaries} for path in folder.iterdir()}
+        return found + sorted(path.name for path in around - self._canaries.keys())
 
     def _made(self, name: str) -> Path:
         path = self.folder / name

@@ -150,6 +150,11 @@ fn main() {
             Command::new(format!("/proc/self/fd/{fd}")).arg("say-open").exec();
             report(false)
         }
+        "exec" => {
+            use std::os::unix::process::CommandExt;
+            let _ = Command::new(&path).exec();
+            report(false)
+        }
         "say-open" => report(true),
         "new-session" => report(unsafe { setsid() } >= 0),
         "raise-limits" => {

@@ -46,5 +46,5 @@ def run_as_nobody(words: Sequence[str], *, cwd: Path) -> subprocess.CompletedPro
         capture_output=True,
         text=True,
         check=False,
-        timeout=250,
+        timeout=600,
     )

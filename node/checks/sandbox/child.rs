@@ -20,19 +20,27 @@ const RLIMIT_AS: c_int = 9;
 /// More than a set-up failure's message needs.
 const PROBLEM_BYTES_MAX: u64 = 4096;
 
+/// Of proofs: a nonce and a name for each of some thousand tests.
+const PROOF_BYTES_MAX: u64 = 8 << 20;
+
+/// Where a command with a nonce finds it, and where it writes it back.
+const NONCE: c_int = 5;
+const PROOF: c_int = 6;
+
 pub struct Child {
     pub pid: c_int,
-    pipes: [c_int; 3],
+    pipes: [c_int; 4],
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
     /// What went wrong before exec; empty once the command runs.
     pub problem: Vec<u8>,
+    pub proof: Vec<u8>,
     pub truncated: bool,
 }
 
 impl Child {
-    /// Standard output, standard error, set-up problems; -1 once closed.
-    pub fn pipes(&self) -> [c_int; 3] {
+    /// Standard output, standard error, set-up problems, proofs; -1 once closed.
+    pub fn pipes(&self) -> [c_int; 4] {
         self.pipes
     }
 
@@ -41,6 +49,7 @@ impl Child {
         self.truncated |= fill(&mut self.pipes[0], &mut self.stdout, output_bytes);
         self.truncated |= fill(&mut self.pipes[1], &mut self.stderr, output_bytes);
         fill(&mut self.pipes[2], &mut self.problem, PROBLEM_BYTES_MAX);
+        fill(&mut self.pipes[3], &mut self.proof, PROOF_BYTES_MAX);
     }
 
     /// Take the rest and close, once everybody who could write is dead.
@@ -105,12 +114,13 @@ pub fn spawn(request: &Request) -> Result<Child, String> {
         ruleset: if request.landlock { Some(landlock::Ruleset::new(request)?) } else { None },
     };
     let (out, err, problem) = (pipe()?, pipe()?, pipe()?);
+    let secret = secret(&request.nonce)?;
     let pid = unsafe { sys::fork() };
     if pid < 0 {
         return Err(format!("fork: {}", sys::last_error()));
     }
     if pid == 0 {
-        let message = become_command(&plan, out[1], err[1], problem[1]);
+        let message = become_command(&plan, out[1], err[1], problem[1], secret);
         // Descriptor 3 is the problem pipe once the others are closed; before that it is where it was.
         for fd in [3, problem[1]] {
             if unsafe { sys::write(fd, message.as_ptr().cast(), message.len()) } == message.len() as isize {
@@ -119,15 +129,16 @@ pub fn spawn(request: &Request) -> Result<Child, String> {
         }
         unsafe { sys::_exit(125) };
     }
-    for end in [out[1], err[1], problem[1]] {
+    for end in [out[1], err[1], problem[1], secret[0], secret[2]] {
         unsafe { sys::close(end) };
     }
     Ok(Child {
         pid,
-        pipes: [out[0], err[0], problem[0]],
+        pipes: [out[0], err[0], problem[0], secret[1]],
         stdout: Vec::new(),
         stderr: Vec::new(),
         problem: Vec::new(),
+        proof: Vec::new(),
         truncated: false,
     })
 }
@@ -142,6 +153,21 @@ fn pipe() -> Result<[c_int; 2], String> {
     Ok(fds)
 }
 
+/// Descriptors of a nonce to be read, of proofs to be read by us, and of proofs to be written; -1 without a nonce.
+fn secret(nonce: &str) -> Result<[c_int; 3], String> {
+    if nonce.is_empty() {
+        return Ok([-1; 3]);
+    }
+    let (given, proof) = (pipe()?, pipe()?);
+    // It fits in the pipe's buffer, so nobody has to be there to read it.
+    let written = unsafe { sys::write(given[1], nonce.as_ptr().cast(), nonce.len()) };
+    unsafe { sys::close(given[1]) };
+    if written != nonce.len() as isize {
+        return Err(format!("nonce: {}", sys::last_error()));
+    }
+    Ok([given[0], proof[0], proof[1]])
+}
+
 /// A copy numbered above everything that is moved; F_DUPFD takes the least number to use.
 unsafe fn duplicate(fd: c_int) -> c_int {
     sys::syscall(fcntl_number(), fd, 0, 20) as c_int
@@ -152,8 +178,8 @@ fn fcntl_number() -> std::ffi::c_long {
 }
 
 /// Runs in the child and returns only when something failed, with what.
-fn become_command(plan: &Plan, out: c_int, err: c_int, problem: c_int) -> String {
-    match confine(plan, out, err, problem) {
+fn become_command(plan: &Plan, out: c_int, err: c_int, problem: c_int, secret: [c_int; 3]) -> String {
+    match confine(plan, out, err, problem, secret) {
         Err(step) => format!("{step}: {}", sys::last_error()),
         Ok(()) => {
             let pointers = |list: &[CString]| -> Vec<*const c_char> {
@@ -167,7 +193,7 @@ fn become_command(plan: &Plan, out: c_int, err: c_int, problem: c_int) -> String
 }
 
 /// The order matters: descriptors, user, limits, then the doors that close behind us, the filter last.
-fn confine(plan: &Plan, out: c_int, err: c_int, problem: c_int) -> Result<(), &'static str> {
+fn confine(plan: &Plan, out: c_int, err: c_int, problem: c_int, secret: [c_int; 3]) -> Result<(), &'static str> {
     let request = plan.request;
     unsafe {
         check(sys::setsid() >= 0, "setsid")?;
@@ -179,8 +205,17 @@ fn confine(plan: &Plan, out: c_int, err: c_int, problem: c_int) -> Result<(), &'
         // To high numbers first, so that moving the two we still need to the front overwrites neither.
         let (high_problem, high_kept) = (duplicate(problem), duplicate(kept));
         check(high_problem > 4 && high_kept > 4, "descriptors")?;
+        let first_closed = if secret[0] >= 0 {
+            let (high_nonce, high_proof) = (duplicate(secret[0]), duplicate(secret[2]));
+            check(high_nonce > PROOF && high_proof > PROOF, "descriptors")?;
+            check(sys::dup2(high_nonce, NONCE) == NONCE && sys::dup2(high_proof, PROOF) == PROOF, "descriptors")?;
+            PROOF + 1
+        } else {
+            NONCE
+        };
         check(sys::dup2(high_problem, 3) == 3 && sys::dup2(high_kept, 4) == 4, "descriptors")?;
-        check(sys::syscall(436, 5u32, u32::MAX, 0u32) == 0 || close_from_five(), "close_range")?;
+        let closed = sys::syscall(436, first_closed as u32, u32::MAX, 0u32) == 0 || close_from(first_closed);
+        check(closed, "close_range")?;
         for fd in [3, 4] {
             check(sys::syscall(fcntl_number(), fd, 2, 1) == 0, "close-on-exec")?;
         }
@@ -240,8 +275,8 @@ fn drop_capabilities() {
 }
 
 /// For kernels without close_range.
-fn close_from_five() -> bool {
-    for fd in 5..1024 {
+fn close_from(first: c_int) -> bool {
+    for fd in first..1024 {
         unsafe { sys::close(fd) };
     }
     true

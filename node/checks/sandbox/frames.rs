@@ -37,6 +37,8 @@ pub struct Request {
     pub environment: Vec<String>,
     pub readable: Vec<String>,
     pub writable: Vec<String>,
+    /// For a test: a secret that the command finds on descriptor 5, to be written back on 6; empty for none.
+    pub nonce: String,
 }
 
 #[derive(Clone, Copy)]
@@ -57,6 +59,8 @@ pub struct Response {
     pub truncated: bool,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
+    /// What came on descriptor 6.
+    pub proof: Vec<u8>,
 }
 
 impl Response {
@@ -70,6 +74,7 @@ impl Response {
             truncated: false,
             stdout: Vec::new(),
             stderr: message.as_bytes().to_vec(),
+            proof: Vec::new(),
         }
     }
 }
@@ -112,18 +117,19 @@ pub fn read_request(input: &mut impl Read) -> io::Result<Option<Request>> {
         environment: fields.list()?,
         readable: fields.list()?,
         writable: fields.list()?,
+        nonce: fields.string()?,
     }))
 }
 
 pub fn write_response(output: &mut impl Write, response: &Response) -> io::Result<()> {
-    let mut bytes = Vec::with_capacity(64 + response.stdout.len() + response.stderr.len());
+    let mut bytes = Vec::with_capacity(64 + response.stdout.len() + response.stderr.len() + response.proof.len());
     bytes.extend_from_slice(&(response.ending as u32).to_le_bytes());
     bytes.extend_from_slice(&response.code.to_le_bytes());
     bytes.extend_from_slice(&response.cpu_us.to_le_bytes());
     bytes.extend_from_slice(&response.wall_us.to_le_bytes());
     bytes.extend_from_slice(&response.memory_kb.to_le_bytes());
     bytes.extend_from_slice(&u32::from(response.truncated).to_le_bytes());
-    for part in [&response.stdout, &response.stderr] {
+    for part in [&response.stdout, &response.stderr, &response.proof] {
         bytes.extend_from_slice(&(part.len() as u32).to_le_bytes());
         bytes.extend_from_slice(part);
     }

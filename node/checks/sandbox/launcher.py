@@ -236,6 +236,7 @@ class LauncherSession:
                 _strings(tuple(f"{key}={value}" for key, value in sorted(environment.items()))),
                 _strings(tuple(map(str, (*seen, *command.readable)))),
                 _strings(tuple(map(str, (*system.devices_writable(), self.scratch, *command.writable)))),
+                _string(command.nonce),
             )
         )
         return struct.pack("<I", len(payload)) + payload
@@ -287,7 +288,8 @@ _HEAD = struct.Struct("<IiQQQI")
 def _decode(response: bytes, command: Command) -> Ran:
     ending, code, cpu_us, wall_us, memory_kb, truncated = _HEAD.unpack_from(response)
     stdout, rest = _take(response[_HEAD.size :])
-    stderr, _ = _take(rest)
+    stderr, rest = _take(rest)
+    proof, _ = _take(rest)
     if ending == _SETUP_FAILURE:
         raise SandboxError(f"confinement failed: {stderr.decode(errors='replace')}")
     cpu_ms = cpu_us / 1000
@@ -305,6 +307,7 @@ def _decode(response: bytes, command: Command) -> Ran:
         wall_ms=wall_us / 1000,
         memory_kb=memory_kb,
         out_of_time=by_cpu or ending == Ending.WALL_TIME.value,
+        proof=proof,
     )
 
 

@@ -82,6 +82,7 @@ fn execute(request: &Request, signals: i32) -> Response {
         truncated: child.truncated,
         stdout: std::mem::take(&mut child.stdout),
         stderr: std::mem::take(&mut child.stderr),
+        proof: std::mem::take(&mut child.proof),
     }
 }
 

@@ -87,6 +87,8 @@ class Command:
     """Files and directories that may be read and executed besides the system's."""
     writable: tuple[Path, ...] = ()
     """Directories that may be written besides the session's scratch directory."""
+    nonce: str = ""
+    """For a test binary: a secret that its witness reads before any of its code runs (`node.checks.witness`)."""
 
 
 class Ending(Enum):
@@ -115,6 +117,8 @@ class Ran:
     memory_kb: int
     out_of_time: bool
     """Ended by its CPU or wall limit."""
+    proof: bytes = b""
+    """What the witness wrote; only with a nonce."""
 
     @property
     def succeeded(self) -> bool:

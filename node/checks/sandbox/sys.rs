@@ -137,13 +137,14 @@ pub struct Ready {
 }
 
 /// Wait until a pipe has something, a child ended, the caller went away, or the time is over.
-pub fn wait_for_events(pipes: [c_int; 3], signals: c_int, left: Duration) -> Ready {
+pub fn wait_for_events(pipes: [c_int; 4], signals: c_int, left: Duration) -> Ready {
     let mut fds = [
         PollFd { fd: 0, events: 0, revents: 0 },
         PollFd { fd: signals, events: POLLIN, revents: 0 },
         PollFd { fd: pipes[0], events: POLLIN, revents: 0 },
         PollFd { fd: pipes[1], events: POLLIN, revents: 0 },
         PollFd { fd: pipes[2], events: POLLIN, revents: 0 },
+        PollFd { fd: pipes[3], events: POLLIN, revents: 0 },
     ];
     let timeout = left.as_millis().clamp(1, 60_000) as c_int;
     unsafe { poll(fds.as_mut_ptr(), fds.len() as u64, timeout) };

@@ -1,0 +1,223 @@
+"""What checking a row costs here: our batches beside a cargo project per row, on the same rows in the same run.
+
+CPU time is compared, not wall time: it is what a machine can sell, and what others do at the same time disturbs it
+least. What is needed once (dependencies, the sandbox's self-test) is done before and reported apart, for both sides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.bench.cargo_rows import CargoProjects, CargoSaid
+from node.bench.cpu import CpuClock, Spent
+from node.checking.packages import Packages
+from node.checking.reading import MalformedRow, PackageKey, Row, read_row
+from node.checks import CheckEngine, CheckSettings, open_engine
+from node.checks.rows import Example, RowOptions, RowVerdict
+from node.errors import OperatorError
+from node.values.crate import PreparedCrate
+
+ROWS = Path(__file__).parent / "rows"
+"""Rows of ours: no two of them differ in names only, because those would share most of their machine code."""
+_FIRST = Example("pub fn nothing() {}", tests="#[test]\nfn nothing_happens() {\n    nothing();\n}")
+"""Settled before the clock starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to measure."""
+
+    rows: tuple[Row, ...]
+    fresh: int
+    """Rows that get a fresh cargo project and a cold target directory."""
+    shared: int
+    """Rows that get a fresh cargo project in a shared target directory."""
+    batch: int
+    """Rows that the engine compiles together."""
+    options: RowOptions
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one way costs."""
+
+    name: str
+    rows: int
+    spent: Spent
+    once: Spent
+    """Before, for all rows together."""
+
+    @property
+    def cpu_ms(self) -> float:
+        """Per row."""
+        return self.spent.cpu_ms / self.rows
+
+    @property
+    def per_cpu_second(self) -> float:
+        """Rows."""
+        return 1000 / self.cpu_ms
+
+    def times(self, other: Cost) -> float:
+        """How many times as much CPU as another way."""
+        return self.cpu_ms / other.cpu_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All of it."""
+
+    engine: Cost
+    shared: Cost | None
+    fresh: Cost | None
+    lines: float
+    """Of code and tests per row."""
+    passing: int
+    """Rows that the engine passed, of all."""
+    agreeing: int
+    """Rows whose verdict is cargo's, of those that cargo saw."""
+    compared: int
+    rustc: str
+    sandbox: str
+    cores: int
+    load: float
+    """Average over the last minute, at the end."""
+
+
+def read_rows(path: Path) -> tuple[Row, ...]:
+    """Rows of a file of JSON lines.
+
+    Raises:
+        OperatorError: It cannot be read, or some line is no row that could be tried.
+    """
+    rows = []
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise OperatorError(f"{path}: {error.strerror}", hint="Name a file of rows as `check` takes them.") from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(read_row(line))
+        except MalformedRow as error:
+            raise OperatorError(
+                f"{path}, line {number}: {error}", hint="Leave such rows out of a measurement."
+            ) from error
+    if not rows:
+        raise OperatorError(f"{path} holds no rows", hint="One JSON object per line, with `code` and `tests`.")
+    return tuple(rows)
+
+
+async def measure(plan: Plan, folder: Path, say: Callable[[str], None]) -> Report:
+    """Measure all ways, the engine before and after the others and its mean taken.
+
+    Args:
+        plan: What.
+        folder: For packages and benches, which are kept.
+        say: Told what comes next.
+
+    Raises:
+        OperatorError, TransientError: Some package cannot be made ready.
+    """
+    packages = Packages(folder)
+    prepared = {row.package: await packages.prepare(row.package) for row in plan.rows}
+    clock = CpuClock()
+    say("the engine")
+    first, verdicts, engine = await _engine(plan, prepared, folder, clock)
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        say(f"cargo, one target directory, {plan.shared} rows")
+        shared, shared_said = _cargo(plan, prepared, engine, Path(work) / "shared", clock, shared=True)
+        say(f"cargo, cold, {plan.fresh} rows")
+        fresh, fresh_said = _cargo(plan, prepared, engine, Path(work) / "fresh", clock, shared=False)
+    say("the engine again")
+    second, _, _ = await _engine(plan, prepared, folder, clock)
+    said = {**shared_said, **fresh_said}
+    return Report(
+        engine=_mean(first, second),
+        shared=shared,
+        fresh=fresh,
+        lines=sum((row.example.code + row.example.tests).count("\n") for row in plan.rows) / len(plan.rows),
+        passing=sum(verdict.state.value == "pass" for verdict in verdicts),
+        agreeing=sum(_agree(verdicts[number], found) for number, found in said.items()),
+        compared=len(said),
+        rustc=engine.toolchain.release,
+        sandbox=engine.level.value,
+        cores=os.cpu_count() or 1,
+        load=os.getloadavg()[0],
+    )
+
+
+def _agree(verdict: RowVerdict, said: CargoSaid) -> bool:
+    tested = verdict.compiled and not verdict.tests_failed and not verdict.error_codes
+    return (verdict.compiled, tested) == (said.compiled, said.tested)
+
+
+def _mean(first: Cost, second: Cost) -> Cost:
+    spent = Spent(
+        first.spent.cpu_ms + second.spent.cpu_ms,
+        first.spent.own_cpu_ms + second.spent.own_cpu_ms,
+        first.spent.wall_ms + second.spent.wall_ms,
+    )
+    return Cost(first.name, first.rows + second.rows, spent, first.once)
+
+
+async def _engine(
+    plan: Plan, prepared: dict[PackageKey, PreparedCrate], folder: Path, clock: CpuClock
+) -> tuple[Cost, list[RowVerdict], CheckEngine]:
+    clock.lap()
+    engine = await open_engine(CheckSettings(folder / "checks"))
+    for package in prepared.values():
+        await engine.settle_rows(package, [_FIRST], plan.options)
+    await engine.close()
+    once = clock.lap()
+    verdicts: dict[int, RowVerdict] = {}
+    for key, package in prepared.items():
+        numbers = [number for number, row in enumerate(plan.rows) if row.package == key]
+        for start in range(0, len(numbers), plan.batch):
+            part = numbers[start : start + plan.batch]
+            found = await engine.settle_rows(package, [plan.rows[number].example for number in part], plan.options)
+            verdicts.update(zip(part, found, strict=True))
+    await engine.close()
+    cost = Cost("engine, in batches", len(plan.rows), clock.lap(), once)
+    return cost, [verdicts[number] for number in range(len(plan.rows))], engine
+
+
+def _cargo(
+    plan: Plan,
+    prepared: dict[PackageKey, PreparedCrate],
+    engine: CheckEngine,
+    folder: Path,
+    clock: CpuClock,
+    *,
+    shared: bool,
+) -> tuple[Cost | None, dict[int, CargoSaid]]:
+    chosen = sample(plan.rows, plan.shared if shared else plan.fresh, plan.seed)
+    if not chosen:
+        return None, {}
+    projects = {
+        key: CargoProjects(engine.toolchain, folder / str(number), package, shared=shared)
+        for number, (key, package) in enumerate(prepared.items())
+    }
+    clock.lap()
+    for project in projects.values():
+        project.warm_up()
+    once = clock.lap()
+    said = {number: projects[plan.rows[number].package].run(plan.rows[number].example) for number in chosen}
+    name = "cargo, shared target directory" if shared else "cargo, fresh project"
+    cost = Cost(name, len(chosen), clock.lap(), once)
+    shutil.rmtree(folder)
+    return cost, said
+
+
+def sample(rows: Sequence[Row], count: int, seed: int) -> list[int]:
+    """Numbers of `count` rows that only the seed and their texts choose; all rows if there are no more."""
+
+    def draw(number: int) -> bytes:
+        return hashlib.sha256(f"{seed}\n{rows[number].example.code}".encode()).digest()
+
+    return sorted(sorted(range(len(rows)), key=draw)[:count])

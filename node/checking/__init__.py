@@ -1,0 +1,10 @@
+"""Checking files of rows: where crates and checks meet for `swarm-node check`.
+
+`reading.py` says what a row may look like, `packages.py` makes the package it is compiled in, `plan.py` finds the rows
+that share one, `journal.py` keeps what is settled, `run.py` drives it all.
+"""
+
+from node.checking.reading import MalformedRow, Row, read_row
+from node.checking.run import CheckRun, Settings, Tally
+
+__all__ = ["CheckRun", "MalformedRow", "Row", "Settings", "Tally", "read_row"]

@@ -1,0 +1,177 @@
+"""Rows from outside: one JSON object per line, parsed strictly and within bounds. Pure.
+
+A row that cannot be taken is an answer like others: it becomes a verdict `error` that says why, in its place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from node.checks.rows import Example
+
+EDITIONS = ("2015", "2018", "2021", "2024")
+DEFAULT_EDITION = "2021"
+
+LINE_BYTES_MAX = 64 << 20
+"""A longer line is read over, not read."""
+TEXT_BYTES_MAX = 256 * 1024
+"""Of a row's Rust as a whole; the longest files of published crates are shorter, but for generated ones."""
+DEPTH_MAX = 500
+"""Brackets inside each other. The compiler's parser dies somewhere above a thousand."""
+_ID_LENGTH_MAX = 512
+
+_CRATE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,2}(?:-[0-9A-Za-z.-]{1,64})?(?:\+[0-9A-Za-z.-]{1,64})?")
+_OPENING = re.compile(r"[(\[{<]")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PackageKey:
+    """What a row's package depends on: rows with equal keys can share builds."""
+
+    edition: str
+    crate: str = ""
+    """Empty for rows that need the standard library only."""
+    version: str = ""
+    """As a requirement says it; empty for the newest."""
+
+    def __str__(self) -> str:
+        name = f"{self.crate}@{self.version or 'newest'}" if self.crate else "std"
+        return f"{name}, edition {self.edition}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that can be tried."""
+
+    id: str | int | None
+    package: PackageKey
+    example: Example
+    category: str
+
+
+class MalformedRow(ValueError):  # noqa: N818  (an outcome of reading, not a failure of ours)
+    """A row that cannot be tried.
+
+    Attributes:
+        id: Its identifier, as far as one could be read.
+    """
+
+    def __init__(self, message: str, identifier: str | int | None = None) -> None:
+        super().__init__(message)
+        self.id = identifier
+
+
+def read_row(line: bytes) -> Row:
+    """A row out of its line.
+
+    Raises:
+        MalformedRow: Not a JSON object in UTF-8, no code, a bound exceeded, an edition or crate name that cannot be.
+    """
+    if len(line) > LINE_BYTES_MAX:
+        raise MalformedRow(f"the line is longer than {LINE_BYTES_MAX} bytes")
+    value = _parse(line)
+    identifier = _identifier(value)
+    try:
+        return _row(value, identifier)
+    except MalformedRow as error:
+        raise MalformedRow(str(error), identifier) from None
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    try:
+        text = line.decode()
+    except UnicodeDecodeError as error:
+        # Its identifier may still be readable, and is what its owner will look for.
+        identifier = None
+        try:
+            value = json.loads(line.decode(errors="replace"))
+            identifier = _identifier(value) if isinstance(value, dict) else None
+        except (ValueError, RecursionError):
+            pass
+        raise MalformedRow(f"invalid UTF-8 at byte {error.start}", identifier) from None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MalformedRow(f"not JSON: {str(error)[:120]}") from None
+    if not isinstance(value, dict):
+        raise MalformedRow("not a JSON object")
+    return value
+
+
+def _identifier(value: dict[str, Any]) -> str | int | None:
+    found = value.get("id")
+    if isinstance(found, str):
+        return found[:_ID_LENGTH_MAX]
+    return found if isinstance(found, int) and not isinstance(found, bool) and abs(found) < 1 << 63 else None
+
+
+def _row(value: dict[str, Any], identifier: str | int | None) -> Row:
+    code, context, tests = _text(value, "code"), _text(value, "context"), _text(value, "tests")
+    if not code.strip():
+        raise MalformedRow("no code")
+    whole = f"{context}\n{code}\n{tests}"
+    size = len(whole.encode(errors="surrogatepass"))
+    if size > TEXT_BYTES_MAX:
+        raise MalformedRow(f"{size} bytes of Rust, at most {TEXT_BYTES_MAX}")
+    if "\0" in whole:
+        raise MalformedRow("a NUL byte in the code")
+    if any("\ud800" <= letter <= "\udfff" for letter in whole):
+        raise MalformedRow("half of a surrogate pair in the code")
+    if _depth(whole) > DEPTH_MAX:
+        raise MalformedRow(f"brackets are nested more than {DEPTH_MAX} deep")
+    category = value.get("category")
+    return Row(
+        identifier, _package(value), Example(code, context, tests), category[:64] if isinstance(category, str) else ""
+    )
+
+
+def _text(value: dict[str, Any], key: str) -> str:
+    """A string; a list of strings is a text with blank lines between them, nothing is an empty one."""
+    found = value.get(key)
+    if found is None:
+        return ""
+    if isinstance(found, str):
+        return found
+    if isinstance(found, list) and all(isinstance(part, str) for part in found):
+        return "\n\n".join(found)
+    raise MalformedRow(f"`{key}` is not a string")
+
+
+def _package(value: dict[str, Any]) -> PackageKey:
+    edition = value.get("edition")
+    edition = DEFAULT_EDITION if edition is None or edition == "" else str(edition)
+    if edition not in EDITIONS:
+        raise MalformedRow(f"unknown edition {edition[:20]!r}: one of {', '.join(EDITIONS)}")
+    crate = value.get("crate") or ""
+    version = value.get("version") or ""
+    if not isinstance(crate, str) or not isinstance(version, str):
+        raise MalformedRow("`crate` and `version` are strings")
+    if "@" in crate and not version:
+        crate, version = crate.split("@", 1)
+    if not crate or crate in {"std", "core", "alloc"}:
+        return PackageKey(edition)
+    if _CRATE.fullmatch(crate) is None:
+        raise MalformedRow(f"{crate[:80]!r} is no name of a published crate")
+    if version and _VERSION.fullmatch(version) is None:
+        raise MalformedRow(f"{version[:80]!r} is no version")
+    return PackageKey(edition, crate, version)
+
+
+def _depth(text: str) -> int:
+    """How deep brackets go at most; those in strings are counted too, which no honest row gets far with."""
+    if len(_OPENING.findall(text)) <= DEPTH_MAX:
+        return 0
+    deepest = 0
+    depths = {"(": 0, "[": 0, "{": 0}
+    closing = {")": "(", "]": "[", "}": "{"}
+    for letter in text:
+        if letter in depths:
+            depths[letter] += 1
+            deepest = max(deepest, sum(depths.values()))
+        elif letter in closing:
+            depths[closing[letter]] = max(0, depths[closing[letter]] - 1)
+    return deepest

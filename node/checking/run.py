@@ -1,0 +1,166 @@
+"""One run of `swarm-node check`: rows in, verdicts out, in order, as fast as the cores allow."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from node.checking.journal import Journal
+from node.checking.packages import Packages
+from node.checking.plan import Plan, make_plan
+from node.checking.reading import MalformedRow, PackageKey, Row, read_row
+from node.checks import CheckEngine
+from node.checks.rows import RowOptions, RowState, RowVerdict
+from node.errors import OperatorError, TransientError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run does."""
+
+    options: RowOptions
+    batch: int
+    """Rows compiled together."""
+    cores: int
+    """Batches under way; one more waits, so that no core does."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """How far a run has come."""
+
+    total: int = 0
+    done: int = 0
+    found: int = 0
+    """Of them, by an earlier run."""
+    states: Counter[str] = field(default_factory=Counter)
+    cpu_ms: float = 0.0
+
+
+class CheckRun:
+    """Settles the rows of one file.
+
+    Args:
+        engine: What settles.
+        packages: What rows are compiled in.
+        settings: How.
+        watch: Called as rows are settled; must not block.
+    """
+
+    def __init__(
+        self,
+        engine: CheckEngine,
+        packages: Packages,
+        settings: Settings,
+        watch: Callable[[Tally], None] = lambda _: None,
+    ) -> None:
+        self._engine = engine
+        self._packages = packages
+        self._settings = settings
+        self._watch = watch
+        self.tally = Tally()
+
+    async def run(self, source: Path, out: BinaryIO, journal: Path) -> Tally:
+        """Write a line for each row of `source`.
+
+        Args:
+            source: The rows; read twice.
+            out: Verdicts, in the order of the rows, as soon as all before them are there.
+            journal: What is settled; removed at the end, found again by the next run after an interruption.
+        """
+        plan = await asyncio.to_thread(make_plan, source)
+        conditions: dict[str, object] = {
+            "rustc": self._engine.toolchain.identity,
+            "sandbox": self._engine.level.value,
+            "options": self._settings.options.label,
+        }
+        with Journal(journal, plan, conditions, out) as kept:
+            self.tally.total = len(plan)
+            self.tally.done = self.tally.found = kept.found
+            self._watch(self.tally)
+            self._refuse(plan, kept)
+            await self._settle(plan, kept)
+            kept.finish()
+        return self.tally
+
+    def _refuse(self, plan: Plan, kept: Journal) -> None:
+        done = bytearray(kept.done())
+        for row in plan.refused:
+            if done[row]:
+                continue
+            (line,) = plan.lines([row])
+            try:
+                read_row(line)
+            except MalformedRow as error:
+                self._keep(kept, row, error.id, RowVerdict(RowState.ERROR, (str(error),)))
+        kept.flush()
+
+    async def _settle(self, plan: Plan, kept: Journal) -> None:
+        slots = asyncio.Semaphore(self._settings.cores + 1)
+
+        async def settle(key: PackageKey, numbers: list[int]) -> None:
+            try:
+                rows = [read_row(line) for line in await asyncio.to_thread(plan.lines, numbers)]
+                for number, row, verdict in zip(numbers, rows, await self._verdicts(key, rows), strict=True):
+                    self._keep(kept, number, row.id, verdict)
+                kept.flush()
+                self._watch(self.tally)
+            finally:
+                slots.release()
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for key, numbers in plan.batches(self._settings.batch, kept.done()):
+                    await slots.acquire()
+                    group.create_task(settle(key, numbers))
+        except* OSError as errors:
+            raise errors.exceptions[0] from None
+
+    async def _verdicts(self, key: PackageKey, rows: Sequence[Row]) -> Sequence[RowVerdict]:
+        try:
+            package = await self._packages.prepare(key)
+            return await self._engine.settle_rows(package, [row.example for row in rows], self._settings.options)
+        except (OperatorError, TransientError) as error:
+            reason = " ".join(str(error).split())
+            return [RowVerdict(RowState.ERROR, (f"{key}: {reason}",))] * len(rows)
+
+    def _keep(self, kept: Journal, number: int, identifier: str | int | None, verdict: RowVerdict) -> None:
+        kept.add(number, verdict_line(identifier, verdict, self._engine))
+        self.tally.done += 1
+        self.tally.states[verdict.state.value] += 1
+        self.tally.cpu_ms += verdict.cpu_ms
+
+
+def verdict_line(identifier: str | int | None, verdict: RowVerdict, engine: CheckEngine) -> bytes:
+    """A verdict as the output has it."""
+    tried = verdict.state is not RowState.ERROR
+    value = {
+        "id": identifier,
+        "verdict": verdict.state.value,
+        "parsed": verdict.parsed,
+        "formatted": verdict.formatted,
+        "compiled": verdict.compiled,
+        "clippy_clean": verdict.clippy_clean,
+        "clippy": list(verdict.clippy),
+        "warnings": list(verdict.warnings),
+        "tests_run": verdict.tests_run,
+        "tests_passed": len(verdict.tests_passed),
+        "tests_failed": list(verdict.tests_failed),
+        "vacuous": verdict.vacuous,
+        "stub_killed": verdict.stub_killed,
+        "mutants": {"made": verdict.mutants.made, "killed": verdict.mutants.killed},
+        "error_codes": list(verdict.error_codes),
+        "error_classes": list(verdict.error_classes),
+        "unsafe": verdict.uses_unsafe,
+        "reasons": list(verdict.reasons),
+        "seconds": round(verdict.cpu_ms / 1000, 4),
+        "alone": verdict.alone,
+        "rustc": engine.toolchain.release if tried else "",
+        "sandbox": engine.level.value if tried else "",
+    }
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")

@@ -1,0 +1,20 @@
+"""Text that could place code before the witness reads its nonce (`node.checks.witness`). Pure.
+
+What runs first in a process cannot be watched by anything in it: a function in the right section of the binary could
+read the nonce itself and prove what it likes. Examples have no business there.
+"""
+
+from __future__ import annotations
+
+import re
+
+_PLACES_CODE = re.compile(r"\b(?:link_section|global_asm|naked_asm|pushsection|(?:pre)?init_array)\b|\.section\b")
+
+
+def early_code(text: str) -> str:
+    """The word by which a text might place code in a section of its own choice; empty when there is none.
+
+    Such a row or edit fails by name, whatever its tests say.
+    """
+    found = _PLACES_CODE.search(text)
+    return found[0] if found is not None else ""

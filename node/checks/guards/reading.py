@@ -1,0 +1,157 @@
+"""Rust text as guards need it: items, tests with their attributes, and leaves of the syntax tree. Pure.
+
+Walks are loops, never recursion: the text is other people's, and may be nested a hundred thousand deep.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from node.checks.syntax import parse_rust
+
+COMMENTS = frozenset({"line_comment", "block_comment"})
+LITERALS = frozenset(
+    {"string_literal", "raw_string_literal", "char_literal", "integer_literal", "float_literal", "boolean_literal"}
+)
+IDENTIFIERS = frozenset({"identifier", "type_identifier", "field_identifier", "shorthand_field_identifier"})
+_NAMED_ITEMS = frozenset(
+    {
+        *("function_item", "function_signature_item", "struct_item", "enum_item", "union_item", "trait_item"),
+        *("type_item", "const_item", "static_item", "macro_definition", "mod_item"),
+    }
+)
+_TEST_ATTRIBUTES = frozenset({"test", "rstest", "test_case", "quickcheck", "proptest"})
+
+
+def parse(source: str) -> Node:
+    """The syntax tree of a text; what is no Rust stands in it as errors."""
+    return parse_rust(source.encode(errors="replace"))
+
+
+def text_of(node: Node | None) -> str:
+    """A node's text; empty for none."""
+    return (node.text or b"").decode(errors="replace") if node is not None else ""
+
+
+def name_of(node: Node) -> str:
+    """The name that an item or a binding introduces; empty when it has none."""
+    return text_of(node.child_by_field_name("name"))
+
+
+def walk(node: Node, *, without: frozenset[str] = frozenset()) -> Iterator[Node]:
+    """The node and everything below it in source order, not going into children of the kinds `without`."""
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        yield top
+        stack.extend(child for child in reversed(top.children) if child.type not in without)
+
+
+def leaves(node: Node) -> Iterator[Node]:
+    """Tokens below a node in order: comments left out, each literal one token."""
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        if top.type in COMMENTS:
+            continue
+        if top.child_count == 0 or top.type in LITERALS:
+            yield top
+        else:
+            stack.extend(reversed(top.children))
+
+
+def tokens(source: str) -> tuple[str, ...]:
+    """The tokens of a text without comments."""
+    return tuple(text_of(leaf) for leaf in leaves(parse(source)))
+
+
+def identifiers(node: Node) -> frozenset[str]:
+    """Names that occur below a node, in macros' arguments as well; strings and comments are left out."""
+    return frozenset(text_of(leaf) for leaf in leaves(node) if leaf.type in IDENTIFIERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """An item with the attributes before it."""
+
+    node: Node
+    name: str
+    attributes: tuple[Node, ...]
+    path: tuple[str, ...]
+    """Names of the modules around it."""
+    in_tests: bool
+    """It, or something around it, is there for tests only."""
+    is_member: bool
+    """It stands in an `impl` or a trait."""
+
+    @property
+    def body(self) -> Node | None:
+        """Of functions, modules, impls and traits."""
+        return self.node.child_by_field_name("body")
+
+    @property
+    def is_test(self) -> bool:
+        """A function with a test attribute."""
+        return self.node.type == "function_item" and any(
+            attribute_name(item).rsplit("::", 1)[-1] in _TEST_ATTRIBUTES for item in self.attributes
+        )
+
+
+def declared(root: Node) -> tuple[Declared, ...]:
+    """All items outside function bodies, in source order, those of modules, impls and traits included."""
+    found: list[Declared] = []
+    stack: list[tuple[Node, tuple[str, ...], bool, bool]] = [(root, (), False, False)]
+    while stack:
+        container, path, in_tests, is_member = stack.pop()
+        attributes: list[Node] = []
+        for child in container.children:
+            if child.type == "attribute_item":
+                attributes.append(child)
+            elif child.type not in COMMENTS:
+                own = in_tests or any(_is_for_tests(item) for item in attributes)
+                item = Declared(child, name_of(child), tuple(attributes), path, own, is_member)
+                attributes = []
+                if child.type in _NAMED_ITEMS or child.type == "impl_item":
+                    found.append(item if not item.is_test else _as_test(item))
+                if child.type in {"mod_item", "impl_item", "trait_item"} and item.body is not None:
+                    inner = (*path, item.name) if child.type == "mod_item" else path
+                    stack.append((item.body, inner, own, child.type != "mod_item"))
+    return tuple(sorted(found, key=lambda item: item.node.start_byte))
+
+
+def _as_test(item: Declared) -> Declared:
+    return Declared(item.node, item.name, item.attributes, item.path, in_tests=True, is_member=item.is_member)
+
+
+def _is_for_tests(attribute: Node) -> bool:
+    names = identifiers(attribute)
+    return attribute_name(attribute) == "cfg" and "test" in names and "not" not in names
+
+
+def attribute_name(attribute: Node) -> str:
+    """Path of an attribute, e.g. `cfg` or `tokio::test`."""
+    inner = next((child for child in attribute.children if child.type == "attribute"), None)
+    return text_of(inner.children[0]).replace(" ", "") if inner is not None and inner.children else ""
+
+
+def introduced(item: Declared) -> tuple[str, ...]:
+    """Names that code elsewhere can use because of an item: its own, and the variants of an enum."""
+    names = [item.name] if item.name else []
+    if item.node.type == "enum_item":
+        names += [name_of(node) for node in walk(item.node) if node.type == "enum_variant"]
+    return tuple(names)
+
+
+def split_arguments(tree: Node) -> tuple[tuple[Node, ...], ...]:
+    """The leaves of each argument of a macro call, split at the commas of its outermost level."""
+    parts: list[list[Node]] = [[]]
+    for child in itertools.islice(tree.children, 1, max(1, tree.child_count - 1)):
+        if child.type == ",":
+            parts.append([])
+        elif child.type not in COMMENTS:
+            parts[-1].extend(leaves(child))
+    return tuple(tuple(part) for part in parts if part)

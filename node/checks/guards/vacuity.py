@@ -1,0 +1,260 @@
+"""Tests that say nothing, told from their text. Pure; what only execution can tell is left to stubs and mutants.
+
+    reasons = static_vacuity(test_source, example_source)
+    vacuous = is_vacuous(reasons, test_names(test_source or example_source))
+
+Every class errs on the side of the test: what is not understood (a macro of another crate, a helper out of sight) may
+well assert, and then the stub decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Self
+
+from tree_sitter import Node
+
+from node.checks.guards import bodies
+from node.checks.guards.conditions import condition_holds
+from node.checks.guards.reading import (
+    Declared,
+    attribute_name,
+    declared,
+    identifiers,
+    introduced,
+    name_of,
+    parse,
+    text_of,
+    walk,
+)
+
+
+class Vacuity(Enum):
+    """Why a test cannot tell working code from broken code."""
+
+    NO_TEST = "no_test"
+    """The text holds no function that a harness would run."""
+    IGNORED = "ignored"
+    CONFIGURED_OUT = "configured_out"
+    """It stands under a condition that does not hold in an ordinary test build."""
+    NO_ASSERTION = "no_assertion"
+    CONSTANT_ASSERTION = "constant_assertion"
+    """Every assertion's outcome stands in the test's own text: `assert!(true)`, `assert_eq!(1, 1)`."""
+    SELF_COMPARISON = "self_comparison"
+    """Every assertion compares an expression with itself (or is constant)."""
+    UNREACHED_ASSERTION = "unreached_assertion"
+    """The only assertions stand in a closure or function that nothing calls, in a dead branch, or behind an exit."""
+    NO_CALL = "no_call"
+    """Nothing of the example is used."""
+    PANIC_NOT_NAMED = "panic_not_named"
+    """`#[should_panic]` without `expected`: any panic at all would do."""
+    TARGET_REDEFINED = "target_redefined"
+    """The tests bring an item of the same name and test that instead."""
+    ASSERTION_REDEFINED = "assertion_redefined"
+    """`assert!` or one of its kin is a macro of the row's own."""
+    # By execution:
+    NEVER_RAN = "never_ran"
+    """It is in the text, and the harness never ran it."""
+    PASSES_ON_STUB = "passes_on_stub"
+    """It passes although every function of the example panics."""
+    PASSES_ON_ALL_MUTANTS = "passes_on_all_mutants"
+    """No mutant of the example fails it."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reason:
+    """One test, or all of them, and why it proves nothing."""
+
+    test: str
+    """Path of the test, e.g. `tests::adds`; empty when it concerns every test of the row."""
+    kind: str
+    """Value of a `Vacuity`."""
+    text: str
+    """One line for people."""
+
+
+def static_vacuity(test_source: str, example_source: str) -> tuple[Reason, ...]:
+    """Every test that is vacuous by its text, with why; sorted.
+
+    Args:
+        test_source: The row's tests: bare `#[test]` functions, a module of them, or an integration test. Empty when
+            they stand in `example_source`, under `#[cfg(test)]`.
+        example_source: The row's code.
+    """
+    reading = _Reading.of(test_source, example_source)
+    if not reading.tests:
+        return reading.without_tests()
+    return tuple(sorted([*reading.redefinitions(), *filter(None, map(reading.against, reading.tests))]))
+
+
+def wholly_vacuous(test_source: str, example_source: str) -> tuple[Reason, ...]:
+    """The same when no test is left that could show anything; empty, and known sooner, as soon as one can."""
+    reading = _Reading.of(test_source, example_source)
+    if not reading.tests:
+        return reading.without_tests()
+    found = list(reading.redefinitions())
+    if found:
+        return tuple(sorted([*found, *filter(None, map(reading.against, reading.tests))]))
+    for test in reading.tests:
+        reason = reading.against(test)
+        if reason is None:
+            return ()
+        found.append(reason)
+    return tuple(sorted(found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A row's items, by whether they are there for tests only."""
+
+    code: tuple[Declared, ...]
+    given: tuple[Declared, ...]
+    roots: tuple[Node, ...]
+    tests: tuple[Declared, ...]
+    names: frozenset[str]
+    """What the code introduces."""
+
+    @classmethod
+    def of(cls, test_source: str, example_source: str) -> Self:
+        example = declared(parse(example_source))
+        code = tuple(item for item in example if not item.in_tests)
+        tree = parse(test_source) if test_source else None
+        given = declared(tree) if tree is not None else tuple(item for item in example if item.in_tests)
+        roots = (tree,) if tree is not None else tuple(item.node for item in given)
+        names = frozenset(name for item in code for name in introduced(item))
+        return cls(code, given, roots, tuple(item for item in given if item.is_test), names)
+
+    def without_tests(self) -> tuple[Reason, ...]:
+        # proptest! and its like write the functions themselves.
+        steps = (bodies.steps_through(root) for root in self.roots)
+        hidden = any("test" in identifiers(tree) for each in steps for _, tree in bodies.macro_calls(each))
+        return () if hidden else (Reason("", Vacuity.NO_TEST.value, "there is no test function"),)
+
+    def redefinitions(self) -> Iterator[Reason]:
+        return _redefinitions(self.given, self.code, self.roots)
+
+    def against(self, test: Declared) -> Reason | None:
+        reason = _against(test, self.given, self.names)
+        return Reason(test_path(test), reason[0].value, reason[1]) if reason is not None else None
+
+
+def test_names(source: str) -> tuple[str, ...]:
+    """Paths of the tests in a text, in source order, as the harness would list them."""
+    return tuple(test_path(item) for item in declared(parse(source)) if item.is_test)
+
+
+test_names.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it
+
+
+def is_vacuous(reasons: Iterable[Reason], tests: Sequence[str]) -> bool:
+    """Whether no test is left that could show anything: one sound test carries a row."""
+    named = {reason.test for reason in reasons}
+    return "" in named or (bool(tests) and named >= set(tests))
+
+
+def test_path(test: Declared) -> str:
+    """The test's path below its file."""
+    return "::".join((*test.path, test.name))
+
+
+test_path.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it
+
+
+def _against(test: Declared, given: Sequence[Declared], names: frozenset[str]) -> tuple[Vacuity, str] | None:
+    """The first class that a test falls in."""
+    attributes = {attribute_name(item): item for item in test.attributes}
+    if "ignore" in attributes:
+        return Vacuity.IGNORED, "is ignored"
+    condition = _false_condition(test, given)
+    if condition:
+        return Vacuity.CONFIGURED_OUT, f"is compiled under {condition} only"
+    panics = attributes.get("should_panic")
+    if panics is not None and "expected" not in identifiers(panics) and "=" not in text_of(panics):
+        return Vacuity.PANIC_NOT_NAMED, "passes on any panic: should_panic names none"
+    body = test.body
+    if body is None:
+        return Vacuity.NO_ASSERTION, "has no body"
+    parts = bodies.helpers_used(body, _helpers(body, given))
+    if names and names.isdisjoint(name for part in parts for name in identifiers(part)):
+        return Vacuity.NO_CALL, "uses nothing of the example"
+    if panics is not None or test.node.child_by_field_name("return_type") is not None:
+        return None  # What a test returns can fail it.
+    return _against_assertions(parts, body)
+
+
+def _against_assertions(parts: Sequence[Node], body: Node) -> tuple[Vacuity, str] | None:
+    found, itself = False, False
+    for part in parts:
+        steps = bodies.steps_through(part)
+        constants = None
+        for item in bodies.assertions(steps):
+            found = True
+            same = bodies.compares_with_itself(item)
+            if not same and constants is None:
+                constants = bodies.constant_names(steps)
+            if not same and not bodies.is_constant(item, constants or frozenset()):
+                return None  # One that says something is enough.
+            itself = itself or (same and not bodies.is_constant(item, frozenset()))
+    if itself:
+        return Vacuity.SELF_COMPARISON, "compares expressions with themselves"
+    if found:
+        return Vacuity.CONSTANT_ASSERTION, "asserts constants only"
+    if not bodies.ASSERTIONS.isdisjoint(identifiers(body)):
+        return Vacuity.UNREACHED_ASSERTION, "its assertions are never reached"
+    return Vacuity.NO_ASSERTION, "asserts nothing"
+
+
+def _helpers(body: Node, given: Sequence[Declared]) -> dict[str, Node]:
+    """Functions and macros of the tests' own that a body may call: beside it, or inside it."""
+    found = {
+        item.name: item.node
+        for item in given
+        if item.node.type in {"function_item", "macro_definition"} and not item.is_test and item.name
+    }
+    for node in walk(body):
+        if node.type in {"function_item", "macro_definition"}:
+            found[name_of(node)] = node
+    return {name: node.child_by_field_name("body") or node for name, node in found.items()}
+
+
+def _false_condition(test: Declared, given: Sequence[Declared]) -> str:
+    """The `cfg` around a test that an ordinary build does not satisfy; empty when there is none that we are sure of."""
+    around = [item for item in given if item.node.type == "mod_item" and _contains(item.node, test.node)]
+    for attribute in (node for item in (*around, test) for node in item.attributes):
+        if attribute_name(attribute) == "cfg" and condition_holds(attribute) is False:
+            return text_of(attribute)
+    return ""
+
+
+def _contains(outer: Node, inner: Node) -> bool:
+    return outer.start_byte <= inner.start_byte and inner.end_byte <= outer.end_byte
+
+
+def _redefinitions(given: Sequence[Declared], code: Sequence[Declared], roots: Sequence[Node]) -> Iterator[Reason]:
+    """Items of the tests that stand in front of what they claim to test, or of what they claim to assert with."""
+    targets = {name for item in code if not item.is_member for name in introduced(item)[:1]}
+    shadowed = {name for root in roots for name in _shadowed(root)}
+    own = {item.name for item in given if not item.is_member and not item.is_test and item.node.type != "mod_item"}
+    for name in sorted((own | shadowed) & targets):
+        yield Reason("", Vacuity.TARGET_REDEFINED.value, f"the tests define {name} themselves")
+    macros = {item.name for item in (*given, *code) if item.node.type == "macro_definition"}
+    for name in sorted((macros | shadowed) & bodies.ASSERTIONS):
+        yield Reason("", Vacuity.ASSERTION_REDEFINED.value, f"{name}! is a macro of the row's own")
+
+
+def _shadowed(root: Node) -> Iterator[str]:
+    """Names that an import renames something to, a nested item defines, or a closure is bound to."""
+    for node in walk(root):
+        if node.type == "use_as_clause":
+            path = text_of(node.child_by_field_name("path"))
+            alias = text_of(node.child_by_field_name("alias"))
+            if path.rsplit("::", 1)[-1] != alias:
+                yield alias
+        elif node.type == "let_declaration":
+            value = node.child_by_field_name("value")
+            if value is not None and value.type == "closure_expression":
+                yield text_of(node.child_by_field_name("pattern"))
+        elif node.type in {"function_item", "macro_definition"} and node.parent and node.parent.type == "block":
+            yield name_of(node)

@@ -1,0 +1,281 @@
+"""Many rows over one package: as modules of one crate, in as few compiler calls as give each the verdict of its own.
+
+1. One pass of clippy's driver over all rows that can be modules. Rows at which errors point are dropped until the
+   rest compiles: only what stands in a build without errors counts as compiled.
+2. One build with tests, in which each function of a row's code can be told to panic.
+3. Each row's tests run in a process of their own, as they are and then as stubs.
+4. Whatever did not come through is settled alone (`alone`), where it gets the errors it would get from cargo.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from node.checks.builds import Built
+from node.checks.diagnostics import Diagnostic
+from node.checks.rows.alone import Task, after_mutants, after_run, settle, settle_alone
+from node.checks.rows.building import Linked, RowBuilder
+from node.checks.rows.emptiness import empty_tests
+from node.checks.rows.example import LIBRARY, Example, assemble
+from node.checks.rows.formatting import look_at_formatting
+from node.checks.rows.mutating import Subject, try_mutants
+from node.checks.rows.runs import STUB, run_row
+from node.checks.rows.shape import as_module, code_in_module, look_at, with_stub
+from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
+from node.checks.sandbox.errors import SandboxError
+from node.checks.workers import together
+from node.checks.workshop import Workshop
+
+_SPLIT = 8
+"""Into how many parts a build is cut whose failure nobody can be blamed for."""
+_MODULE_FILE = re.compile(r"src/(row_[0-9a-f]{16}_\d+)\.rs$")
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A row among others."""
+
+    index: int
+    name: str
+    """Of its module; not to be guessed by a row that would use another one's items."""
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Rows that are in one build without errors."""
+
+    members: tuple[_Member, ...]
+    built: Built
+    linked: Linked | None = None
+
+
+_Compile = Callable[[Sequence[_Member]], Awaitable[tuple[Built, Linked | None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class RowOptions:
+    """How thorough a batch is."""
+
+    confirm: bool = True
+    """Settle alone whatever failed beside others. Without it failures are those of the shared build: the same in all
+    but rare cases, with fewer error codes, and cheaper."""
+
+    mutants: int = 4
+    """Mutants per row that its tests are tried on; 0 for none: then a stub is all they have to notice."""
+
+    @property
+    def label(self) -> str:
+        """Names what verdicts depend on."""
+        return f"{'confirmed' if self.confirm else 'unconfirmed'}, {self.mutants} mutants"
+
+
+class RowBatch:
+    """One batch.
+
+    Args:
+        workshop: Over the package that the rows' crates are dependencies of.
+        examples: Rows, at best about a hundred (facts on Rust verification, section 3).
+        options: How thorough to be.
+
+    Raises:
+        UncheckedError: The package does not build here.
+    """
+
+    def __init__(self, workshop: Workshop, examples: Sequence[Example], options: RowOptions) -> None:
+        self._workshop = workshop
+        self._builder = RowBuilder(workshop)
+        self._options = options
+        self._tasks = [self._task(example) for example in examples]
+        self._verdicts: dict[int, RowVerdict] = {}
+        self._alone: dict[int, str] = {}
+        self._formatted: dict[int, bool] = {}
+
+    async def settle(self) -> tuple[RowVerdict, ...]:
+        """Verdicts in the order of the rows.
+
+        Raises:
+            UncheckedError, SandboxError: The machine failed; nothing is settled.
+        """
+        members = [
+            _Member(index, _module_name(task.source.text, index), task)
+            for index, task in enumerate(self._tasks)
+            if not task.shape.alone
+        ]
+        self._alone.update({index: task.shape.alone for index, task in enumerate(self._tasks) if task.shape.alone})
+        await together((self._compile_all(members), self._look_at_formatting(members)))
+        for index, formatted in self._formatted.items():
+            if index in self._verdicts:
+                self._verdicts[index] = replace(self._verdicts[index], formatted=formatted)
+        confirmed = await together(self._settle_alone(index, why) for index, why in sorted(self._alone.items()))
+        self._verdicts.update(dict(zip(sorted(self._alone), confirmed, strict=True)))
+        return tuple(self._verdicts[index] for index in range(len(self._tasks)))
+
+    def _task(self, example: Example) -> Task:
+        source = assemble(example)
+        shape = look_at(source, edition=self._builder.edition)
+        given = bool(example.tests.strip()) or shape.has_tests
+        return Task(source, shape, given, empty_tests(example) if given else ())
+
+    async def _settle_alone(self, index: int, why: str) -> RowVerdict:
+        try:
+            return await settle_alone(self._workshop, self._builder, self._tasks[index], why, self._options.mutants)
+        except SandboxError as error:
+            return RowVerdict(RowState.ERROR, (str(error),), alone=why)
+
+    async def _compile_all(self, members: Sequence[_Member]) -> None:
+        """Settle every member, or put it among those to be settled alone."""
+        groups = await self._rounds(members, self._lint, "failed beside others")
+        await together(self._test_group(group) for group in groups)
+
+    async def _lint(self, members: Sequence[_Member]) -> tuple[Built, None]:
+        files = {f"src/{item.name}.rs": as_module(item.task.source, item.task.shape, item.name) for item in members}
+        return await self._builder.lint({**files, LIBRARY: _root(members)}), None
+
+    async def _link(self, members: Sequence[_Member]) -> tuple[Built, Linked]:
+        files = {f"src/{item.name}.rs": with_stub(item.task.source, item.task.shape, item.name) for item in members}
+        linked = await self._builder.link({**files, LIBRARY: _root(members)}, instrumented=True)
+        return linked.built, linked
+
+    async def _rounds(self, members: Sequence[_Member], build: _Compile, why: str, depth: int = 0) -> list[_Group]:
+        """Build without those at which errors point, until the rest builds.
+
+        An error in one phase hides those of later phases, which cost another round. A failure that points nowhere (a
+        crash, a time-out) is narrowed down by splitting, once.
+        """
+        left = list(members)
+        while left:
+            built, linked = await build(left)
+            if built.ok:
+                return [_Group(tuple(left), built, linked)]
+            guilty = _blamed(built.diagnostics) & {item.name for item in left}
+            if not guilty or built.out_of_time:
+                return await self._narrow(left, build, why, depth)
+            self._drop([item for item in left if item.name in guilty], built, why)
+            left = [item for item in left if item.name not in guilty]
+        return []
+
+    def _drop(self, members: Sequence[_Member], built: Built, why: str) -> None:
+        """Take rows at which errors point out of the batch."""
+        if self._options.confirm:
+            self._alone.update({item.index: why for item in members})
+            return
+        by_name = _by_module(built.diagnostics)
+        for item in members:
+            verdict = self._verdicts.get(item.index, RowVerdict(RowState.FAIL, uses_unsafe=item.task.shape.has_unsafe))
+            what = "the code with its tests" if verdict.compiled else "the code"
+            reason, codes, classes = refused(tuple(by_name[item.name]), what=what)
+            self._verdicts[item.index] = replace(
+                verdict, state=RowState.FAIL, parsed=True, reasons=(reason,), error_codes=codes, error_classes=classes
+            )
+
+    async def _narrow(self, members: Sequence[_Member], build: _Compile, why: str, depth: int) -> list[_Group]:
+        if depth or len(members) == 1:
+            self._alone.update({item.index: "takes the compiler down, or stood beside what does" for item in members})
+            return []
+        size = -(-len(members) // _SPLIT)
+        parts = [members[start : start + size] for start in range(0, len(members), size)]
+        found = await together(self._rounds(part, build, why, depth + 1) for part in parts)
+        return [group for groups in found for group in groups]
+
+    async def _test_group(self, group: _Group) -> None:
+        shares = group.built.cpu_ms / len(group.members)
+        by_name = _by_module(group.built.diagnostics)
+        waiting = []
+        for item in group.members:
+            said = sort_warnings(by_name.get(item.name, ()))
+            self._verdicts[item.index] = RowVerdict(
+                RowState.PASS,
+                parsed=True,
+                compiled=True,
+                clippy=said.clippy,
+                warnings=said.warnings,
+                uses_unsafe=item.task.shape.has_unsafe,
+                cpu_ms=shares,
+            )
+            if item.task.is_tested:
+                waiting.append(item)
+        groups = await self._rounds(waiting, self._link, "failed with its tests beside others")
+        await together(self._run_group(linked) for linked in groups)
+
+    async def _run_group(self, group: _Group) -> None:
+        if group.linked is None:
+            raise AssertionError("test builds are linked")
+        share = group.built.cpu_ms / len(group.members)
+        passing: list[tuple[_Member, float]] = []
+        async with self._workshop.workers.session() as session:
+            for item in group.members:
+                stubs = bool(item.task.shape.bodies)
+                run = await run_row(self._workshop, session, group.linked, module=item.name, stubs_too=stubs)
+                verdict = self._verdicts[item.index]
+                verdict = after_run(replace(verdict, cpu_ms=verdict.cpu_ms + share), run, item.task)
+                if not run.all_passed:
+                    self._verdicts[item.index] = verdict
+                    if self._options.confirm and verdict.state is RowState.FAIL and not run.spent:
+                        self._alone[item.index] = "its tests failed beside others"
+                    continue
+                killed = run.notices_stub
+                if stubs and not killed:
+                    # What the first run left behind may answer for a stub: only a process of its own can tell.
+                    stubbed = await run_row(
+                        self._workshop, session, group.linked, module=item.name, variant=STUB, bound_ms=run.cpu_ms
+                    )
+                    killed = not stubbed.all_passed
+                    verdict = replace(verdict, cpu_ms=verdict.cpu_ms + stubbed.cpu_ms)
+                self._verdicts[item.index] = settle(verdict, killed, item.task.static)
+                if self._verdicts[item.index].state is RowState.PASS:
+                    passing.append((item, run.cpu_ms))
+        if self._options.mutants and passing:
+            await self._mutate(passing)
+
+    async def _mutate(self, passing: Sequence[tuple[_Member, float]]) -> None:
+        subjects = []
+        for item, cpu_ms in passing:
+            source, shape = item.task.source, item.task.shape
+            text = as_module(source, shape, item.name)
+            code = code_in_module(source, shape, item.name)
+            subjects.append(Subject(f"src/{item.name}.rs", text, code, item.name, cpu_ms))
+        root = {LIBRARY: _root(item for item, _ in passing)}
+        surveys = await try_mutants(self._workshop, self._builder, subjects, root, self._options.mutants)
+        for (item, _), survey in zip(passing, surveys, strict=True):
+            self._verdicts[item.index] = after_mutants(self._verdicts[item.index], survey)
+
+    async def _look_at_formatting(self, members: Sequence[_Member]) -> None:
+        codes = {item.name: item.task.source.text[slice(*item.task.source.code)] + b"\n" for item in members}
+        found = await look_at_formatting(self._workshop, codes, self._builder.edition)
+        if found is not None:
+            self._formatted = {item.index: item.name not in found.differing for item in members}
+
+
+def _root(members: Iterable[_Member]) -> bytes:
+    # Public, so that a row's public items are as reachable as in a crate of its own.
+    return "".join(f"pub mod {item.name};\n" for item in members).encode()
+
+
+def _module_name(text: bytes, index: int) -> str:
+    return f"row_{hashlib.sha256(text).hexdigest()[:16]}_{index}"
+
+
+def _modules_of(item: Diagnostic) -> set[str]:
+    """Modules that a diagnostic points at; all of them: one error may be about several rows' imports."""
+    found = set()
+    for place in item.primary:
+        match = _MODULE_FILE.search(place.file)
+        if match is not None:
+            found.add(match[1])
+    return found
+
+
+def _blamed(diagnostics: Iterable[Diagnostic]) -> set[str]:
+    return {name for item in diagnostics if item.error for name in _modules_of(item)}
+
+
+def _by_module(diagnostics: Iterable[Diagnostic]) -> Mapping[str, list[Diagnostic]]:
+    found: dict[str, list[Diagnostic]] = {}
+    for item in diagnostics:
+        for name in _modules_of(item):
+            found.setdefault(name, []).append(item)
+    return found

@@ -1,0 +1,107 @@
+"""Compiling rows: the recorded calls of an empty package, made again with the rows' files in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from node.checks.builds import Built, Call, compile_overlay, make_overlay
+from node.checks.cargo import UncheckedError
+from node.checks.invocation import Invocation
+from node.checks.rows.example import LIBRARY, PROGRAM
+from node.checks.schemata import declare_selector
+from node.checks.workshop import Workshop
+from node.values.verdict import TestName, TestTarget
+
+LIBRARY_TESTS = TestName(TestTarget.LIBRARY.value, "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A test binary, or why there is none."""
+
+    built: Built
+    executable: Path
+    invocation: Invocation
+
+
+class RowBuilder:
+    """Builds files in place of the package's own.
+
+    Args:
+        workshop: Over a package with an empty library, whose dependencies are what rows may use.
+
+    Raises:
+        UncheckedError: That package does not build here.
+    """
+
+    def __init__(self, workshop: Workshop) -> None:
+        library, tests = workshop.bench.library, workshop.bench.binary(LIBRARY_TESTS)
+        if library is None or tests is None:
+            raise UncheckedError(f"{workshop.bench.crate.pin.label}: {workshop.bench.baseline.reason}")
+        self._workshop = workshop
+        self._library = library
+        self._tests = tests.invocation
+        self.edition = library.value("--edition") or "2015"
+
+    async def lint(self, files: Mapping[str, bytes]) -> Built:
+        """Compile without tests, through clippy where it is installed: one pass says whether it compiles and lints."""
+        invocation = _of(self._library, files)
+        clippy = self._workshop.toolchain.clippy is not None
+        folder = self._workshop.new_folder("rows")
+        # As `cargo clippy` does, but warnings where clippy would stop at its first error.
+        arguments = invocation.rebuilt(
+            out_dir=folder / "out", emit="metadata", extra=("-W", "clippy::all") if clippy else ()
+        )
+        return await self._compile(invocation, arguments, files, folder, clippy=clippy)
+
+    async def link(self, files: Mapping[str, bytes], *, instrumented: bool) -> Linked:
+        """Compile with tests, and with the selector crate where the files use it."""
+        invocation = _of(self._tests, files)
+        folder = self._workshop.new_folder("row-tests")
+        selector = self._workshop.selector
+        arguments = invocation.rebuilt(
+            out_dir=folder / "out",
+            emit="link",
+            libraries={"swarm_select": selector} if instrumented else {},
+            search=(selector.parent,) if instrumented else (),
+        )
+        if instrumented and self.edition == "2015":
+            files = {
+                path: declare_selector(text) if path in {LIBRARY, PROGRAM} else text for path, text in files.items()
+            }
+        built = await self._compile(invocation, arguments, files, folder, clippy=False)
+        return Linked(built, folder / "out" / invocation.output, invocation)
+
+    async def _compile(
+        self,
+        invocation: Invocation,
+        arguments: tuple[str, ...],
+        files: Mapping[str, bytes],
+        folder: Path,
+        *,
+        clippy: bool,
+    ) -> Built:
+        bench = self._workshop.bench
+        make_overlay(bench.project, folder / "project", files)
+        call = Call(invocation, arguments, folder / "project", folder / "out", clippy)
+        async with self._workshop.workers.session() as session:
+            # Nothing but its own overlay: another row's files are nobody's to include.
+            built = await compile_overlay(
+                session, bench, self._workshop.toolchain, call, readable=(self._workshop.selector.parent,)
+            )
+        if any(item.error and "No space left on device" in item.message for item in built.diagnostics):
+            raise UncheckedError("the disk is full")
+        return built
+
+
+def _of(invocation: Invocation, files: Mapping[str, bytes]) -> Invocation:
+    """The library's call, or the same for a program."""
+    if PROGRAM not in files:
+        return invocation
+    options = tuple(
+        (name, {LIBRARY: PROGRAM}.get(value, value)) if not name else (name, "bin" if name == "--crate-type" else value)
+        for name, value in invocation.options
+    )
+    return replace(invocation, options=options)

@@ -1,0 +1,142 @@
+"""A row by itself, by cargo: an ordinary project on disk, `cargo clippy` and `cargo test` on it, from nothing.
+
+Half a second each, and right by construction: what everything faster is held against, and what `--engine cargo` runs.
+Whether its tests notice a stub is found out in the obvious way, by a copy of the project whose functions panic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from node.checks.builds import Built
+from node.checks.cargo import (
+    UncheckedError,
+    cargo_command,
+    cargo_folders,
+    lay_out_cargo,
+    parse_artifacts,
+    refuse_unavailable,
+)
+from node.checks.diagnostics import parse_diagnostics
+from node.checks.rows.alone import Task, after_run, look_at_text, not_compiled, settle
+from node.checks.rows.building import LIBRARY_TESTS, Linked
+from node.checks.rows.emptiness import empty_tests
+from node.checks.rows.example import Example, SourceText, assemble
+from node.checks.rows.exporting import write_row
+from node.checks.rows.runs import RowRun, run_row
+from node.checks.rows.shape import as_panicking, look_at
+from node.checks.rows.verdict import RowState, RowVerdict, sort_warnings
+from node.checks.sandbox.launcher import LauncherSession
+from node.checks.sandbox.limits import Ran
+from node.checks.workshop import Workshop
+
+WHY = "by cargo, in a project of its own"
+
+
+async def settle_by_cargo(workshop: Workshop, example: Example, *, edition: str, stubs: bool = True) -> RowVerdict:
+    """The verdict on one row.
+
+    Args:
+        workshop: Over the package that the row is compiled in.
+        example: The row.
+        edition: Of the package.
+        stubs: Whether to try a stub.
+
+    Raises:
+        UncheckedError, SandboxError: The machine failed.
+    """
+    source = assemble(example)
+    shape = look_at(source, edition=edition)
+    given = bool(example.tests.strip()) or shape.has_tests
+    task = Task(source, shape, given, empty_tests(example) if given else ())
+    async with workshop.workers.session() as session:
+        project = _Project(workshop, session, source)
+        linted = await project.lint()
+        linked = await project.link() if linted.ok and task.is_tested else None
+    formatted, parsed = await look_at_text(workshop, source, edition)
+    verdict = RowVerdict(
+        RowState.FAIL,
+        parsed=linted.ok or parsed,
+        formatted=formatted,
+        uses_unsafe=shape.has_unsafe,
+        alone=WHY,
+        cpu_ms=linted.cpu_ms,
+    )
+    if not linted.ok:
+        return not_compiled(verdict, linted, "the code")
+    said = sort_warnings(linted.diagnostics)
+    verdict = replace(verdict, compiled=True, clippy=said.clippy, warnings=said.warnings)
+    if linked is None:
+        return replace(verdict, state=RowState.PASS)
+    verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
+    if not linked.built.ok:
+        return not_compiled(verdict, linked.built, "the code with its tests")
+    run = await _run(workshop, linked)
+    verdict = after_run(verdict, run, task)
+    if not run.all_passed:
+        return verdict
+    return settle(verdict, await _notices_stub(workshop, task, run) if stubs else None, task.static)
+
+
+async def _notices_stub(workshop: Workshop, task: Task, run: RowRun) -> bool | None:
+    if not task.shape.bodies and not task.shape.const_bodies:
+        return None
+    async with workshop.workers.session() as session:
+        source = replace(task.source, text=as_panicking(task.source, task.shape))
+        linked = await _Project(workshop, session, source).link()
+    return not (await _run(workshop, linked, run.cpu_ms)).all_passed if linked.built.ok else None
+
+
+async def _run(workshop: Workshop, linked: Linked, bound_ms: float | None = None) -> RowRun:
+    async with workshop.workers.session() as session:
+        return await run_row(workshop, session, linked, bound_ms=bound_ms)
+
+
+class _Project:
+    """A row's project, and cargo's commands on it, all in one session: what one user wrote another cannot change."""
+
+    def __init__(self, workshop: Workshop, session: LauncherSession, source: SourceText) -> None:
+        self._workshop = workshop
+        self._session = session
+        self._source = source
+        self._folder: Path | None = None
+        self._target = "--bins" if source.is_program else "--lib"
+
+    async def lint(self) -> Built:
+        """Compile without tests, through clippy where it is installed."""
+        if self._workshop.toolchain.clippy is None:
+            return (await self._cargo("check", self._target))[0]
+        # Warnings where clippy would stop at its first error, as everywhere.
+        return (await self._cargo("clippy", self._target, after=("--", "-W", "clippy::all")))[0]
+
+    async def link(self) -> Linked:
+        """Compile with tests."""
+        bench = self._workshop.bench
+        tests = bench.binary(LIBRARY_TESTS)
+        if tests is None:
+            raise UncheckedError(f"{bench.crate.pin.label}: {bench.baseline.reason}")
+        built, ran = await self._cargo("test", "--no-run", self._target)
+        executables = [item.executable for item in parse_artifacts(ran.stdout) if item.for_tests and item.executable]
+        return Linked(built, Path(executables[0] if executables else "/"), tests.invocation)
+
+    async def _cargo(self, *words: str, after: Sequence[str] = ()) -> tuple[Built, Ran]:
+        crate, limits = self._workshop.bench.crate, self._workshop.bench.build_limits
+        if self._folder is None:
+            self._folder = self._workshop.new_folder("by-cargo")
+            await asyncio.to_thread(self._write, self._folder)
+            for directory in cargo_folders(self._folder):
+                self._session.give(directory)
+        command = cargo_command(crate, self._workshop.toolchain, self._folder, words, limits=limits, after=after)
+        ran = await self._session.run(command)
+        refuse_unavailable(crate, ran)
+        diagnostics = parse_diagnostics(ran.stdout)
+        crashed = not ran.succeeded and not ran.out_of_time and not any(item.error for item in diagnostics)
+        return Built(ran.succeeded, diagnostics, ran.out_of_time, crashed, ran.cpu_ms), ran
+
+    def _write(self, folder: Path) -> None:
+        folder.mkdir()
+        write_row(self._workshop.bench.crate, self._source, folder / "project")
+        lay_out_cargo(folder, self._workshop.bench.crate.vendor)

@@ -1,0 +1,140 @@
+"""Running a row's tests: all of them in one process of their own, whatever binary they stand in."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+
+from node.checks import harness
+from node.checks.builds import moved
+from node.checks.harness import TestEnd
+from node.checks.rows.building import Linked
+from node.checks.running import test_environment
+from node.checks.sandbox.launcher import LauncherSession
+from node.checks.sandbox.limits import Command, Limits, Profile, Ran
+from node.checks.schemata import SELECTOR_VARIABLE, STUB_VARIANT
+from node.checks.workshop import Workshop
+
+STUB = STUB_VARIANT
+
+
+@dataclass(frozen=True, slots=True)
+class RowRun:
+    """How the tests of a row ended."""
+
+    passed: tuple[str, ...]
+    failed: tuple[str, ...]
+    ignored: tuple[str, ...]
+    unproven: tuple[str, ...]
+    """Of the failed ones, those whose line says they passed."""
+    out_of_time: bool
+    crashed: bool
+    spent: bool
+    """It used up all its CPU time, as it would anywhere; no question of a slow machine."""
+    undefined: bool
+    """It died as programs do whose unsafe code has met what it must not: by SIGSEGV, SIGBUS or SIGILL."""
+    finished: bool
+    cpu_ms: float
+    notices_stub: bool | None
+    """Some test failed with stubs for the code's functions; None when that was not tried to the end."""
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """Tests that the harness named."""
+        return self.passed + self.failed + self.ignored
+
+    @property
+    def all_passed(self) -> bool:
+        """At least one ran, and every one that ran passed."""
+        return self.finished and bool(self.passed) and not self.failed
+
+    @property
+    def reason(self) -> str:
+        """One line about what is wrong; empty when nothing is."""
+        if self.all_passed:
+            return ""
+        if self.out_of_time:
+            return "its tests do not come to an end within their time"
+        names = ", ".join(self.failed[:3]) + (", ..." if len(self.failed) > 3 else "")
+        if not self.finished:
+            how = "a signal took it down" if self.crashed else "something in it ended the process"
+            return f"the test run did not come to its end, {how}: {names or 'before any test'}"
+        if self.unproven:
+            return f"a test's result was forged: {', '.join(self.unproven[:3])} never returned"
+        if self.failed:
+            return f"{len(self.failed)} of {len(self.failed) + len(self.passed)} tests failed: {names}"
+        if self.ignored:
+            return "no test ran: all are ignored"
+        return "no test ran: there is none"
+
+
+async def run_row(
+    workshop: Workshop,
+    session: LauncherSession,
+    linked: Linked,
+    *,
+    module: str = "",
+    variant: int = 0,
+    stubs_too: bool = False,
+    bound_ms: float | None = None,
+) -> RowRun:
+    """Run the tests of one row.
+
+    Args:
+        workshop: Of the batch.
+        session: Where.
+        linked: The binary.
+        module: The row's module in it; empty when the binary is the row's own.
+        variant: 0 for the code as it is.
+        stubs_too: Once all passed, try them with stubs in the same process (`RowRun.notices_stub`).
+        bound_ms: CPU milliseconds of the unchanged row, for bounds; None when that is not known.
+    """
+    bench = workshop.bench
+    environment = moved(test_environment(linked.invocation), bench.project, bench.project)
+    if variant:
+        environment[SELECTOR_VARIABLE] = str(variant)
+    # The harness takes a name's part for a filter, and nobody else's tests have this module in their names.
+    chosen = (f"{module}::",) if module else ()
+    command = Command(
+        argv=(str(linked.executable), *chosen, "--test-threads=1", "--color=never"),
+        profile=Profile.TEST,
+        limits=workshop.limits_for(bound_ms),
+        directory=bench.project,
+        environment=environment,
+        # Not the folder it was built in: other rows' sources are none of its business.
+        readable=(linked.executable, bench.project),
+        nonce=secrets.token_hex(16) + (harness.STUBS_TOO if stubs_too else ""),
+    )
+    ran = await session.run(command)
+    if ran.out_of_time and ran.cpu_ms < command.limits.cpu_ms * 0.9:
+        # Stopped by the wall clock with CPU time to spare: asleep, or starved by others. Once more, patiently.
+        ran = await session.run(replace(command, limits=_patient(command.limits)))
+    return _row_run(ran, module, command)
+
+
+def _patient(limits: Limits) -> Limits:
+    return replace(limits, wall_ms=4 * limits.wall_ms)
+
+
+def _row_run(ran: Ran, module: str, command: Command) -> RowRun:
+    run = harness.read_run(ran, command.nonce)
+    beginning = f"{module}::" if module else ""
+    ends = {name.removeprefix(beginning): end for name, end in run.ends.items() if name.startswith(beginning)}
+
+    def having(*wanted: TestEnd) -> tuple[str, ...]:
+        return tuple(sorted(name for name, end in ends.items() if end in wanted))
+
+    whole = {name for name, end in run.ends.items() if end is TestEnd.PASSED}
+    return RowRun(
+        passed=having(TestEnd.PASSED),
+        failed=having(TestEnd.FAILED, TestEnd.NO_RESULT, TestEnd.UNPROVEN),
+        unproven=having(TestEnd.UNPROVEN),
+        ignored=having(TestEnd.IGNORED),
+        out_of_time=run.out_of_time,
+        crashed=run.crashed,
+        spent=ran.out_of_time and ran.cpu_ms >= command.limits.cpu_ms * 0.9,
+        undefined=run.undefined,
+        finished=run.finished,
+        cpu_ms=run.cpu_ms,
+        notices_stub=None if run.survivors is None else not run.survivors.issuperset(whole),
+    )

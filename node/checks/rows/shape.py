@@ -1,0 +1,291 @@
+"""What must be known of a row's text before it can share a build with others. Pure.
+
+One walk over the syntax tree finds whether the row means the same as a module as it does as a crate (facts on Rust
+verification, section 4), what to rewrite so that it does, and where its functions begin. Nothing found here is a
+verdict: what the walk does not understand is compiled on its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from node.checks.routing import (
+    DEFINITIONS,
+    LONE_WORDS,
+    MODULE_ATTRIBUTES,
+    first_word,
+    is_local_impl,
+)
+from node.checks.rows.example import SourceText
+from node.checks.syntax import parse_rust
+
+DEPTH_MAX = 200
+"""Deeper code could exhaust a compiler, and must not take others with it."""
+_BYTES_MAX = 64 * 1024
+_TOKENS_MAX = 20_000
+_STUB_CALL = " ::swarm_select::stub();"
+_CONST_STUB = ' panic!("this is a stub");'
+_THREAD_NAME = re.compile(rb"\bcurrent\s*\(\s*\)\s*\.\s*name\b")
+_ALWAYS_ALONE = {
+    "foreign_mod_item": "reaches beyond a module",
+    "extern_crate_declaration": "declares a crate",
+}
+_TESTS_MENTIONED = re.compile(rb"#\s*\[[\w:\s]*\btest\b")
+_PATHS = frozenset({"scoped_identifier", "scoped_type_identifier", "scoped_use_list", "use_list", "use_as_clause"})
+_COMMENTS = frozenset({"line_comment", "block_comment"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a row's file can be built."""
+
+    alone: str
+    """Why it needs builds of its own; empty when it can stand as a module."""
+    crate_words: tuple[int, ...]
+    """Where paths begin with `crate`, in order."""
+    bodies: tuple[int, ...]
+    """Behind the opening brace of each function of the row's code, where a stub can take over, in order."""
+    const_bodies: tuple[int, ...]
+    """The same of `const` functions, which no variant can be chosen in: their stub is another text."""
+    has_tests: bool
+    """Some function in it is a test."""
+    may_have_tests: bool
+    """Its text speaks of tests: a macro might make some, or it is only a comment."""
+    has_unsafe: bool
+
+
+def look_at(source: SourceText, *, edition: str) -> Shape:
+    """Find out all of it in one walk."""
+    text = source.text
+    walk = _Walk(source)
+    alone = _lone_text(source, edition)
+    if not alone or len(text) <= _BYTES_MAX:
+        root = parse_rust(text)
+        alone = alone or ("does not parse" if root.has_error else _lone_top(root))
+        walk.over(root)
+    return Shape(
+        alone=alone or walk.alone or walk.foreign() or walk.const_only(),
+        crate_words=tuple(sorted(walk.crate_words)),
+        bodies=tuple(sorted(walk.bodies)),
+        const_bodies=tuple(sorted(walk.const_bodies)),
+        has_tests=walk.has_tests,
+        may_have_tests=_TESTS_MENTIONED.search(text) is not None,
+        has_unsafe=b"unsafe" in text and walk.has_unsafe,
+    )
+
+
+def as_module(source: SourceText, shape: Shape, name: str) -> bytes:
+    """The file with paths from the crate's root leading to the module instead. Columns move, lines stay."""
+    return _with(source.text, [(place + 5, f"::{name}") for place in shape.crate_words])
+
+
+def code_in_module(source: SourceText, shape: Shape, name: str) -> tuple[int, int]:
+    """Where the row's code stands in what `as_module` makes."""
+    start, end = source.code
+    longer = len(name) + 2
+    before = sum(place < start for place in shape.crate_words)
+    inside = sum(start <= place < end for place in shape.crate_words)
+    return start + longer * before, end + longer * (before + inside)
+
+
+def as_const_stub(source: SourceText, shape: Shape) -> bytes:
+    """The file in which the `const` functions of the code panic, whatever is chosen."""
+    return _with(source.text, [(place, _CONST_STUB) for place in shape.const_bodies])
+
+
+def as_panicking(source: SourceText, shape: Shape) -> bytes:
+    """The file in which the functions of the code panic, without anything that chooses: plain Rust for plain cargo."""
+    return _with(source.text, [(place, _CONST_STUB) for place in shape.bodies or shape.const_bodies])
+
+
+def with_stub(source: SourceText, shape: Shape, name: str = "") -> bytes:
+    """The file in which a chosen variant replaces what its functions do; as a module, if a name is given."""
+    changes = [(place, _STUB_CALL) for place in shape.bodies]
+    if name:
+        changes += [(place + 5, f"::{name}") for place in shape.crate_words]
+    return _with(source.text, changes)
+
+
+def _with(text: bytes, insertions: list[tuple[int, str]]) -> bytes:
+    parts = []
+    position = 0
+    for place, words in sorted(insertions):
+        parts += [text[position:place], words.encode()]
+        position = place
+    return b"".join((*parts, text[position:]))
+
+
+def _lone_text(source: SourceText, edition: str) -> str:
+    if edition == "2015":
+        return "edition 2015, whose paths begin at the crate's root"
+    if source.is_program:
+        return "is a program"
+    if len(source.text) > _BYTES_MAX:
+        return "is long"
+    word = LONE_WORDS.search(source.text) or _THREAD_NAME.search(source.text)
+    return f"uses {word[0].decode(errors='replace').strip()}" if word is not None else ""
+
+
+def _lone_top(root: Node) -> str:
+    for item in root.children:
+        if item.type == "inner_attribute_item" and first_word(item) not in MODULE_ATTRIBUTES:
+            return f"inner attribute {first_word(item)}"
+        if item.type == "shebang":
+            return "begins with #!"
+    return ""
+
+
+class _Walk:
+    """One pass over a tree, without recursion: hostile text may be nested as deeply as it likes."""
+
+    def __init__(self, source: SourceText) -> None:
+        self._code = source.code
+        self.alone = ""
+        self.crate_words: list[int] = []
+        self.bodies: list[int] = []
+        self.const_bodies: list[int] = []
+        self.has_tests = False
+        self.has_unsafe = False
+        self._defined: set[bytes] = set()
+        self._impls: list[Node] = []
+
+    def over(self, root: Node) -> None:
+        seen = 0
+        stack = [(root, 0, 0, False)]
+        while stack:
+            node, depth, modules, in_tests = stack.pop()
+            seen += 1
+            if depth > DEPTH_MAX or seen > _TOKENS_MAX:
+                self.alone = self.alone or "is nested deeply or very long"
+                return
+            kind = node.type
+            handler = _HANDLERS.get(kind)
+            if handler is not None:
+                handler(self, node, modules, in_tests)
+            if node.child_count:
+                inner = modules + (kind == "mod_item")
+                for child, mark in _marked(node):
+                    self.has_tests = self.has_tests or (mark == b"test" and child.type == "function_item")
+                    stack.append((child, depth + 1, inner, in_tests or bool(mark)))
+
+    def foreign(self) -> str:
+        # `impl PartialEq<Mine> for u64` changes what other modules' literals can mean; measured in both directions.
+        lone = any(not is_local_impl(item, self._defined) for item in self._impls)
+        return "implements a foreign trait for a foreign type" if lone else ""
+
+    def const_only(self) -> str:
+        return "has const functions only, whose stub is another text" if self.const_bodies and not self.bodies else ""
+
+    def refuse(self, reason: str) -> None:
+        self.alone = self.alone or reason
+
+    def see_crate(self, node: Node, _modules: int, _in_tests: bool) -> None:
+        parent = node.parent
+        if parent is not None and parent.type == "visibility_modifier" and parent.child_count == 4:
+            return  # `pub(crate)`: as visible from a module as from a crate
+        if _in_token_tree(node) and _inside_definition(node):
+            self.refuse("names crate inside a macro's definition")
+        self.crate_words.append(node.start_byte)
+
+    def see_super(self, node: Node, modules: int, _in_tests: bool) -> None:
+        chain = 1
+        following = node.next_sibling if _in_token_tree(node) else None
+        while following is not None and following.type in {"::", "super"}:
+            chain += following.type == "super"
+            following = following.next_sibling
+        above = node.parent
+        while above is not None and above.type in _PATHS:
+            # A list below a path goes up from where the path ends; counting too many only costs a build.
+            chain += sum(child.type == "super" and child != node for child in above.children)
+            above = above.parent
+        if chain > modules or _inside_definition(node):
+            self.refuse("names a module above its own")
+
+    def see_module(self, node: Node, _modules: int, _in_tests: bool) -> None:
+        if node.child_by_field_name("body") is None:
+            self.refuse("refers to another file")
+
+    def see_definition(self, node: Node, _modules: int, _in_tests: bool) -> None:
+        name = node.child_by_field_name("name")
+        if name is not None and name.text is not None:
+            self._defined.add(name.text)
+
+    def see_impl(self, node: Node, _modules: int, _in_tests: bool) -> None:
+        self._impls.append(node)
+
+    def see_unsafe(self, _node: Node, _modules: int, _in_tests: bool) -> None:
+        self.has_unsafe = True
+
+    def see_lone(self, node: Node, _modules: int, _in_tests: bool) -> None:
+        self.refuse(_ALWAYS_ALONE[node.type])
+
+    def see_macro_words(self, node: Node, _modules: int, _in_tests: bool) -> None:
+        if _inside_definition(node) or (node.parent is not None and node.parent.type == "token_tree"):
+            self.refuse("has words of the module system inside a macro")
+
+    def see_function(self, node: Node, _modules: int, in_tests: bool) -> None:
+        start, end = self._code
+        body = node.child_by_field_name("body")
+        if body is None or in_tests or not (start <= node.start_byte and node.end_byte <= end):
+            return
+        modifiers = next((child for child in node.children if child.type == "function_modifiers"), None)
+        is_const = modifiers is not None and b"const" in (modifiers.text or b"").split()
+        place = body.start_byte + 1
+        for child in body.children[1:]:
+            if child.type == "inner_attribute_item":
+                place = child.end_byte
+            elif child.type not in _COMMENTS:
+                break
+        (self.const_bodies if is_const else self.bodies).append(place)
+
+
+_HANDLERS = {
+    "crate": _Walk.see_crate,
+    "super": _Walk.see_super,
+    "mod_item": _Walk.see_module,
+    "impl_item": _Walk.see_impl,
+    "unsafe": _Walk.see_unsafe,
+    "function_item": _Walk.see_function,
+    "impl": _Walk.see_macro_words,
+    "extern": _Walk.see_macro_words,
+    **dict.fromkeys(DEFINITIONS, _Walk.see_definition),
+    **dict.fromkeys(_ALWAYS_ALONE, _Walk.see_lone),
+}
+
+
+def _marked(node: Node) -> Iterator[tuple[Node, bytes]]:
+    """Children, and the word of the attribute that makes them part of the tests only; empty for the others."""
+    mark = b""
+    for child in node.children:
+        if child.type == "attribute_item":
+            found = _TEST_MARK.match(child.text or b"")
+            mark = mark or ((found["word"] or b"cfg") if found is not None else b"")
+            yield child, b""
+        elif child.type in _COMMENTS:
+            yield child, b""
+        else:
+            yield child, mark
+            mark = b""
+
+
+_TEST_MARK = re.compile(
+    rb"#\s*\[\s*(?:[\w:]*\b(?P<word>test)\s*(?:\(.*)?\]|cfg\s*\(\s*test\s*\)|bench\s*\])", re.DOTALL
+)
+
+
+def _in_token_tree(node: Node) -> bool:
+    return node.parent is not None and node.parent.type == "token_tree"
+
+
+def _inside_definition(node: Node) -> bool:
+    """Whether a token stands in `macro_rules!`, whose words mean something else wherever it is used."""
+    above = node.parent
+    while above is not None:
+        if above.type == "macro_definition":
+            return True
+        above = above.parent
+    return False

@@ -1,0 +1,226 @@
+"""`check`: rows of Rust in, verdicts out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from node.cli.output import Progress, bar, duration, example, say
+from node.errors import ExitCode, OperatorError
+
+if TYPE_CHECKING:
+    from node.checking import Settings, Tally
+    from node.checking.packages import Packages
+    from node.checks import CheckEngine
+
+FORMAT = """\b
+A row is a JSON object on a line of its own:
+  {"id":.., "code":.., "context"?, "tests"?, "crate"?, "version"?,
+   "edition"?, "category"?}
+What is compiled is a package whose only source is context, code and tests,
+one below the other, with `crate` as its one dependency. Tests are modules,
+functions or statements; other keys are left alone.
+
+\b
+A verdict, in the order of the rows:
+  {"id":.., "verdict":"pass"|"fail"|"error", "parsed", "formatted",
+   "compiled", "clippy_clean", "clippy", "warnings", "tests_run",
+   "tests_passed", "tests_failed", "vacuous", "stub_killed",
+   "mutants":{"made","killed"}, "error_codes", "error_classes", "unsafe",
+   "reasons", "seconds", "alone", "rustc", "sandbox"}
+`pass`: it compiles and, where it has tests, at least one ran, all passed,
+and they fail once the code's functions panic. `error`: it was not tried.
+`seconds` are of processor time.
+
+"""
+
+
+@click.command(
+    epilog=FORMAT
+    + example(
+        "swarm-node check --in rows.jsonl --out verdicts.jsonl",
+        "swarm-node check --in rows.jsonl --only row-17 --export ./row-17",
+    )
+)
+@click.option(
+    "--in", "source", required=True, type=click.Path(dir_okay=False, allow_dash=True), help="Rows; - for a pipe."
+)
+@click.option(
+    "--out",
+    "target",
+    default="-",
+    show_default=True,
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Verdicts; - for standard output.",
+)
+@click.option("--cores", type=click.IntRange(1, 256), help="Compilers and tests at once.  [default: all]")
+@click.option("--batch", default=100, show_default=True, type=click.IntRange(1, 1000), help="Rows compiled together.")
+@click.option(
+    "--mutants",
+    default=4,
+    show_default=True,
+    type=click.IntRange(0, 50),
+    help="Small changes of each row's code that its tests are tried on, at some 10 ms each.",
+)
+@click.option(
+    "--confirm/--no-confirm",
+    default=True,
+    show_default=True,
+    help="Settle alone what failed beside others: exact error codes, at some 100 ms a row.",
+)
+@click.option(
+    "--sandbox",
+    type=click.Choice(["auto", "strict", "standard", "container", "none"]),
+    default="auto",
+    show_default=True,
+    help="`none` runs the rows' code unconfined, and every verdict says so.",
+)
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="SWARM_NODE_CACHE",
+    help="Where built dependencies are kept.  [default: the user's cache folder]",
+)
+@click.option(
+    "--export",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write rows as cargo projects into this folder instead of checking them.",
+)
+@click.option("--only", multiple=True, help="With --export: the row of this id; may be repeated.")
+def check(
+    source: str,
+    target: str,
+    cores: int | None,
+    batch: int,
+    mutants: int,
+    confirm: bool,
+    sandbox: str,
+    cache: Path | None,
+    export: Path | None,
+    only: tuple[str, ...],
+) -> None:
+    """Verify rows of Rust by executing them: compiler, clippy, rustfmt and tests, in a sandbox.
+
+    Rows may come in any order and any number: those of one crate are compiled together, verdicts are written in the
+    order of the rows, memory stays bounded. A run that was stopped goes on where it was when it is started again.
+    Exit code 0 when every row has its verdict, whichever it is.
+    """
+    from node.checking import Settings
+    from node.checks.rows import RowOptions
+
+    if only and export is None:
+        raise OperatorError("--only goes with --export", hint="Name a folder with --export.")
+    folder = cache_folder(cache)
+    with _rows(source) as rows:
+        if export is not None:
+            asyncio.run(_export(rows, folder, export, only))
+            return
+        settings = Settings(RowOptions(confirm, mutants), batch, cores or os.cpu_count() or 1)
+        asyncio.run(_check(rows, target, folder, sandbox, settings))
+
+
+async def _export(rows: Path, folder: Path, export: Path, only: tuple[str, ...]) -> None:
+    from node.checking.exporting import export_rows
+    from node.checking.packages import Packages
+
+    written = await export_rows(Packages(folder), rows, export, frozenset(only))
+    say(f"{written} projects in {export}; each is tried with `cargo clippy` and `cargo test`")
+
+
+async def _check(rows: Path, target: str, folder: Path, sandbox: str, settings: Settings) -> None:
+    from node.checking.packages import Packages
+    from node.checks import CheckSettings, Level, open_engine
+
+    level = None if sandbox == "auto" else Level(sandbox)
+    engine = await open_engine(CheckSettings(folder / "checks", cores=settings.cores, level=level))
+    try:
+        say(f"rustc {engine.toolchain.release}, sandbox {engine.level.value}, {settings.cores} cores")
+        with _target(target) as out:
+            await _run(engine, Packages(folder), rows, out, _journal(rows, target), settings)
+    finally:
+        await engine.close()
+
+
+async def _run(
+    engine: CheckEngine, packages: Packages, rows: Path, out: BinaryIO, journal: Path, settings: Settings
+) -> None:
+    from node.checking import CheckRun
+
+    began = time.monotonic()
+    with Progress() as progress:
+
+        def watch(tally: Tally) -> None:
+            progress.show([_progress(tally, time.monotonic() - began)])
+
+        tally = await CheckRun(engine, packages, settings, watch).run(rows, out, journal)
+    states = ", ".join(f"{tally.states[name]} {name}" for name in ("pass", "fail", "error") if tally.states[name])
+    fresh = tally.done - tally.found
+    known = f", {tally.found} settled by an earlier run" if tally.found else ""
+    seconds = time.monotonic() - began
+    say(f"{tally.done} rows: {states or 'none new'}{known}")
+    if fresh:
+        say(f"{duration(seconds)}, {fresh / max(seconds, 1e-3):.1f} rows/s, {tally.cpu_ms / fresh:.1f} CPU ms a row")
+
+
+def _progress(tally: Tally, seconds: float) -> str:
+    fresh = tally.done - tally.found
+    rate = fresh / seconds if seconds > 0 else 0.0
+    left = f", {duration((tally.total - tally.done) / rate)} to go" if rate > 0 and tally.done < tally.total else ""
+    return f"{tally.done} of {tally.total} rows  {bar(tally.done, tally.total)}  {rate:.1f}/s{left}"
+
+
+def cache_folder(cache: Path | None) -> Path:
+    """Where built dependencies are kept: as asked for, or in the user's cache folder."""
+    if cache is not None:
+        return cache.absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser().absolute() / "swarm-node"
+
+
+@contextlib.contextmanager
+def _rows(source: str) -> Iterator[Path]:
+    """The rows as a file that can be read more than once; what comes through a pipe is put into one."""
+    if source != "-":
+        path = Path(source)
+        if not path.is_file():
+            raise OperatorError(f"{source} is not there, or no file", hint="Name a file of JSON lines with --in.")
+        yield path.absolute()
+        return
+    with tempfile.NamedTemporaryFile(prefix="swarm-node-rows-") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+        file.flush()
+        yield Path(file.name)
+
+
+def _journal(rows: Path, target: str) -> Path:
+    """Beside the output; of a run into a pipe nothing is found again, so its journal may stand anywhere."""
+    if target == "-":
+        return Path(tempfile.mkdtemp(prefix="swarm-node-check-")) / f"{rows.name}.journal"
+    path = Path(target).absolute()
+    return path.with_name(path.name + ".journal")
+
+
+@contextlib.contextmanager
+def _target(target: str) -> Iterator[BinaryIO]:
+    try:
+        if target == "-":
+            yield sys.stdout.buffer
+        else:
+            with Path(target).open("wb") as file:
+                yield file
+    except OSError as error:
+        raise OperatorError(
+            f"{target}: {error.strerror or error}",
+            hint="Verdicts so far are in the journal beside it: make room, and run the same command again.",
+            exit_code=ExitCode.UNAVAILABLE,
+        ) from error

@@ -1,0 +1,186 @@
+"""What is this machine's fault is nobody's verdict: no toolchain, a full disk, a sandbox that is killed, a busy CPU."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from node.checks import CheckSettings, Level, examine, open_engine
+from node.errors import OperatorError
+from node.values.crate import Span
+from node.values.verdict import CheckPlan, Edit, Expect, Outcome, Project, Step
+from tests.support.prepared import make_crate
+
+pytestmark = pytest.mark.cargo
+
+LIB = """pub fn one() -> u8 { 1 }
+#[test]
+fn t() { assert_eq!(one(), 1); }
+#[test]
+fn takes_a_while() { assert!((0..1_000_000u64).fold(0, |a, b| a ^ b) < u64::MAX); }
+"""
+BODY = Span("src/lib.rs", LIB.index("{"), LIB.index("}") + 1)
+TEXTS = ("{ 2 - 1 }", "{ 2 }", "{ loop {} }", '{ "" }')
+
+
+@pytest.fixture(scope="module")
+def crate(tmp_path_factory):
+    return make_crate(tmp_path_factory.mktemp("crate"), {"src/lib.rs": LIB})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("checks")
+
+
+def plans(crate, texts=TEXTS):
+    return [CheckPlan((Step("s", Project(crate.pin, (Edit(BODY, t),)), Expect.TESTS_PASS),)) for t in texts]
+
+
+def settle(crate, folder, texts=TEXTS, watch=None):
+    async def run():
+        engine = await open_engine(CheckSettings(folder, cores=2))
+        try:
+            await engine.baseline(crate)
+            results = await engine.run(crate, plans(crate, texts), watch=watch)
+            return [result.steps[0] for result in results]
+        finally:
+            await engine.close()
+
+    return asyncio.run(run())
+
+
+def test_without_a_toolchain_the_operator_is_told_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(OperatorError, match="rustc is not on the search path") as caught:
+        asyncio.run(open_engine(CheckSettings(tmp_path)))
+    assert "Install Rust" in caught.value.hint
+    found = asyncio.run(examine(CheckSettings(tmp_path)))
+    assert (found.usable, found.level, found.findings[0].good) == (False, "", False)
+
+
+def test_a_toolchain_without_its_libraries_is_the_operators_turn_too(tmp_path, monkeypatch):
+    fake = tmp_path / "rustc"
+    fake.write_text("#!/bin/sh\nexit 1\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(OperatorError, match="failed"):
+        asyncio.run(open_engine(CheckSettings(tmp_path / "state")))
+
+
+def test_the_level_without_confinement_is_taken_only_when_asked_for_and_says_what_it_is(folder):
+    found = asyncio.run(examine(CheckSettings(folder, level=Level.NONE)))
+    assert found.level == "none"
+    assert found.weaker == (
+        "Code from crates and peers runs unconfined: it can read and change everything that this user can.",
+    )
+    assert [finding.good for finding in found.findings if finding.subject == "sandbox"] == [False]
+    chosen = asyncio.run(examine(CheckSettings(folder)))
+    assert chosen.level in {"strict", "standard"}
+
+
+def test_a_full_disk_settles_nothing_and_afterwards_everything_is_as_before(tmp_path):
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("filling a disk needs a small one, which only root can mount")
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    root = Path(__file__).parents[2]
+    words = [
+        "unshare",
+        "--mount",
+        "--propagation",
+        "private",
+        "--",
+        sys.executable,
+        "-m",
+        "tests.support.crowded_checks",
+    ]
+    done = subprocess.run([*words, str(tmp_path)], cwd=root, capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    outcomes = [line.partition("|")[0] for line in lines]
+    assert outcomes == ["holds", "unchecked", "unchecked", "holds"], lines
+    assert all("space left" in line or "disk" in line for line in lines[1:3]), lines
+
+
+def launchers(folder: Path) -> list[int]:
+    """Processes that confine commands for the engine of that folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if f"{folder}/tools/launcher".encode() in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+    return found
+
+
+def test_killing_the_sandbox_never_makes_a_verdict(crate, folder):
+    killed = []
+
+    def kill(seen):
+        if seen.stage == "checking" and not killed:
+            killed.extend(launchers(folder))
+            for pid in killed:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    expected = [Outcome.HOLDS, Outcome.FAILS, Outcome.TIMED_OUT, Outcome.FAILS]
+    found = settle(crate, folder, watch=kill)
+    assert killed
+    for result, outcome in zip(found, expected, strict=True):
+        assert result.outcome in {outcome, Outcome.UNCHECKED}, result
+    assert [result.outcome for result in settle(crate, folder)] == expected
+
+
+def test_a_machine_whose_cores_are_all_busy_gives_the_same_verdicts(crate, folder):
+    at_rest = settle(crate, folder)
+    spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3 * (os.cpu_count() or 2))]
+    try:
+        loaded = settle(crate, folder)
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
+    assert loaded == at_rest
+    assert [result.outcome for result in loaded] == [Outcome.HOLDS, Outcome.FAILS, Outcome.TIMED_OUT, Outcome.FAILS]
+
+
+UNSAFE_LIB = """fn address(of: &u8) -> usize { of as *const u8 as usize }
+pub fn seven() -> u8 {
+    let seven = 7u8;
+    unsafe { *(address(&seven) as *const u8) }
+}
+#[test]
+fn t() { assert_eq!(seven(), 7); }
+"""
+
+
+def test_a_mutant_that_dies_of_undefined_behaviour_is_neither_killed_nor_alive(folder, tmp_path):
+    crate = make_crate(tmp_path, {"src/lib.rs": UNSAFE_LIB}, name="wild")
+    body = Span("src/lib.rs", UNSAFE_LIB.index("{"), UNSAFE_LIB.index("}") + 1)
+
+    def mutant(text, expect):
+        return CheckPlan((Step("mutant-1", Project(crate.pin, (Edit(body, text),)), expect),))
+
+    wild, wrong = "{ let _ = of; 8 }", "{ static EIGHT: u8 = 8; let _ = of; &raw const EIGHT as usize }"
+
+    async def run():
+        engine = await open_engine(CheckSettings(folder, cores=2))
+        try:
+            asked = [mutant(wild, Expect.TESTS_FAIL), mutant(wrong, Expect.TESTS_FAIL), mutant(wild, Expect.TESTS_PASS)]
+            return await engine.run(crate, asked)
+        finally:
+            await engine.close()
+
+    undefined, killed, answer = (result.steps[0] for result in asyncio.run(run()))
+    assert (undefined.outcome, killed.outcome) == (Outcome.UNCHECKED, Outcome.HOLDS)
+    assert "undefined behaviour, which settles nothing" in undefined.reason
+    assert answer.outcome is Outcome.FAILS  # As an answer it is wrong wherever it runs.

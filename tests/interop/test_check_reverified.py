@@ -1,0 +1,97 @@
+"""Second looks at settled claims: nobody can foresee which, they agree, and when they do not the batch is set aside."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from node.checks import CheckSettings, MemoryCache, open_engine, reverify
+from node.checks.reverify import Sampler, agree
+from node.checks.verdicts import Observation
+from node.values.crate import Span
+from node.values.verdict import CheckPlan, Edit, Expect, Outcome, Project, Step, TestName
+from tests.support.prepared import make_crate
+
+LIB = """pub fn twice(n: u8) -> u8 { n * 2 }
+#[test]
+fn t() { assert_eq!(twice(2), 4); }
+"""
+
+
+def test_a_hundredth_is_chosen_and_each_seed_chooses_others():
+    keys = [number.to_bytes(32, "big") for number in range(20_000)]
+    one, two = ({key for key in keys if Sampler(seed, 100).is_chosen(key)} for seed in (b"one", b"two"))
+    assert 150 < len(one) < 250
+    assert len(one & two) < 20
+    assert {key for key in keys if Sampler(b"one", 100).is_chosen(key)} == one
+
+
+@pytest.mark.parametrize(("share_bp", "chosen"), [(0, 0), (10_000, 100)])
+def test_none_and_all_are_shares_too(share_bp, chosen):
+    sampler = Sampler(b"seed", share_bp)
+    assert sum(sampler.is_chosen(bytes([number])) for number in range(100)) == chosen
+
+
+def test_only_settled_looks_can_contradict_each_other():
+    passed = Observation(compiled=True, passed=(TestName("library", "", "t"),))
+    failed = replace(passed, passed=(), failed=passed.passed)
+    assert not agree(passed, failed)
+    assert agree(passed, replace(passed, message="said otherwise"))
+    assert agree(passed, replace(failed, timed_out=True))
+    assert agree(passed, Observation(compiled=False, unchecked=True))
+
+
+class CountingCache(MemoryCache):
+    def __init__(self):
+        super().__init__()
+        self.stored = 0
+
+    def put(self, key, value):
+        self.stored += 1
+        super().put(key, value)
+
+
+@pytest.fixture(scope="module")
+def crate(tmp_path_factory):
+    return make_crate(tmp_path_factory.mktemp("crate"), {"src/lib.rs": LIB})
+
+
+def settle(crate, folder, **settings):
+    body = Span("src/lib.rs", LIB.index("{"), LIB.index("}") + 1)
+    texts = ("{ n + n }", "{ n }", '{ "" }')
+    steps = [Step("s", Project(crate.pin, (Edit(body, text),)), Expect.TESTS_PASS) for text in texts]
+
+    async def run():
+        cache = CountingCache()
+        engine = await open_engine(CheckSettings(folder, cores=2, **settings), cache)
+        try:
+            results = await engine.run(crate, [CheckPlan((step,)) for step in steps])
+            return [result.steps[0] for result in results], engine.reverified, cache.stored
+        finally:
+            await engine.close()
+
+    return asyncio.run(run())
+
+
+@pytest.mark.cargo
+def test_second_looks_agree_and_are_counted(crate, tmp_path):
+    results, reverified, stored = settle(crate, tmp_path, reverify_bp=10_000)
+    assert [result.outcome for result in results] == [Outcome.HOLDS, Outcome.FAILS, Outcome.FAILS]
+    assert (reverified, stored) == ((3, 0), 3)
+
+
+@pytest.mark.cargo
+def test_a_batch_with_one_disagreement_gives_no_verdicts_and_leaves_none_behind(crate, tmp_path, monkeypatch):
+    look = reverify._look_again
+
+    async def contrary(workshop, claim):
+        seen = await look(workshop, claim)
+        return replace(seen, passed=seen.failed, failed=seen.passed)
+
+    monkeypatch.setattr(reverify, "_look_again", contrary)
+    results, (looked, disagreed), stored = settle(crate, tmp_path, reverify_bp=10_000)
+    assert {result.outcome for result in results} == {Outcome.UNCHECKED}
+    assert all("came out differently when settled alone" in result.reason for result in results)
+    assert (looked, disagreed, stored) == (3, 2, 0)

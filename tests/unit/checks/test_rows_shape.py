@@ -1,0 +1,134 @@
+# ruff: noqa: E501  (a row of Rust is read as a line)
+"""What a row's text says about how it can be built."""
+
+import pytest
+
+from node.checks.rows.example import PROGRAM, Example, assemble
+from node.checks.rows.shape import as_module, code_in_module, look_at, with_stub
+
+TESTS = "#[test]\nfn adds() {\n    assert_eq!(add(1, 2), 3);\n}"
+ADD = "pub fn add(a: i32, b: i32) -> i32 {\n    a + b\n}"
+
+
+def shape_of(code, tests="", edition="2021"):
+    return look_at(assemble(Example(code, tests=tests)), edition=edition)
+
+
+def test_functions_as_tests_get_a_module_that_sees_the_code():
+    text = assemble(Example(ADD, tests=TESTS)).text.decode()
+    assert "mod row_tests {\n#[allow(unused_imports)]\nuse super::*;\n#[test]\nfn adds" in text
+
+
+def test_statements_as_tests_get_a_function():
+    text = assemble(Example(ADD, tests="let three = add(1, 2);\nassert_eq!(three, 3);")).text.decode()
+    assert "#[test]\nfn row() {\nlet three" in text
+
+
+def test_a_module_of_tests_stands_as_it_is():
+    module = f"#[cfg(test)]\nmod tests {{\n    use super::*;\n    {TESTS}\n}}"
+    assert assemble(Example(ADD, tests=module)).text.decode() == f"{ADD}\n\n{module}\n"
+
+
+def test_macros_that_make_tests_are_no_statements():
+    tests = (
+        "macro_rules! case { ($name:ident) => { #[test] fn $name() {} } }\n#[allow(unused)]\nuse super::*;\ncase!(one);"
+    )
+    assert "fn row()" not in assemble(Example(ADD, tests=tests)).text.decode()
+
+
+def test_code_with_a_main_function_is_a_program():
+    assert assemble(Example("fn main() {}")).path == PROGRAM
+    assert assemble(Example("mod inner { fn main() {} }")).path != PROGRAM
+    assert "program" in shape_of("fn main() {}").alone
+
+
+def test_paths_from_the_root_lead_to_the_module():
+    source = assemble(Example("pub(crate) mod inner { pub fn f() { crate::g(); } }\npub fn g() {}"))
+    shape = look_at(source, edition="2021")
+    assert not shape.alone
+    text = as_module(source, shape, "row_1").decode()
+    assert "pub(crate) mod inner" in text
+    assert "crate::row_1::g();" in text
+    start, end = code_in_module(source, shape, "row_1")
+    assert text[start:end] == text.rstrip("\n")
+
+
+def test_macro_arguments_lead_there_too():
+    source = assemble(Example(ADD, tests="assert_eq!(crate::add(1, 1), super::add(1, 1));"))
+    shape = look_at(source, edition="2021")
+    assert not shape.alone
+    assert b"crate::m::add" in as_module(source, shape, "m")
+
+
+def test_a_stub_takes_over_at_the_beginning_of_each_function_of_the_code():
+    source = assemble(Example(f"{ADD}\nimpl S {{ fn f(&self) {{}} }}\nstruct S;", context="fn c() {}", tests=TESTS))
+    shape = look_at(source, edition="2021")
+    text = with_stub(source, shape).decode()
+    assert text.count("::swarm_select::stub();") == 2
+    assert "fn c() {}" in text
+    assert text.count("\n") == source.text.decode().count("\n")
+
+
+def test_tests_are_no_targets():
+    code = f"{ADD}\n#[cfg(test)]\nmod tests {{\n fn helper() {{}}\n #[test]\n fn t() {{ helper() }}\n}}"
+    shape = shape_of(code)
+    assert len(shape.bodies) == 1
+    assert shape.has_tests
+
+
+def test_a_comment_about_tests_is_no_test():
+    shape = shape_of(f"// write #[test] here\n{ADD}")
+    assert (shape.has_tests, shape.may_have_tests) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "#![feature(box_patterns)]\nfn a() {}",
+        "#![no_std]\nfn a() {}",
+        "use super::x;",
+        "mod a { use super::super::x; }",
+        "mod a { fn f() { let _ = vec![super::super::x()]; } }",
+        "extern crate alloc;",
+        'extern "C" { fn f(); }',
+        "#[no_mangle]\npub fn f() {}",
+        "#[macro_export]\nmacro_rules! m { () => {} }",
+        "macro_rules! m { () => { crate::f() } }",
+        "macro_rules! m { ($t:ty) => { impl Foo for $t {} } }",
+        "mod other;",
+        'const T: &str = include_str!("x");',
+        "fn f() -> u32 { line!() }",
+        "struct A;\nimpl PartialEq<A> for u64 { fn eq(&self, _: &A) -> bool { true } }",
+        "struct A;\nimpl std::ops::Add<A> for &str { type Output = (); fn add(self, _: A) {} }",
+        "struct A;\nimpl From<A> for String { fn from(_: A) -> String { String::new() } }",
+        "pub fn a( {",
+        "fn n() -> Option<String> { std::thread::current().name().map(Into::into) }",
+        "const fn two() -> u8 { 2 }",
+    ],
+)
+def test_what_a_module_cannot_express_is_built_alone(code):
+    assert shape_of(code).alone
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        ADD,
+        "#![allow(dead_code)]\n//! Docs.\nfn a() {}",
+        "struct A;\nimpl std::fmt::Display for A { fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result { Ok(()) } }",
+        "trait T { fn t(&self); }\nimpl T for u8 { fn t(&self) {} }\nimpl<X> T for Vec<X> { fn t(&self) {} }",
+        "macro_rules! twice { ($x:expr) => { $x * 2 } }\npub fn f() -> i32 { twice!(3) }",
+        "mod a { pub fn f() {} pub mod b { use super::f; use super::super::a; } }",
+        "use std::collections::HashMap;\npub fn f() -> HashMap<u8, u8> { HashMap::new() }",
+    ],
+)
+def test_ordinary_code_shares_builds(code):
+    assert shape_of(code).alone == ""
+
+
+def test_edition_2015_is_built_alone():
+    assert shape_of(ADD, edition="2015").alone
+
+
+def test_hostile_nesting_ends_the_walk():
+    assert "nested" in shape_of("fn a() { " + "(" * 3000 + ")" * 3000 + " }").alone

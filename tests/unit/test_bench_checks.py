@@ -1,0 +1,67 @@
+"""The rows that checks are measured with, and the clock that measures them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from node.bench.checks import ROWS, Cost, read_rows, sample
+from node.bench.cpu import Spent
+from node.errors import OperatorError
+
+
+@pytest.mark.parametrize(("name", "least"), [("std", 120), ("itertools", 40)])
+def test_shipped_rows_are_many_short_and_different(name, least):
+    rows = read_rows(ROWS / f"{name}.jsonl")
+    assert len(rows) >= least
+    assert len({row.id for row in rows}) == len(rows)
+    assert len({row.example.code for row in rows}) == len(rows)
+    for row in rows:
+        assert 15 <= (row.example.code + row.example.tests).count("\n") <= 70, row.id
+        assert row.example.tests.count("#[test]") >= 1, row.id
+        assert row.package.crate == ("" if name == "std" else name)
+
+
+def test_a_row_that_cannot_be_tried_is_refused_with_its_line(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"code": "fn f() {}"}) + "\n{}\n")
+    with pytest.raises(OperatorError, match="line 2"):
+        read_rows(path)
+
+
+def test_the_seed_alone_chooses_what_cargo_gets():
+    rows = read_rows(ROWS / "std.jsonl")
+    assert sample(rows, 12, 1) == sample(rows, 12, 1)
+    assert sample(rows, 12, 1) != sample(rows, 12, 2)
+    assert set(sample(rows, 12, 1)) < set(sample(rows, 24, 1))
+    assert sample(rows, 10_000, 1) == list(range(len(rows)))
+
+
+def test_a_cost_is_per_row():
+    none = Spent(0, 0, 0)
+    ours, theirs = Cost("ours", 100, Spent(2000, 100, 0), none), Cost("theirs", 4, Spent(4000, 10, 0), none)
+    assert (ours.cpu_ms, ours.per_cpu_second, theirs.times(ours)) == (20, 50, 50)
+
+
+BURN = "import time\nwhile time.process_time() < 0.3: pass"
+ORPHAN = """
+import subprocess, sys
+# A parent that does not wait for its child, as bubblewrap does not.
+subprocess.Popen([sys.executable, "-c", {burn!r}])
+"""
+
+
+def test_the_clock_counts_orphans_too():
+    script = f"""
+import subprocess, sys
+from node.bench.cpu import CpuClock
+clock = CpuClock()
+subprocess.run([sys.executable, "-c", {ORPHAN.format(burn=BURN)!r}], check=True)
+import time
+spent = clock.lap()
+print(spent.cpu_ms, spent.own_cpu_ms)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    cpu_ms, own_ms = map(float, done.stdout.split())
+    assert cpu_ms - own_ms >= 300

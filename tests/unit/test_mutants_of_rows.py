@@ -1,0 +1,98 @@
+"""Stubs and mutants of free-standing code: what is changed, what is left alone, and that the result is still Rust."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from node.checks.guards.mutants import mutants_of, stub_of, targets_of
+from node.checks.guards.reading import parse
+
+CODE = """#![deny(warnings)]
+//! Shapes.
+pub mod shapes {
+    /// Larger?
+    pub fn larger(a: i32, b: i32) -> bool { a > b && !(a == 0) }
+    pub fn evens(items: &[u8]) -> impl Iterator<Item = u8> + '_ { items.iter().copied().filter(|n| n % 2 == 0) }
+    pub const fn twice(n: u32) -> u32 { n * 2 }
+}
+pub struct Stack { items: Vec<u8> }
+impl Stack {
+    pub fn new() -> Self { Stack { items: Vec::new() } }
+    pub fn push(&mut self, item: u8) { #![allow(unused)] self.items.push(item); }
+    pub fn top(&self) -> Option<u8> { if self.items.is_empty() { return None; } self.items.last().copied() }
+}
+impl Default for Stack { fn default() -> Self { Self::new() } }
+pub fn first(items: &[u8]) -> u8 { unsafe { *items.as_ptr() } }
+fn main() {}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    fn helper(n: u32) -> u32 { n + 1 }
+    #[test]
+    fn t() { assert_eq!(shapes::twice(helper(1)), 4); }
+}
+"""
+
+
+def test_targets_are_the_functions_that_tests_are_about():
+    found = {target.name: (target.lone_reason, target.has_unsafe) for target in targets_of(CODE)}
+    assert found == {
+        "shapes::larger": ("", False),
+        "shapes::evens": ("impl Trait in the return type", False),
+        "shapes::twice": ("const fn", False),
+        "new": ("", False),
+        "push": ("", False),
+        "top": ("", False),
+        "default": ("", False),
+        "first": ("", True),
+    }
+
+
+@pytest.mark.cargo
+@pytest.mark.parametrize("edition", ["2015", "2021"])
+def test_a_stub_compiles_wherever_the_example_does_and_panics_in_every_target(tmp_path, edition):
+    source = tmp_path / "stub.rs"
+    source.write_text(stub_of(CODE).replace("fn main() {}", "").replace("#[cfg(test)]", "#[cfg(any())]"))
+    words = ["rustc", "--edition", edition, "--crate-type", "lib", "--emit", "metadata", "--out-dir", str(tmp_path)]
+    done = subprocess.run([*words, str(source)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert source.read_text().count("panic!") == len(targets_of(CODE))
+
+
+def test_mutants_differ_from_the_example_in_one_place_each_and_parse():
+    found = mutants_of(CODE, 100)
+    assert len(found) == len(set(found)) > 15
+    changed = {mutant.applied(CODE) for mutant in found}
+    assert CODE not in changed
+    assert not any(parse(text).has_error for text in changed)
+    assert all(mutant.body(CODE) in mutant.applied(CODE) for mutant in found)
+    kinds = {mutant.kind for mutant in found}
+    assert {"operator", "negation", "number", "guard", "value"} <= kinds
+
+
+def test_code_for_tests_and_code_with_unsafe_has_no_mutants():
+    names = {mutant.target.name for mutant in mutants_of(CODE, 100)}
+    assert names.isdisjoint({"first", "main", "helper", "t"})
+
+
+def test_few_mutants_are_spread_over_the_targets():
+    names = [mutant.target.name for mutant in mutants_of(CODE, 4)]
+    assert len(names) == len(set(names)) == 4
+
+
+def test_the_same_example_has_the_same_mutants():
+    assert mutants_of(CODE, 7) == mutants_of(CODE, 7)
+
+
+def test_numbers_beyond_any_type_and_deep_nesting_are_no_trouble():
+    deep = "(" * 20_000 + "1" + ")" * 20_000
+    for text in ("9" * 10_000, deep, "1e5", "0x10", "{}"):
+        code = f"fn f() -> u64 {{ {text} }}"
+        assert stub_of(code) != code
+        mutants_of(code, 5)
+
+
+def test_text_without_functions_is_its_own_stub():
+    assert (stub_of("pub struct A;"), mutants_of("pub struct A;", 3)) == ("pub struct A;", ())

@@ -1,0 +1,141 @@
+"""Each trick by which a test says nothing is named from its text alone, and honest tests are left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from node.checks.guards.vacuity import Vacuity, is_vacuous, static_vacuity, test_names
+
+CODE = """
+/// Adds.
+pub fn add(a: i32, b: i32) -> i32 { a + b }
+pub struct Counter { count: u32 }
+impl Counter {
+    pub fn new() -> Self { Counter { count: 0 } }
+    pub fn bump(&mut self) -> u32 { self.count += 1; self.count }
+}
+pub fn parse(text: &str) -> Result<i32, std::num::ParseIntError> { text.parse() }
+"""
+
+
+def module(body: str, head: str = "#[test]", extra: str = "") -> str:
+    return f"#[cfg(test)]\nmod tests {{\n    use super::*;\n    {extra}\n    {head}\n    fn t() {{ {body} }}\n}}\n"
+
+
+def kinds(test_source: str, code: str = CODE) -> list[str]:
+    return [reason.kind for reason in static_vacuity(test_source, code)]
+
+
+EMPTY = {
+    "nothing asserted": (module("let _ = add(1, 2);"), Vacuity.NO_ASSERTION),
+    "only printed": (module('println!("{}", add(1, 2));'), Vacuity.NO_ASSERTION),
+    "true": (module("add(1, 2); assert!(true);"), Vacuity.CONSTANT_ASSERTION),
+    "equal numbers": (module("add(1, 2); assert_eq!(3, 1 + 2);"), Vacuity.CONSTANT_ASSERTION),
+    "a constant in a variable": (
+        module("let x = 3; let y = x; add(1, 2); assert_eq!(y, 3);"),
+        Vacuity.CONSTANT_ASSERTION,
+    ),
+    "constant strings": (module('add(1, 2); assert_ne!("a".to_string(), String::new());'), Vacuity.CONSTANT_ASSERTION),
+    "or true": (module("assert!(add(1, 2) == 4 || true);"), Vacuity.CONSTANT_ASSERTION),
+    "any pattern": (module("assert!(matches!(add(1, 2), _));"), Vacuity.CONSTANT_ASSERTION),
+    "itself": (module("assert_eq!(add(1, 2), add(1, 2));"), Vacuity.SELF_COMPARISON),
+    "a variable and itself": (module("let r = add(1, 2); assert_eq!(r, r);"), Vacuity.SELF_COMPARISON),
+    "itself in a condition": (module("let r = add(1, 2); assert!(r == r);"), Vacuity.SELF_COMPARISON),
+    "another function": (module("assert_eq!(i32::abs(-3), 3); let _ = 1u8.count_ones();"), Vacuity.NO_CALL),
+    "only named in a string": (module('let s = std::env::args(); assert_eq!(s.len(), 1, "add");'), Vacuity.NO_CALL),
+    "ignored": (module("assert_eq!(add(1, 2), 3);", "#[test]\n#[ignore]"), Vacuity.IGNORED),
+    "ignored with a reason": (module("assert_eq!(add(1, 2), 3);", '#[test]\n#[ignore = "slow"]'), Vacuity.IGNORED),
+    "any panic": (module("add(1, 2); panic!()", "#[test]\n#[should_panic]"), Vacuity.PANIC_NOT_NAMED),
+    "a feature": (module("assert_eq!(add(1, 2), 3);", '#[test]\n#[cfg(feature = "x")]'), Vacuity.CONFIGURED_OUT),
+    "never": (module("assert_eq!(add(1, 2), 3);", "#[test]\n#[cfg(any())]"), Vacuity.CONFIGURED_OUT),
+    "not in tests": (module("assert_eq!(add(1, 2), 3);", "#[test]\n#[cfg(not(test))]"), Vacuity.CONFIGURED_OUT),
+    "uncalled closure": (module("let f = || assert_eq!(add(1, 2), 3);"), Vacuity.UNREACHED_ASSERTION),
+    "uncalled function": (module("fn f() { assert_eq!(add(1, 2), 3); } add(1, 2);"), Vacuity.UNREACHED_ASSERTION),
+    "dead branch": (module("if false { assert_eq!(add(1, 2), 3); }"), Vacuity.UNREACHED_ASSERTION),
+    "behind a return": (module("add(1, 2); return; assert_eq!(add(1, 2), 3);"), Vacuity.UNREACHED_ASSERTION),
+    "behind an exit": (
+        module("add(1, 2); std::process::exit(0); assert_eq!(add(1, 2), 3);"),
+        Vacuity.UNREACHED_ASSERTION,
+    ),
+    "its own target": (
+        module("assert_eq!(add(1, 2), 3);", extra="fn add(_: i32, _: i32) -> i32 { 3 }"),
+        Vacuity.TARGET_REDEFINED,
+    ),
+    "a target inside": (
+        module("fn add(_: i32, _: i32) -> i32 { 3 } assert_eq!(add(1, 2), 3);"),
+        Vacuity.TARGET_REDEFINED,
+    ),
+    "a closure as target": (
+        module("let add = |_: i32, _: i32| 3; assert_eq!(add(1, 2), 3);"),
+        Vacuity.TARGET_REDEFINED,
+    ),
+    "an import as target": (
+        module("assert_eq!(add(1, 2), 2);", extra="use std::cmp::max as add;"),
+        Vacuity.TARGET_REDEFINED,
+    ),
+    "its own assert": (
+        module("assert_eq!(add(1, 2), 4);", extra="macro_rules! assert_eq { ($($t:tt)*) => {{}} }"),
+        Vacuity.ASSERTION_REDEFINED,
+    ),
+    "no test at all": ("fn helper() { assert_eq!(add(1, 2), 3); }", Vacuity.NO_TEST),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_it_is_named(name):
+    source, kind = EMPTY[name]
+    assert kind.value in kinds(source)
+    found = static_vacuity(source, CODE)
+    assert is_vacuous(found, test_names(source) or ("x",)) is True
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_it_is_named_too_when_the_tests_stand_in_the_code(name):
+    source, kind = EMPTY[name]
+    if kind is not Vacuity.NO_TEST:
+        assert kind.value in kinds("", CODE + source)
+
+
+SOUND = {
+    "plain": module("assert_eq!(add(1, 2), 3);"),
+    "bare": "#[test]\nfn t() { assert_eq!(add(1, 2), 3); }",
+    "integration": "use sample::add;\n#[test]\nfn t() { assert_eq!(add(1, 2), 3); }",
+    "a helper asserts": module(
+        "check(1, 2, 3);", extra="fn check(a: i32, b: i32, c: i32) { assert_eq!(add(a, b), c); }"
+    ),
+    "a macro asserts": module(
+        "check!(1, 2, 3);",
+        extra="macro_rules! check { ($a:expr, $b:expr, $c:expr) => { assert_eq!(add($a, $b), $c) } }",
+    ),
+    "a result": '#[test]\nfn t() -> Result<(), Box<dyn std::error::Error>> { parse("1")?; Ok(()) }',
+    "unwraps": module('parse("1").unwrap();'),
+    "a variable": module("let r = add(1, 2); assert_eq!(r, 3);"),
+    "a mutable variable": module("let mut c = Counter::new(); c.bump(); assert_eq!(c.bump(), 2);"),
+    "a called closure": module("let f = |a| assert_eq!(add(a, 2), a + 2); f(1); f(2);"),
+    "a closure handed on": module("(0..3).for_each(|a| assert_eq!(add(a, 2), a + 2));"),
+    "a named panic": module("add(i32::MAX, 1);", '#[test]\n#[should_panic(expected = "overflow")]'),
+    "a condition that panics": module('if add(1, 2) != 3 { panic!("wrong") }'),
+    "an unknown macro": module("check_snapshot!(add(1, 2));"),
+    "a result in a variable of the target's name": module("let add = add(1, 2); assert_eq!(add, 3);"),
+    "under unix": module("assert_eq!(add(1, 2), 3);", "#[test]\n#[cfg(unix)]"),
+    "one of each": module("assert!(true); assert_eq!(add(1, 2), 3);"),
+    "tests of a macro": "proptest! { #[test] fn t(a in 0..9) { prop_assert_eq!(add(a, 0), a); } }",
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_it_is_left_alone(name):
+    assert kinds(SOUND[name]) == []
+
+
+def test_one_sound_test_carries_a_row_and_the_empty_one_is_still_named():
+    source = module("assert_eq!(add(1, 2), 3); } #[test] fn empty() { let _ = add(1, 2);")
+    found = static_vacuity(source, CODE)
+    assert [(reason.test, reason.kind) for reason in found] == [("tests::empty", Vacuity.NO_ASSERTION.value)]
+    assert is_vacuous(found, test_names(source)) is False
+
+
+def test_hostile_text_costs_no_more_than_its_length():
+    for source in ("(" * 100_000, "#[test] fn t() { assert!(" + "(" * 20_000, "mod a { " * 5_000, "\0\ufffd{}"):
+        static_vacuity(source, CODE)
+        static_vacuity(module("assert_eq!(add(1, 2), 3);"), source)
