@@ -30,7 +30,7 @@ class Curve:
         if place == len(scores):
             return self.points[-1][1]
         (left, low), (right, high) = self.points[place - 1], self.points[place]
-        return low + (high - low) * (score - left) / (right - left)
+        return low + (high - low) * ((score - left) / (right - left))  # the share first: tiny distances underflow
 
 
 def fit(scores: Sequence[float], labels: Sequence[bool]) -> Curve:

@@ -8,7 +8,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from consensus.types import CRITERIA, CheckFact
@@ -80,6 +80,7 @@ def test_a_fitted_curve_never_falls_and_stays_within_0_and_1(pairs):
 
 
 @given(PAIRS)
+@example([(0.0, False), (1.0, False), (5e-324, True)])
 def test_a_fitted_curve_promises_as_many_right_ones_as_there_are(pairs):
     scores, labels = [score for score, _ in pairs], [label for _, label in pairs]
     curve = fit(scores, labels)
