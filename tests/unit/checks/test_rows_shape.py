@@ -29,7 +29,9 @@ def test_a_module_of_tests_stands_as_it_is():
 
 
 def test_macros_that_make_tests_are_no_statements():
-    tests = "macro_rules! case { ($name:ident) => { #[test] fn $name() {} } }\n#[allow(unused)]\nuse super::*;\ncase!(one);"
+    tests = (
+        "macro_rules! case { ($name:ident) => { #[test] fn $name() {} } }\n#[allow(unused)]\nuse super::*;\ncase!(one);"
+    )
     assert "fn row()" not in assemble(Example(ADD, tests=tests)).text.decode()
 
 
