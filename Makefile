@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CRATES ?=
 
-.PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm simulate-penalties bench-checks
+.PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm simulate-penalties bench-checks differential
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ rebuild-rows: setup ## Build and test every row that `make demo` left in out/ ag
 idle: setup ## Measure memory and processor time of ten idle nodes
 	$(BIN)/python -m tests.acceptance.idle
 
+differential: setup-dev ## Hold 2,200 rows in shared builds against cargo; goes on where it was stopped (hours of CPU)
+	$(BIN)/python -m tests.acceptance.differential --work .differential --out docs/differential.md
+
 lint: setup-dev ## ruff, mypy --strict, import-linter, generated code up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -93,4 +96,8 @@ lock: ## Rewrite the lock files from pyproject.toml (names, versions, hashes; no
 	  --extra install --extra dev --extra postgres pyproject.toml -o requirements-dev.lock
 
 clean: ## Remove everything that make created
+<<<<<<< HEAD
 	rm -rf $(VENV) $(VENV)-vllm .stamps out .demo *.egg-info build
+=======
+	rm -rf $(VENV) .stamps out .demo .differential *.egg-info build
+>>>>>>> corpus

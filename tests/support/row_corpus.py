@@ -51,12 +51,16 @@ def own_rows() -> list[Example]:
 
 
 def small_cases(seed: int, count: int) -> list[Case]:
-    """A case of each of `count` kinds, the cross-talk first; no network is needed for any of them."""
+    """`count` cases, at least one of every group of kinds; nothing of it needs a network."""
     chance = random.Random(seed)
-    crossing = [case for case in _crossing() if case.package.edition == "2021"]
     rows = own_rows()
-    cases = [*crossing, *_injected(chance, rows, 1), *_tested(chance, rows, 1), *_swapped(chance, rows, 20)]
-    return sorted(chance.sample(cases, min(count, len(cases))), key=lambda case: case.kind)
+    faults = [*_injected(chance, rows, 1), *_tested(chance, rows, 1)]
+    by_group: dict[str, list[Case]] = {}
+    for case in [case for case in _crossing() + faults if case.package.edition == "2021"]:
+        by_group.setdefault(case.kind.split(":")[0], []).append(case)
+    chosen = [chance.choice(cases) for cases in by_group.values() if len(cases) > 1]
+    rest = [case for cases in by_group.values() for case in cases if case not in chosen]
+    return [*chosen, *_swapped(chance, rows, 6), *chance.sample(rest, count - len(chosen) - 6)]
 
 
 def make_cases(store: CrateStore, *, count: int, seed: int) -> list[Case]:
@@ -81,13 +85,15 @@ def _injected(chance: random.Random, rows: Sequence[Example], copies: int) -> It
     for kind, text in INJECTED.items():
         for copy in range(copies):
             row = chance.choice(rows)
-            if text.startswith(("#![", "//!")) or copy % 2:
-                code = f"{text}\n{row.code}"
-            else:
-                code = f"{row.code}\n{text}\n"
+            before = text.startswith(("#![", "//!")) or copy % 2 == 1
+            code = f"{text}\n{row.code}" if before else f"{row.code}\n{text}\n"
             if copy == copies - 1 and copies > 1:  # and once alone
                 code, row = text, Example("")
-            yield Case(kind, Example(code, tests=row.tests), PackageKey(chance.choice(("2021", "2021", "2024"))))
+            yield Case(
+                kind,
+                Example(code, tests=row.tests),
+                PackageKey(chance.choice(("2021", "2021", "2024")) if copies > 1 else "2021"),
+            )
 
 
 def _tested(chance: random.Random, rows: Sequence[Example], copies: int) -> Iterator[Case]:
