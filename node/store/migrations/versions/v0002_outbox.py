@@ -24,7 +24,3 @@ def upgrade() -> None:
     )
     op.create_index("ix_outbox_chain_number", "outbox", ["chain", "number"])
 
-
-def downgrade() -> None:
-    """Refused: schemas are never downgraded."""
-    raise NotImplementedError("schemas are never downgraded; restore a backup")
