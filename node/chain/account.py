@@ -89,9 +89,7 @@ class EvmKey:
             "maxPriorityFeePerGas": wish.tip,
         }
         signed = EthAccount.sign_transaction(fields, self._key)
-        return Attempt(
-            bytes(signed.hash), bytes(signed.raw_transaction), wish.max_fee, wish.tip, wish.gas, wish.head
-        )
+        return Attempt(bytes(signed.hash), bytes(signed.raw_transaction), wish.max_fee, wish.tip, wish.gas, wish.head)
 
     def __repr__(self) -> str:
         return f"EvmKey(address={self.text})"
@@ -170,17 +168,21 @@ def _unseal(path: Path, node: NodeKey) -> EvmKey:
     raw = read_private(path, _FILE_BYTES_MAX)
     try:
         document = json.loads(raw)
-        sealed_by, box = str(document["node"]), bytes.fromhex(document["box"])
-        if document["format"] != _FORMAT:
-            raise ValueError(f"format {document['format']!r}")
-        if sealed_by != peer_id(node.node):
-            raise OperatorError(
-                f"{path} was sealed by {sealed_by}, this node is {peer_id(node.node)}",
-                hint="After an identity was rotated, bring the account along: swarm-node chain account --import-file.",
-            )
+        box = bytes.fromhex(document["box"])
+        _refuse_unless_sealed_by(node, document, path)
         return EvmKey(SecretBox(node.derive_secret("evm-account-seal")).decrypt(box))
     except (ValueError, KeyError, TypeError, CryptoError, RecursionError) as error:
         raise OperatorError(f"{path} holds no account of this node", hint="Restore it from a backup.") from error
+
+
+def _refuse_unless_sealed_by(node: NodeKey, document: dict[str, object], path: Path) -> None:
+    if document["format"] != _FORMAT:
+        raise ValueError(f"format {document['format']!r}")
+    if document["node"] != peer_id(node.node):
+        raise OperatorError(
+            f"{path} was sealed by {document['node']}, this node is {peer_id(node.node)}",
+            hint="After an identity was rotated, bring the account along: swarm-node chain account --import-file.",
+        )
 
 
 def _parse_key(text: str, source: str) -> EvmKey:

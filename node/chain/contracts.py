@@ -108,9 +108,7 @@ class Artifact:
                 values = abi_decode(kinds, data[4:])
             except (DecodingError, OverflowError, ValueError):
                 return str(entry["name"])
-            listed = (
-                f"{item['name']}={_shown(value)}" for item, value in zip(entry["inputs"], values, strict=True)
-            )
+            listed = (f"{item['name']}={_shown(value)}" for item, value in zip(entry["inputs"], values, strict=True))
             return f"{entry['name']}({', '.join(listed)})"
         return None
 
@@ -284,11 +282,7 @@ def load_deployment(path: Path) -> Deployment:
             hint="Get the swarm's chain.json, or deploy the contracts: swarm-node chain deploy.",
         ) from error
     try:
-        if len(raw) > _FILE_BYTES_MAX:
-            raise ValueError(f"{len(raw)} bytes")
-        values = json.loads(raw)
-        if values["format"] != _FORMAT:
-            raise ValueError(f"format {values['format']!r}")
+        values = _parsed(raw)
         founders = tuple(parse_binding(item, str(path)) for item in values["founders"])
         return Deployment(
             network=_bytes32(values["network"]),
@@ -302,8 +296,18 @@ def load_deployment(path: Path) -> Deployment:
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise OperatorError(
-            f"{path} is no deployment of this program: {error}", hint="Get the file from whoever deployed the contracts."
+            f"{path} is no deployment of this program: {error}",
+            hint="Get the file from whoever deployed the contracts.",
         ) from error
+
+
+def _parsed(raw: bytes) -> Any:
+    if len(raw) > _FILE_BYTES_MAX:
+        raise ValueError(f"{len(raw)} bytes")
+    values = json.loads(raw)
+    if values["format"] != _FORMAT:
+        raise ValueError(f"format {values['format']!r}")
+    return values
 
 
 def _bytes32(text: str) -> bytes:

@@ -148,6 +148,13 @@ class Outbox:
         self._number += 1
         return self._out([])
 
+    def rewrite(self, key: str, call: Call) -> list[Effect]:
+        """Another call for the same wish, e.g. with newer signatures. Only while no transaction of it can be mined."""
+        entry = self._entries[key]
+        if entry.state in {EntryState.QUEUED, EntryState.FAILED} and entry.call != call:
+            self._put(replace(entry, call=call, state=EntryState.QUEUED, retry_ms=0, reverts=0))
+        return self._out([])
+
     def reopen(self, key: str, reason: str) -> list[Effect]:
         """The chain does not hold what was done: wanted again. Of an entry under way, nothing changes."""
         entry = self._entries[key]

@@ -23,4 +23,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("chain", "key", name="pk_outbox"),
     )
     op.create_index("ix_outbox_chain_number", "outbox", ["chain", "number"])
-

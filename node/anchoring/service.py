@@ -1,0 +1,378 @@
+"""Anchoring beside a node: epochs in order, shards as they are certified, by whoever's turn it is.
+
+Nobody waits for it. While the endpoint is away the node works on and everything stays wanted; begun late, it starts
+with the first epoch the contract does not have. Every step can be repeated: what is done follows from the ledger, the
+chain and the outbox, never from what this process remembers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from consensus.types import NodeId
+from node.anchoring.facts import LedgerFacts
+from node.anchoring.reconcile import (
+    Difference,
+    DifferenceKind,
+    compare_epochs,
+    compare_shards,
+    epoch_name,
+    registration_name,
+    repair_outbox,
+    shard_name,
+)
+from node.anchoring.signing import Collector, Signatory
+from node.chain.account import EvmKey
+from node.chain.contracts import ANCHOR, SHARDS, contract_call
+from node.chain.gate import Gate
+from node.chain.sender import Sender
+from node.chain.votes import Account, EpochVote, ShardStatus, ShardVote, SignerSet
+from node.errors import NodeError, OperatorError, TransientError
+from node.store import Store
+from node.values.outbox import Call, EntryState
+
+log = logging.getLogger(__name__)
+
+TICK_S = 2.0
+BACK_OFF_MAX_S = 60.0
+RECONCILE_EVERY_S = 600.0
+SHARDS_AT_ONCE = 8
+"""Commitments that wait for signatures or blocks at the same time."""
+TURN_S = 60.0
+"""How long the next in line waits for the one before to have sent what both could."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHealth:
+    """How anchoring is, for `status`."""
+
+    well: bool
+    text: str
+    waits_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Signers:
+    """Who may sign now: the set as the contract wants it, and whose account each is."""
+
+    entries: SignerSet
+    members: Mapping[NodeId, Account]
+
+
+class Anchoring:
+    """One node's anchoring on one deployment.
+
+    Args:
+        facts: Its ledger.
+        gate: The contracts.
+        store: For what it signed and how far its shards are.
+        sender: Its outbox; None where it has no account: it watches and compares then.
+        key: Its account.
+        collector: Gathers signatures; None where there is no network, as in an offline command.
+        confirmations: Blocks that make a block count.
+        clock: Unix seconds.
+        turn_s: See `TURN_S`.
+    """
+
+    def __init__(
+        self,
+        *,
+        facts: LedgerFacts,
+        gate: Gate,
+        store: Store,
+        sender: Sender | None,
+        key: EvmKey | None,
+        collector: Collector | None,
+        confirmations: int,
+        clock: Callable[[], float] = time.time,
+        turn_s: float = TURN_S,
+    ) -> None:
+        self._facts, self._gate, self._store, self._collector = facts, gate, store, collector
+        self._key, self._confirmations, self._clock, self._turn_s = key, confirmations, clock, turn_s
+        self.sender = sender
+        self.signatory = Signatory(store, key, gate.deployment.name)
+        self.differences: tuple[Difference, ...] = ()
+        """As last compared."""
+        self.waiting: dict[str, str] = {}
+        """What cannot be sent yet, and why."""
+        self.waits_for = "its first look at the chain"
+        """What everything waits for; empty when nothing does."""
+        self.anchored = 0
+        """Epochs that the contract has, beginning with its first one."""
+        self._ready_since: dict[str, float] = {}
+        self._signer_epochs: dict[str, int] = {}
+        self._reconciled = -RECONCILE_EVERY_S
+
+    async def run(self) -> None:
+        """Work until cancelled. Ends by itself only where a person has to act first; `waits_for` says so."""
+        pause = TICK_S
+        while True:
+            try:
+                await self.tick()
+                pause, self.waits_for = TICK_S, ""
+            except TransientError as error:
+                log.log(logging.WARNING if pause == TICK_S else logging.DEBUG, "anchoring waits: %s", error)
+                self.waits_for = error.waits_for
+                pause = min(pause * 2, BACK_OFF_MAX_S)
+            except OperatorError as error:
+                if self.waits_for != str(error):
+                    log.error("anchoring: %s (%s)", error, error.hint)
+                self.waits_for, pause = str(error), BACK_OFF_MAX_S
+            except NodeError as error:
+                log.exception("anchoring")
+                self.waits_for, pause = str(error), BACK_OFF_MAX_S
+            await asyncio.sleep(pause)
+
+    async def tick(self) -> None:
+        """One look at ledger and chain, and everything that follows from it.
+
+        Raises:
+            TransientError: The endpoint does not answer, or not yet what is needed.
+            OperatorError: A person has to act.
+        """
+        now = self._clock()
+        if now - self._reconciled >= RECONCILE_EVERY_S:
+            await self.reconcile()
+            self._reconciled = now
+        self.waiting = {}
+        await self._anchor_next()
+        await self._commit_shards()
+        if self.sender is not None:
+            await self.sender.tick()
+
+    async def reconcile(self) -> tuple[Difference, ...]:
+        """Compare everything, repair what can be, and name the rest; raises as `tick`."""
+        self._gate.forget()
+        found: list[Difference] = []
+        if self.sender is not None:
+            found += await repair_outbox(self.sender, await self._held())
+        found += await compare_epochs(self._facts, self._gate)
+        height = await self._facts.height()
+        shards = await compare_shards(self._facts, self._gate, self._first_shard_round(), height)
+        behind = [item for item in shards if item.kind is DifferenceKind.BEHIND]
+        done = await self._shards_done()
+        if behind:
+            done = min(done, *(int(item.about.rpartition("/")[2]) - 1 for item in behind))
+            await self._note_shards_done(done)
+        self.differences = (*found, *shards)
+        for item in self.differences:
+            if item.kind is DifferenceKind.DIFFERS:
+                log.error("ledger and chain contradict each other: %s: %s", item.about, item.text)
+        return self.differences
+
+    async def holds(self, key: str) -> bool:
+        """Whether the chain holds what an outbox entry wants; raises as `tick`."""
+        kind, _, rest = key.partition("/")
+        if kind == "epoch":
+            epoch = int(rest)
+            roots = await self._gate.roots(epoch)
+            end = await self._facts.end(epoch)
+            return roots is not None and (roots.ledger, roots.scores) == (end.ledger_root, end.score_root)
+        if kind == "shard":
+            job, _, height = rest.partition("/")
+            votes = (await self._facts.shard_votes(int(height), int(height))).get(int(height), ())
+            wanted = [vote for vote in votes if vote.job.hex() == job]
+            return bool(wanted) and await self._gate.shard_status(wanted[0]) is ShardStatus.FINAL
+        if kind == "register":
+            return await self._gate.is_registered(bytes.fromhex(rest))
+        return False  # a transaction that fills a gap wants nothing but its nonce
+
+    def health(self) -> ChainHealth:
+        """How it is, in a line."""
+        contradictions = [item for item in self.differences if item.kind is DifferenceKind.DIFFERS]
+        if contradictions:
+            return ChainHealth(well=False, text=contradictions[0].text, waits_for="its operator")
+        counts = self.sender.outbox.counts if self.sender is not None else {}
+        text = f"{self.anchored} epochs anchored"
+        text += "".join(f", {count} {state.value}" for state, count in counts.items() if count)
+        if self.sender is not None and self.sender.outbox.foreign:
+            text += f"; {self.sender.outbox.foreign} nonces were used by somebody else: who else has the key?"
+            return ChainHealth(well=False, text=text, waits_for="its operator")
+        if counts.get(EntryState.FAILED):
+            return ChainHealth(well=False, text=text, waits_for="its operator: swarm-node chain status")
+        waits_for = self.waits_for or next(iter(self.waiting.values()), "")
+        return ChainHealth(well=not self.waits_for, text=text, waits_for=waits_for)
+
+    # Epochs
+
+    async def _anchor_next(self) -> None:
+        epoch = await self._gate.next_epoch()
+        self.anchored = epoch - self._gate.deployment.first_epoch
+        if epoch >= await self._facts.epochs():
+            return
+        name = epoch_name(epoch)
+        accounts = await self._accounts_for(epoch + 1)
+        signers = await self._signers_of(epoch)
+        if accounts is None or signers is None:
+            self.waiting[name] = f"confirmations of epoch {epoch - 1}"
+            return
+        vote = await self._facts.epoch_vote(epoch, accounts)
+        await self._refuse_if_forked(epoch, vote)
+        digest = vote.digest(self._gate.deployment.anchor_contract)
+        signatures = await self._signatures(name, digest, signers)
+        if self._is_ours_to_send(name, signatures, signers):
+            call = contract_call(
+                ANCHOR,
+                self._gate.deployment.anchor,
+                "anchor",
+                vote.arguments(),
+                signers.entries.quorum(signatures),
+            )
+            await self._want(name, call)
+
+    async def _refuse_if_forked(self, epoch: int, vote: EpochVote) -> None:
+        roots = await self._gate.roots(epoch - 1)
+        anchored = roots.ledger if roots is not None else await self._gate.genesis_root()
+        if anchored != vote.previous_ledger_root:
+            raise OperatorError(
+                f"the chain's ledger before epoch {epoch} is {anchored.hex()[:16]}, this node's is "
+                f"{vote.previous_ledger_root.hex()[:16]}",
+                hint="Run `swarm-node reputation verify --chain`; nothing is signed until both agree.",
+            )
+
+    async def _accounts_for(self, epoch: int) -> Mapping[NodeId, Account] | None:
+        """Accounts of the set that anchors `epoch`, as bound two epochs before; None while that is not confirmed."""
+        deployment = self._gate.deployment
+        if epoch <= deployment.first_epoch + 1:
+            return await self._gate.accounts(deployment.block)
+        head = (await self._gate.endpoint.block()).number
+        block = await self._gate.anchored_in(epoch - 2, head - self._confirmations + 1)
+        return None if block is None else await self._gate.accounts(block)
+
+    async def _signers_of(self, epoch: int) -> _Signers | None:
+        """The set that anchors `epoch`; None while it is not certain.
+
+        Raises:
+            OperatorError: The contract has committed to another set than this node computes.
+        """
+        accounts = await self._accounts_for(epoch)
+        if accounts is None:
+            return None
+        entries = await self._facts.signers(epoch, accounts)
+        committed = await self._gate.signers(epoch)
+        if committed != entries.hash():
+            raise OperatorError(
+                f"the contract lets others anchor epoch {epoch} than this node computes from its ledger",
+                hint="Compare the deployment file with the others'; then `swarm-node reputation verify --chain`.",
+            )
+        seats = {seat.node for seat in (await self._facts.seats(epoch)).seats}
+        return _Signers(entries, {node: account for node, account in accounts.items() if node in seats})
+
+    # Shards
+
+    async def _commit_shards(self) -> None:
+        epoch = await self._gate.next_epoch()
+        done, height = await self._shards_done(), await self._facts.height()
+        if done >= height:
+            return
+        signers = await self._signers_of(epoch) if epoch <= await self._facts.epochs() else None
+        if signers is None:
+            self.waiting["shards"] = f"the signers of epoch {epoch}"
+            return
+        open_ones, finished = 0, done
+        votes = await self._facts.shard_votes(done + 1, height)
+        for at in sorted(votes):
+            final = [await self._commit_shard(vote, epoch, signers) for vote in votes[at]]
+            open_ones += final.count(False)
+            if finished == at - 1 and all(final):
+                finished = at
+            if open_ones >= SHARDS_AT_ONCE:
+                break
+        if finished > done:
+            await self._note_shards_done(finished)
+
+    async def _commit_shard(self, vote: ShardVote, epoch: int, signers: _Signers) -> bool:
+        """Bring one shard a step further; whether it is final, and confirmed where this node sent it."""
+        name = shard_name(vote)
+        entry = self.sender.outbox.get(name) if self.sender is not None else None
+        if await self._gate.shard_status(vote) is ShardStatus.FINAL:
+            if entry is not None and entry.state is EntryState.QUEUED and self.sender is not None:
+                await self.sender.settle(name)
+            return entry is None or entry.state in {EntryState.DONE, EntryState.QUEUED}
+        digest = vote.digest(self._gate.deployment.shard_contract)
+        signatures = await self._signatures(name, digest, signers)
+        if self._is_ours_to_send(name, signatures, signers):
+            call = contract_call(
+                SHARDS,
+                self._gate.deployment.shards,
+                "commit",
+                vote.arguments(),
+                epoch,
+                signers.entries.quorum(signatures),
+            )
+            await self._want(name, call, signer_epoch=epoch)
+        return False
+
+    def _first_shard_round(self) -> int:
+        return self._gate.deployment.first_epoch * self._facts.epoch_rounds + 1
+
+    async def _shards_done(self) -> int:
+        """Up to which round every shard is final on the chain."""
+        stored = await self._store.settings.get(self._setting)
+        return self._first_shard_round() - 1 if stored is None else int(stored)
+
+    async def _note_shards_done(self, height: int) -> None:
+        await self._store.settings.put(self._setting, str(height).encode())
+
+    @property
+    def _setting(self) -> str:
+        return f"anchoring.shards/{self._gate.deployment.name}"
+
+    # Both
+
+    async def _signatures(self, name: str, digest: bytes, signers: _Signers) -> Mapping[Account, bytes]:
+        """All signatures there are, this node's own first; where they are too few, `waiting` says so."""
+        own: tuple[Account, bytes] | None = None
+        if self._key is not None and signers.entries.weight_of([self._key.address]):
+            signature = await self.signatory.sign(name, digest)
+            own = (self._key.address, signature) if signature is not None else None
+        found: Mapping[Account, bytes] = {} if own is None else {own[0]: own[1]}
+        if self._collector is not None and not signers.entries.has_quorum(found):
+            found = await self._collector.collect(name, digest, signers.members, own)
+        if not signers.entries.has_quorum(found):
+            weight, total = signers.entries.weight_of(found), signers.entries.total
+            self.waiting[name] = (
+                f"signatures: {len(found)} of {len(signers.members)} members with an account, {weight} of {total} "
+                f"weight, more than two thirds are needed"
+            )
+        return found
+
+    def _is_ours_to_send(self, name: str, signatures: Mapping[Account, bytes], signers: _Signers) -> bool:
+        """Whether there is enough to send and it is this node's turn; each in line waits longer than the one before.
+
+        The line differs from subject to subject, so that the gas is shared and no single node can hold anything up.
+        """
+        if self.sender is None or self._key is None or not signers.entries.has_quorum(signatures):
+            return False
+        now = self._clock()
+        since = self._ready_since.setdefault(name, now)
+        while len(self._ready_since) > 4 * SHARDS_AT_ONCE:
+            self._ready_since.pop(next(iter(self._ready_since)))
+        line = sorted(signatures, key=lambda account: hashlib.sha256(name.encode() + account).digest())
+        place = line.index(self._key.address) if self._key.address in line else len(line)
+        if now - since < place * self._turn_s:
+            self.waiting[name] = f"its turn: {place} others may send it first"
+            return False
+        return True
+
+    async def _want(self, name: str, call: Call, *, signer_epoch: int = -1) -> None:
+        assert self.sender is not None, "whoever wants something has an outbox"
+        if self.sender.outbox.get(name) is None:
+            await self.sender.want(name, call)
+        elif self._signer_epochs.get(name) != signer_epoch:
+            await self.sender.rewrite(name, call)
+        self._signer_epochs[name] = signer_epoch
+
+    async def _held(self) -> dict[str, bool]:
+        """Whether the chain holds what the outbox' entries want, by key; of those that can be asked about."""
+        assert self.sender is not None, "asked for by whoever has an outbox"
+        found: dict[str, bool] = {}
+        for entry in self.sender.outbox.entries:
+            if not entry.key.startswith("gap/") and entry.state not in {EntryState.SENT, EntryState.MINED}:
+                found[entry.key] = await self.holds(entry.key)
+        return found
