@@ -1,4 +1,4 @@
-"""What is to be written on the chain, computed from decided rounds alone: every node that has them computes the same."""
+"""What is to be written on the chain, from decided rounds alone: every node that has them computes the same."""
 
 from __future__ import annotations
 

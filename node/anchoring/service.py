@@ -22,7 +22,6 @@ from node.anchoring.reconcile import (
     compare_epochs,
     compare_shards,
     epoch_name,
-    registration_name,
     repair_outbox,
     shard_name,
 )
@@ -121,7 +120,7 @@ class Anchoring:
                 pause = min(pause * 2, BACK_OFF_MAX_S)
             except OperatorError as error:
                 if self.waits_for != str(error):
-                    log.error("anchoring: %s (%s)", error, error.hint)
+                    log.error("anchoring: %s (%s)", error, error.hint)  # noqa: TRY400  (told to a person, not traced)
                 self.waits_for, pause = str(error), BACK_OFF_MAX_S
             except NodeError as error:
                 log.exception("anchoring")

@@ -91,6 +91,15 @@ class EvmKey:
         signed = EthAccount.sign_transaction(fields, self._key)
         return Attempt(bytes(signed.hash), bytes(signed.raw_transaction), wish.max_fee, wish.tip, wish.gas, wish.head)
 
+    def sign_creation(
+        self, code: bytes, nonce: int, gas: int, max_fee: int, tip: int, chain_id: int
+    ) -> tuple[bytes, bytes]:
+        """Hash and bytes of a transaction that makes a contract."""
+        fields = {"chainId": chain_id, "nonce": nonce, "data": code, "value": 0, "gas": gas}
+        fees = {"maxFeePerGas": max_fee, "maxPriorityFeePerGas": tip}
+        signed = EthAccount.sign_transaction(fields | fees, self._key)
+        return bytes(signed.hash), bytes(signed.raw_transaction)
+
     def __repr__(self) -> str:
         return f"EvmKey(address={self.text})"
 

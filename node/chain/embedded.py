@@ -120,7 +120,7 @@ class EmbeddedChain:
         for sender in sorted({sender for sender, _ in self.pool}):
             nonce = self._tester.get_nonce(_checked(sender))
             while (given := self.pool.get((sender, nonce))) is not None and given.max_fee >= base_fee:
-                self._tester.send_raw_transaction("0x" + given.raw.hex())
+                self._backend.send_raw_transaction(given.raw)  # the tester's own would take it back at once
                 del self.pool[sender, nonce]
                 nonce += 1
         self._tester.mine_blocks(blocks)
@@ -197,13 +197,13 @@ class EmbeddedChain:
         return hex(self._tester.estimate_gas(self._fields(call)))
 
     def _fields(self, call: dict[str, Any]) -> dict[str, Any]:
-        """A call as the tester wants it. It insists that senders can pay, so strangers' questions come from the rich."""
+        """A call as the tester wants it. It insists that senders can pay, so strangers ask in the name of the rich."""
         fields: dict[str, Any] = {
             "from": _checked(call.get("from", self._tester.get_accounts()[0])),
             "data": call.get("data", call.get("input", "0x")),
             "value": int(call.get("value", "0x0"), 16),
             "gas": int(call["gas"], 16) if "gas" in call else _CALL_GAS,
-            "gas_price": self._base_fee,
+            "gas_price": 2 * self._base_fee,  # calls are executed upon older blocks too, which were dearer
         }
         return fields | ({"to": _checked(call["to"])} if call.get("to") else {})
 
