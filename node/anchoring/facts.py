@@ -61,6 +61,11 @@ class LedgerFacts:
         self._store, self._genesis, self._preset = store, genesis, preset
 
     @property
+    def network(self) -> Hash:
+        """The swarm's."""
+        return self._genesis.network
+
+    @property
     def epoch_rounds(self) -> int:
         """Rounds of an epoch."""
         return self._preset.epoch_rounds

@@ -34,9 +34,11 @@ from node.chain.votes import Account, EpochVote, ShardStatus, ShardVote, SignerS
 from node.errors import NodeError, OperatorError, TransientError
 from node.store import Store
 from node.values.outbox import Call, EntryState
+from node.values.views import ComponentView
 
 log = logging.getLogger(__name__)
 
+COMPONENT = "chain"
 TICK_S = 2.0
 BACK_OFF_MAX_S = 60.0
 RECONCILE_EVERY_S = 600.0
@@ -44,15 +46,6 @@ SHARDS_AT_ONCE = 8
 """Commitments that wait for signatures or blocks at the same time."""
 TURN_S = 60.0
 """How long the next in line waits for the one before to have sent what both could."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChainHealth:
-    """How anchoring is, for `status`."""
-
-    well: bool
-    text: str
-    waits_for: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +62,12 @@ class Anchoring:
     Args:
         facts: Its ledger.
         gate: The contracts.
-        store: For what it signed and how far its shards are.
-        sender: Its outbox; None where it has no account: it watches and compares then.
-        key: Its account.
+        store: For how far its shards are.
+        signatory: Its votes.
+        key: Its account; None where it only watches and compares.
         collector: Gathers signatures; None where there is no network, as in an offline command.
         confirmations: Blocks that make a block count.
+        shards: Whether shards are committed, or epochs alone.
         clock: Unix seconds.
         turn_s: See `TURN_S`.
     """
@@ -84,17 +78,22 @@ class Anchoring:
         facts: LedgerFacts,
         gate: Gate,
         store: Store,
-        sender: Sender | None,
+        signatory: Signatory,
         key: EvmKey | None,
         collector: Collector | None,
         confirmations: int,
+        shards: bool = True,
         clock: Callable[[], float] = time.time,
         turn_s: float = TURN_S,
     ) -> None:
-        self._facts, self._gate, self._store, self._collector = facts, gate, store, collector
+        self._facts, self._store, self._collector = facts, store, collector
+        self.gate = gate
+        """The contracts."""
         self._key, self._confirmations, self._clock, self._turn_s = key, confirmations, clock, turn_s
-        self.sender = sender
-        self.signatory = Signatory(store, key, gate.deployment.name)
+        self._signatory, self._with_shards = signatory, shards
+        self.sender: Sender | None = None
+        """Its outbox; None where it has no account."""
+        self._is_checked = False
         self.differences: tuple[Difference, ...] = ()
         """As last compared."""
         self.waiting: dict[str, str] = {}
@@ -127,6 +126,20 @@ class Anchoring:
                 self.waits_for, pause = str(error), BACK_OFF_MAX_S
             await asyncio.sleep(pause)
 
+    async def begin(self) -> None:
+        """Compare the deployment with the chain, and see that nobody else sends from the account; once.
+
+        Raises:
+            OperatorError: Another chain, other contracts, or another process.
+            TransientError: The endpoint does not answer.
+        """
+        if self._is_checked:
+            return
+        await self.gate.check(self._facts.network)
+        if self.sender is not None:
+            await self.sender.refuse_if_shared()
+        self._is_checked = True
+
     async def tick(self) -> None:
         """One look at ledger and chain, and everything that follows from it.
 
@@ -134,25 +147,28 @@ class Anchoring:
             TransientError: The endpoint does not answer, or not yet what is needed.
             OperatorError: A person has to act.
         """
+        await self.begin()
         now = self._clock()
         if now - self._reconciled >= RECONCILE_EVERY_S:
             await self.reconcile()
             self._reconciled = now
         self.waiting = {}
         await self._anchor_next()
-        await self._commit_shards()
+        if self._with_shards:
+            await self._commit_shards()
         if self.sender is not None:
             await self.sender.tick()
 
     async def reconcile(self) -> tuple[Difference, ...]:
         """Compare everything, repair what can be, and name the rest; raises as `tick`."""
-        self._gate.forget()
+        self.gate.forget()
         found: list[Difference] = []
         if self.sender is not None:
             found += await repair_outbox(self.sender, await self._held())
-        found += await compare_epochs(self._facts, self._gate)
+        found += await compare_epochs(self._facts, self.gate)
         height = await self._facts.height()
-        shards = await compare_shards(self._facts, self._gate, self._first_shard_round(), height)
+        first = self._first_shard_round() if self._with_shards else height + 1
+        shards = await compare_shards(self._facts, self.gate, first, height)
         behind = [item for item in shards if item.kind is DifferenceKind.BEHIND]
         done = await self._shards_done()
         if behind:
@@ -169,39 +185,39 @@ class Anchoring:
         kind, _, rest = key.partition("/")
         if kind == "epoch":
             epoch = int(rest)
-            roots = await self._gate.roots(epoch)
+            roots = await self.gate.roots(epoch)
             end = await self._facts.end(epoch)
             return roots is not None and (roots.ledger, roots.scores) == (end.ledger_root, end.score_root)
         if kind == "shard":
             job, _, height = rest.partition("/")
             votes = (await self._facts.shard_votes(int(height), int(height))).get(int(height), ())
             wanted = [vote for vote in votes if vote.job.hex() == job]
-            return bool(wanted) and await self._gate.shard_status(wanted[0]) is ShardStatus.FINAL
+            return bool(wanted) and await self.gate.shard_status(wanted[0]) is ShardStatus.FINAL
         if kind == "register":
-            return await self._gate.is_registered(bytes.fromhex(rest))
+            return await self.gate.is_registered(bytes.fromhex(rest))
         return False  # a transaction that fills a gap wants nothing but its nonce
 
-    def health(self) -> ChainHealth:
+    def health(self) -> ComponentView:
         """How it is, in a line."""
         contradictions = [item for item in self.differences if item.kind is DifferenceKind.DIFFERS]
         if contradictions:
-            return ChainHealth(well=False, text=contradictions[0].text, waits_for="its operator")
+            return ComponentView(COMPONENT, well=False, text=contradictions[0].text, waits_for="its operator")
         counts = self.sender.outbox.counts if self.sender is not None else {}
         text = f"{self.anchored} epochs anchored"
         text += "".join(f", {count} {state.value}" for state, count in counts.items() if count)
         if self.sender is not None and self.sender.outbox.foreign:
             text += f"; {self.sender.outbox.foreign} nonces were used by somebody else: who else has the key?"
-            return ChainHealth(well=False, text=text, waits_for="its operator")
+            return ComponentView(COMPONENT, well=False, text=text, waits_for="its operator")
         if counts.get(EntryState.FAILED):
-            return ChainHealth(well=False, text=text, waits_for="its operator: swarm-node chain status")
+            return ComponentView(COMPONENT, well=False, text=text, waits_for="its operator: swarm-node chain status")
         waits_for = self.waits_for or next(iter(self.waiting.values()), "")
-        return ChainHealth(well=not self.waits_for, text=text, waits_for=waits_for)
+        return ComponentView(COMPONENT, well=not self.waits_for, text=text, waits_for=waits_for)
 
     # Epochs
 
     async def _anchor_next(self) -> None:
-        epoch = await self._gate.next_epoch()
-        self.anchored = epoch - self._gate.deployment.first_epoch
+        epoch = await self.gate.next_epoch()
+        self.anchored = epoch - self.gate.deployment.first_epoch
         if epoch >= await self._facts.epochs():
             return
         name = epoch_name(epoch)
@@ -212,12 +228,12 @@ class Anchoring:
             return
         vote = await self._facts.epoch_vote(epoch, accounts)
         await self._refuse_if_forked(epoch, vote)
-        digest = vote.digest(self._gate.deployment.anchor_contract)
+        digest = vote.digest(self.gate.deployment.anchor_contract)
         signatures = await self._signatures(name, digest, signers)
         if self._is_ours_to_send(name, signatures, signers):
             call = contract_call(
                 ANCHOR,
-                self._gate.deployment.anchor,
+                self.gate.deployment.anchor,
                 "anchor",
                 vote.arguments(),
                 signers.entries.quorum(signatures),
@@ -225,8 +241,8 @@ class Anchoring:
             await self._want(name, call)
 
     async def _refuse_if_forked(self, epoch: int, vote: EpochVote) -> None:
-        roots = await self._gate.roots(epoch - 1)
-        anchored = roots.ledger if roots is not None else await self._gate.genesis_root()
+        roots = await self.gate.roots(epoch - 1)
+        anchored = roots.ledger if roots is not None else await self.gate.genesis_root()
         if anchored != vote.previous_ledger_root:
             raise OperatorError(
                 f"the chain's ledger before epoch {epoch} is {anchored.hex()[:16]}, this node's is "
@@ -236,12 +252,12 @@ class Anchoring:
 
     async def _accounts_for(self, epoch: int) -> Mapping[NodeId, Account] | None:
         """Accounts of the set that anchors `epoch`, as bound two epochs before; None while that is not confirmed."""
-        deployment = self._gate.deployment
+        deployment = self.gate.deployment
         if epoch <= deployment.first_epoch + 1:
-            return await self._gate.accounts(deployment.block)
-        head = (await self._gate.endpoint.block()).number
-        block = await self._gate.anchored_in(epoch - 2, head - self._confirmations + 1)
-        return None if block is None else await self._gate.accounts(block)
+            return await self.gate.accounts(deployment.block)
+        head = (await self.gate.endpoint.block()).number
+        block = await self.gate.anchored_in(epoch - 2, head - self._confirmations + 1)
+        return None if block is None else await self.gate.accounts(block)
 
     async def _signers_of(self, epoch: int) -> _Signers | None:
         """The set that anchors `epoch`; None while it is not certain.
@@ -253,7 +269,7 @@ class Anchoring:
         if accounts is None:
             return None
         entries = await self._facts.signers(epoch, accounts)
-        committed = await self._gate.signers(epoch)
+        committed = await self.gate.signers(epoch)
         if committed != entries.hash():
             raise OperatorError(
                 f"the contract lets others anchor epoch {epoch} than this node computes from its ledger",
@@ -265,7 +281,7 @@ class Anchoring:
     # Shards
 
     async def _commit_shards(self) -> None:
-        epoch = await self._gate.next_epoch()
+        epoch = await self.gate.next_epoch()
         done, height = await self._shards_done(), await self._facts.height()
         if done >= height:
             return
@@ -289,16 +305,16 @@ class Anchoring:
         """Bring one shard a step further; whether it is final, and confirmed where this node sent it."""
         name = shard_name(vote)
         entry = self.sender.outbox.get(name) if self.sender is not None else None
-        if await self._gate.shard_status(vote) is ShardStatus.FINAL:
+        if await self.gate.shard_status(vote) is ShardStatus.FINAL:
             if entry is not None and entry.state is EntryState.QUEUED and self.sender is not None:
                 await self.sender.settle(name)
             return entry is None or entry.state in {EntryState.DONE, EntryState.QUEUED}
-        digest = vote.digest(self._gate.deployment.shard_contract)
+        digest = vote.digest(self.gate.deployment.shard_contract)
         signatures = await self._signatures(name, digest, signers)
         if self._is_ours_to_send(name, signatures, signers):
             call = contract_call(
                 SHARDS,
-                self._gate.deployment.shards,
+                self.gate.deployment.shards,
                 "commit",
                 vote.arguments(),
                 epoch,
@@ -308,7 +324,7 @@ class Anchoring:
         return False
 
     def _first_shard_round(self) -> int:
-        return self._gate.deployment.first_epoch * self._facts.epoch_rounds + 1
+        return self.gate.deployment.first_epoch * self._facts.epoch_rounds + 1
 
     async def _shards_done(self) -> int:
         """Up to which round every shard is final on the chain."""
@@ -320,7 +336,7 @@ class Anchoring:
 
     @property
     def _setting(self) -> str:
-        return f"anchoring.shards/{self._gate.deployment.name}"
+        return f"anchoring.shards/{self.gate.deployment.name}"
 
     # Both
 
@@ -328,7 +344,7 @@ class Anchoring:
         """All signatures there are, this node's own first; where they are too few, `waiting` says so."""
         own: tuple[Account, bytes] | None = None
         if self._key is not None and signers.entries.weight_of([self._key.address]):
-            signature = await self.signatory.sign(name, digest)
+            signature = await self._signatory.sign(name, digest)
             own = (self._key.address, signature) if signature is not None else None
         found: Mapping[Account, bytes] = {} if own is None else {own[0]: own[1]}
         if self._collector is not None and not signers.entries.has_quorum(found):

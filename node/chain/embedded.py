@@ -125,6 +125,22 @@ class EmbeddedChain:
                 nonce += 1
         self._tester.mine_blocks(blocks)
 
+    def fund(self, account: Account, wei: int) -> None:
+        """Give an account money of the richest one's."""
+        rich = self._tester.get_accounts()[0]
+        fees = {"gas": 21_000, "max_fee_per_gas": 2 * self._base_fee + GWEI, "max_priority_fee_per_gas": GWEI}
+        self._backend.send_transaction(
+            {
+                "from": bytes.fromhex(rich[2:]),
+                "to": account,
+                "value": wei,
+                "data": b"",
+                "nonce": self._tester.get_nonce(rich),
+            }
+            | fees
+        )
+        self._tester.mine_blocks(1)
+
     def answer(self, method: str, params: list[Any]) -> Any:
         """One JSON-RPC call.
 

@@ -13,7 +13,7 @@ from node.desks.jobs import NodeJobs
 from node.desks.publisher import ShardPublisher
 from node.desks.shards import NodeShards
 from node.desks.standing import History
-from node.desks.status import NodeFront
+from node.desks.status import ChainHealth, NodeFront
 from node.driver.driver import Driver
 from node.home import NodeHome
 from node.rpc.desks import Desks, ExchangeDesk
@@ -28,6 +28,7 @@ def open_desks(
     why_no_checks: str,
     stop: Callable[[], None],
     exchange: ExchangeDesk,
+    chain: ChainHealth | None = None,
     clock: Callable[[], float] = time.time,
 ) -> tuple[Desks, ShardPublisher]:
     """Build what answers a node's callers, and what publishes its shards: run the latter beside the driver.
@@ -40,6 +41,7 @@ def open_desks(
         why_no_checks: Why not.
         stop: Begins to stop the node.
         exchange: Takes what peers bring by gRPC because gossip does not reach.
+        chain: Tells how anchoring is; None without a chain.
         clock: Unix seconds.
     """
     chronicle = Chronicle(driver.store)
@@ -54,6 +56,7 @@ def open_desks(
         checks=checks,
         why_no_checks=why_no_checks,
         stop=stop,
+        chain=chain,
         started_unix_s=int(clock()),
     )
     desks = Desks(

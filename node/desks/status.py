@@ -21,6 +21,10 @@ from node.wire.envelope import PROTOCOL_VERSION
 log = logging.getLogger(__name__)
 
 
+ChainHealth = Callable[[], views.ComponentView]
+"""How anchoring is just now."""
+
+
 def software() -> str:
     """Name and version of what runs here."""
     return f"swarm-node {importlib.metadata.version('swarm-node')}"
@@ -38,6 +42,7 @@ class NodeFront:
         checks: What executes; None where nothing does.
         why_no_checks: Why not.
         stop: Begins to stop the node.
+        chain: See `ChainHealth`; None without a chain.
         started_unix_s: When it was started.
     """
 
@@ -52,11 +57,12 @@ class NodeFront:
         checks: CheckEngine | None,
         why_no_checks: str,
         stop: Callable[[], None],
+        chain: ChainHealth | None = None,
         started_unix_s: int,
     ) -> None:
         self._driver, self._chronicle, self._history, self._publisher = driver, chronicle, history, publisher
         self._config, self._checks, self._why_no_checks = config, checks, why_no_checks
-        self._stop, self._started = stop, started_unix_s
+        self._stop, self._chain, self._started = stop, chain, started_unix_s
 
     async def status(self) -> views.NodeView:
         """See `NodeDesk.status`."""
@@ -138,6 +144,8 @@ class NodeFront:
         waits_for = self._publisher.waits_for
         text = f"{self._publisher.published} published" + (f"; waits for {waits_for}" if waits_for else "")
         yield views.ComponentView("shards", not waits_for, text, waits_for)
+        if self._chain is not None:
+            yield self._chain()
         yield views.ComponentView("store", well=True, text=self._driver.store.where, waits_for="")
 
     def _consensus(self) -> views.ComponentView:
