@@ -63,7 +63,8 @@ class EvmKey:
     @property
     def secret(self) -> bytes:
         """The key itself, for sealing."""
-        return bytes(self._key.to_bytes())
+        secret: bytes = self._key.to_bytes()
+        return secret
 
     @property
     def text(self) -> str:

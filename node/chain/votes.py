@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from eth_keys.datatypes import Signature
-from eth_keys.exceptions import BadSignature, ValidationError
+from eth_keys.exceptions import BadSignature
 from eth_utils.crypto import keccak
+from eth_utils.exceptions import ValidationError
 
 from consensus.types import Hash, JobId, NodeId, Seat
 
