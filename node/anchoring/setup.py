@@ -12,6 +12,7 @@ from pathlib import Path
 from consensus.genesis import Genesis
 from consensus.params import Preset
 from node.anchoring.facts import LedgerFacts
+from node.anchoring.reconcile import Difference, compare_epochs, compare_shards
 from node.anchoring.service import TURN_S, Anchoring
 from node.anchoring.signing import Collector, Signatory
 from node.chain.account import EvmKey, load_account
@@ -140,6 +141,28 @@ async def _anchoring(
 def deployment_path(home: NodeHome, config: ChainSection) -> Path:
     """The deployment file, by the settings."""
     return Path(config.deployment).expanduser() if config.deployment else home.deployment
+
+
+async def compare_with_chain(home: NodeHome, config: ChainSection, swarm: Swarm) -> tuple[Difference, ...]:
+    """Every anchored epoch and committed shard against a ledger, which may be open for reading only.
+
+    Raises:
+        OperatorError: No chain is set, it is another one, or other contracts stand there.
+        TransientError: The endpoint does not answer.
+    """
+    if config.endpoint in {"", EMBEDDED}:
+        raise OperatorError("this node has no chain to compare with", hint="Set chain.endpoint in config.toml.")
+    endpoint = Endpoint(config.endpoint)
+    try:
+        gate = Gate(endpoint, load_deployment(deployment_path(home, config)))
+        await gate.check(swarm.genesis.network)
+        found = await compare_epochs(swarm.facts, gate)
+        if config.shards:
+            first = gate.deployment.first_epoch * swarm.preset.epoch_rounds + 1
+            found += await compare_shards(swarm.facts, gate, first, await swarm.facts.height())
+        return tuple(found)
+    finally:
+        await endpoint.close()
 
 
 def bind(key: NodeKey, account: EvmKey) -> Binding:

@@ -24,6 +24,7 @@ COMMANDS = {
     "job": "node.cli.job:job",
     "shard": "node.cli.shard:shard",
     "reputation": "node.cli.reputation:reputation",
+    "chain": "node.cli.chain:chain",
     "replay": "node.cli.replay:replay",
     "simulate": "node.cli.simulate:simulate",
     "bench": "node.cli.bench:bench",
