@@ -112,7 +112,7 @@ class Anchoring:
         while True:
             try:
                 await self.tick()
-                pause, self.waits_for = TICK_S, ""
+                pause = TICK_S
             except TransientError as error:
                 log.log(logging.WARNING if pause == TICK_S else logging.DEBUG, "anchoring waits: %s", error)
                 self.waits_for = error.waits_for
@@ -148,6 +148,7 @@ class Anchoring:
             OperatorError: A person has to act.
         """
         await self.begin()
+        self.waits_for = ""
         now = self._clock()
         if now - self._reconciled >= RECONCILE_EVERY_S:
             await self.reconcile()

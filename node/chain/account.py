@@ -74,7 +74,7 @@ class EvmKey:
     def sign(self, digest: bytes) -> bytes:
         """EIP-2098 signature over a 32-byte digest; deterministic (RFC 6979), low s."""
         signature = self._key.sign_msg_hash(digest)
-        half = signature.s | signature.v << 255
+        half = int(signature.s) | int(signature.v) << 255
         return int(signature.r).to_bytes(32, "big") + half.to_bytes(32, "big")
 
     def sign_call(self, wish: Sign, chain_id: int) -> Attempt:

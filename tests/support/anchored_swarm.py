@@ -77,6 +77,8 @@ class AnchoredSwarm(Swarm):
 
     async def join(self, number: int, *, fund: bool = True) -> Anchoring:
         """One member begins, or begins again, with what is on its disk."""
+        if self.nodes[number].task is None:
+            await self.start(self.nodes[number])
         home = self.home(number)
         home.create()
         home.deployment.write_bytes(self.deployment.document())
@@ -87,14 +89,13 @@ class AnchoredSwarm(Swarm):
             self.chain.fund(account_of(number).address, 10**20)
         node: SwarmNode = self.nodes[number]
         parts = contextlib.AsyncExitStack()
-        network = self.hub.network(node.key.node) if node.driver is None else node.driver.network
         self.anchorings[number] = await parts.enter_async_context(
             open_anchoring(
                 home=home,
                 config=ChainSection(endpoint=self.server.url, confirmations=2),
                 key=node.key,
                 swarm=Ledger(self.genesis, self.preset, node.store),
-                network=network,
+                network=node.driver.network,
                 environment={},
                 clock=lambda: self.now_s,
                 turn_s=5.0,
@@ -105,8 +106,10 @@ class AnchoredSwarm(Swarm):
         return self.anchorings[number]
 
     async def leave(self, number: int) -> None:
+        """The member's process ends."""
         del self.anchorings[number]
         await self._parts.pop(number).aclose()
+        await self.stop(self.nodes[number])
 
     async def look(self, times: int = 1, *, mine: bool = True) -> None:
         """Every member looks at the chain, then a block is made."""

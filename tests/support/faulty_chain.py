@@ -29,6 +29,10 @@ class FaultyChain(EmbeddedChain):
             super().mine(1)
             self._marks.append(self._tester.take_snapshot())
 
+    def fund(self, account: bytes, wei: int) -> None:
+        super().fund(account, wei)
+        self._marks.append(self._tester.take_snapshot())
+
     def reorganise(self, depth: int, *, keep: bool = True) -> None:
         """Take back `depth` blocks; their transactions return to the pool or are forgotten."""
         lost = [self._raw_of(number) for number in range(self.head - depth + 1, self.head + 1)] if keep else []
