@@ -9,18 +9,35 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
-from eth_tester import EthereumTester, PyEVMBackend
-from eth_tester.exceptions import BlockNotFound, TransactionFailed, TransactionNotFound
 from eth_utils.address import to_checksum_address
 from eth_utils.exceptions import ValidationError
 
 from node.chain.votes import Account
+
+
+@contextlib.contextmanager
+def _depth_kept() -> Iterator[None]:
+    """Keep Python's own bound on nested calls.
+
+    The EVM raises it to a hundred thousand when it is imported, beyond what a thread's stack holds: nested JSON from
+    outside would then end the process instead of being refused. Our contracts call each other a few times deep.
+    """
+    depth = sys.getrecursionlimit()
+    yield
+    sys.setrecursionlimit(depth)
+
+
+with _depth_kept():
+    from eth_tester import EthereumTester, PyEVMBackend
+    from eth_tester.exceptions import BlockNotFound, TransactionFailed, TransactionNotFound
 
 GWEI = 10**9
 BODY_BYTES_MAX = 1 << 20
@@ -67,8 +84,9 @@ class EmbeddedChain:
         Args:
             instant: Make a block as soon as there is something to put into it; else when `mine` is called.
         """
-        self._backend = PyEVMBackend()
-        self._tester = EthereumTester(self._backend)
+        with _depth_kept():  # parts of it are imported here only
+            self._backend = PyEVMBackend()
+            self._tester = EthereumTester(self._backend)
         self._tester.disable_auto_mine_transactions()
         self._instant = instant
         self.pool: dict[tuple[Account, int], PoolTransaction] = {}

@@ -357,11 +357,11 @@ def _no_account() -> NodeError:
 
 def _read_json(path: Path) -> object:
     try:
-        raw = path.expanduser().read_bytes()
-        return json.loads(raw[: 1 << 16])
+        with path.expanduser().open("rb") as file:
+            return json.loads(file.read(1 << 16))
     except (OSError, ValueError, RecursionError) as error:
         raise OperatorError(
-            f"cannot read {path}: {error}", hint="Give the output of `chain account --json`."
+            f"no binding in {path}: {error}", hint="Give what `chain account --json` prints."
         ) from error
 
 
@@ -375,7 +375,9 @@ async def _reading(home: NodeHome) -> AsyncIterator[tuple[Swarm, ChainSection]]:
 
     config = load_config(home.config)
     genesis, preset = load_genesis(home.genesis)
-    async with await open_store(home.store, url=config.store.url or None, read_only=True) as store:
+    # A node that never ran has no store yet; an empty one says the same, and it is made at the first start anyway.
+    exists = bool(config.store.url) or any(home.store.glob("*.sqlite"))
+    async with await open_store(home.store, url=config.store.url or None, read_only=exists) as store:
         yield Swarm(genesis, preset, store), config.chain
 
 
