@@ -98,7 +98,7 @@ class Anchoring:
         """As last compared."""
         self.waiting: dict[str, str] = {}
         """What cannot be sent yet, and why."""
-        self.waits_for = "its first look at the chain"
+        self.waits_for = ""
         """What everything waits for; empty when nothing does."""
         self.anchored = 0
         """Epochs that the contract has, beginning with its first one."""
