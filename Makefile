@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CRATES ?=
 
-.PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos lock system setup setup-dev setup-chain clean
+.PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev setup-chain clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,15 @@ simulate-long: setup-dev ## A hundred thousand hostile agreement schedules and t
 
 protos: setup-dev ## Regenerate the code of protos/ beside its sources
 	PYTHON="$(abspath $(BIN))/python" .ci/generate-protos
+
+contracts: ## Compile the contracts into contracts/artifacts (needs npm)
+	cd contracts && npm ci --no-audit --no-fund --ignore-scripts && node build.mjs
+
+gas: setup-dev ## Measure what every call of the contracts costs, into contracts/gas.json
+	$(BIN)/python -m tests.support.contract_gas
+
+fuzz-contracts: setup-dev ## The contracts' invariants on a thousand random runs (half an hour)
+	CONTRACT_EXAMPLES=1000 $(BIN)/pytest --timeout 7200 tests/interop/test_contract_invariants.py
 
 lock: ## Rewrite the lock files from pyproject.toml (names, versions, hashes; no index address)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \

@@ -51,6 +51,8 @@ contract NodeRegistry is EquivocationEvidence, EIP712 {
     /// was replaced still answers for what it signed.
     mapping(address account => address id) private _idOfRotated;
 
+    /// @param reputationAnchor Whose epoch votes are evidence.
+    /// @param shardRegistry Whose shard votes are evidence.
     /// @param stake Least stake of a bonded node, wei; may be zero.
     /// @param window Dispute window, seconds.
     /// @param delay Withdrawal delay, seconds: longer than the window.
@@ -137,6 +139,7 @@ contract NodeRegistry is EquivocationEvidence, EIP712 {
         uint64 unlockAt = record.unlockAt;
         if (unlockAt == 0) revert NoWithdrawal(id);
         if (block.timestamp < unlockAt) revert StillLocked(unlockAt, block.timestamp);
+        if (to == address(0)) revert ZeroReceiver();
         uint256 amount = record.stake;
         // Before the transfer: whoever calls back from it finds nothing left to take.
         record.stake = 0;

@@ -31,7 +31,7 @@ from node.chain.contracts import ANCHOR, SHARDS, contract_call
 from node.chain.gate import Gate
 from node.chain.sender import Sender
 from node.chain.votes import Account, EpochVote, ShardStatus, ShardVote, SignerSet
-from node.errors import NodeError, OperatorError, TransientError
+from node.errors import OperatorError, TransientError
 from node.store import Store
 from node.values.outbox import Call, EntryState
 from node.values.views import ComponentView
@@ -39,9 +39,12 @@ from node.values.views import ComponentView
 log = logging.getLogger(__name__)
 
 COMPONENT = "chain"
-TICK_S = 2.0
+TICK_S, IDLE_S = 2.0, 15.0
+"""Between two looks while something is under way, and while nothing is: many endpoints count questions."""
 BACK_OFF_MAX_S = 60.0
 RECONCILE_EVERY_S = 600.0
+COMPARED_AGAIN = 32
+"""Epochs compared once more every time: no reorganisation goes further back."""
 SHARDS_AT_ONCE = 8
 """Commitments that wait for signatures or blocks at the same time."""
 TURN_S = 60.0
@@ -105,25 +108,27 @@ class Anchoring:
         self._ready_since: dict[str, float] = {}
         self._signer_epochs: dict[str, int] = {}
         self._reconciled = -RECONCILE_EVERY_S
+        self._compared = 0
+        """Epochs that were found to agree with the chain."""
 
     async def run(self) -> None:
-        """Work until cancelled. Ends by itself only where a person has to act first; `waits_for` says so."""
+        """Work until cancelled. Whatever goes wrong, the node's own work goes on; `waits_for` says what it is."""
         pause = TICK_S
         while True:
             try:
                 await self.tick()
-                pause = TICK_S
+                pause = TICK_S if self._is_busy() else IDLE_S
             except TransientError as error:
-                log.log(logging.WARNING if pause == TICK_S else logging.DEBUG, "anchoring waits: %s", error)
+                log.log(logging.DEBUG if self.waits_for else logging.WARNING, "anchoring waits: %s", error)
                 self.waits_for = error.waits_for
                 pause = min(pause * 2, BACK_OFF_MAX_S)
             except OperatorError as error:
                 if self.waits_for != str(error):
                     log.error("anchoring: %s (%s)", error, error.hint)  # noqa: TRY400  (told to a person, not traced)
                 self.waits_for, pause = str(error), BACK_OFF_MAX_S
-            except NodeError as error:
-                log.exception("anchoring")
-                self.waits_for, pause = str(error), BACK_OFF_MAX_S
+            except Exception as error:
+                log.exception("anchoring failed")
+                self.waits_for, pause = f"{type(error).__name__}: {error}", BACK_OFF_MAX_S
             await asyncio.sleep(pause)
 
     async def begin(self) -> None:
@@ -148,34 +153,40 @@ class Anchoring:
             OperatorError: A person has to act.
         """
         await self.begin()
-        self.waits_for = ""
         now = self._clock()
         if now - self._reconciled >= RECONCILE_EVERY_S:
             await self.reconcile()
             self._reconciled = now
         self.waiting = {}
-        await self._anchor_next()
-        if self._with_shards:
-            await self._commit_shards()
-        if self.sender is not None:
-            await self.sender.tick()
+        try:
+            await self._anchor_next()
+            if self._with_shards:
+                await self._commit_shards()
+        finally:  # what is under way goes on, also where nothing may be added
+            if self.sender is not None:
+                await self.sender.tick()
+        self.waits_for = ""
 
     async def reconcile(self) -> tuple[Difference, ...]:
-        """Compare everything, repair what can be, and name the rest; raises as `tick`."""
-        self.gate.forget()
+        """Compare everything the first time and then the newest part; repair what can be, name the rest.
+
+        Raises as `tick`.
+        """
         found: list[Difference] = []
         if self.sender is not None:
             found += await repair_outbox(self.sender, await self._held())
-        found += await compare_epochs(self._facts, self.gate)
+        found += await compare_epochs(self._facts, self.gate, first=self._compared - COMPARED_AGAIN)
         height = await self._facts.height()
-        first = self._first_shard_round() if self._with_shards else height + 1
-        shards = await compare_shards(self._facts, self.gate, first, height)
+        first = max(self._first_shard_round(), (self._compared - COMPARED_AGAIN) * self._facts.epoch_rounds + 1)
+        shards = await compare_shards(self._facts, self.gate, first, height) if self._with_shards else []
         behind = [item for item in shards if item.kind is DifferenceKind.BEHIND]
         done = await self._shards_done()
         if behind:
             done = min(done, *(int(item.about.rpartition("/")[2]) - 1 for item in behind))
             await self._note_shards_done(done)
         self.differences = (*found, *shards)
+        if not any(item.kind is DifferenceKind.DIFFERS for item in self.differences):
+            self._compared = await self._facts.epochs()
         for item in self.differences:
             if item.kind is DifferenceKind.DIFFERS:
                 log.error("ledger and chain contradict each other: %s: %s", item.about, item.text)
@@ -213,6 +224,11 @@ class Anchoring:
             return ComponentView(COMPONENT, well=False, text=text, waits_for="its operator: swarm-node chain status")
         waits_for = self.waits_for or next(iter(self.waiting.values()), "")
         return ComponentView(COMPONENT, well=not self.waits_for, text=text, waits_for=waits_for)
+
+    def _is_busy(self) -> bool:
+        counts = {} if self.sender is None else self.sender.outbox.counts
+        settled = counts.get(EntryState.DONE, 0) + counts.get(EntryState.FAILED, 0)
+        return bool(self.waiting) or sum(counts.values()) > settled
 
     # Epochs
 
@@ -349,7 +365,7 @@ class Anchoring:
             own = (self._key.address, signature) if signature is not None else None
         found: Mapping[Account, bytes] = {} if own is None else {own[0]: own[1]}
         if self._collector is not None and not signers.entries.has_quorum(found):
-            found = await self._collector.collect(name, digest, signers.members, own)
+            found = await self._collector.collect(name, digest, signers.members, own, self._clock())
         if not signers.entries.has_quorum(found):
             weight, total = signers.entries.weight_of(found), signers.entries.total
             self.waiting[name] = (
@@ -388,7 +404,11 @@ class Anchoring:
         """Whether the chain holds what the outbox' entries want, by key; of those that can be asked about."""
         assert self.sender is not None, "asked for by whoever has an outbox"
         found: dict[str, bool] = {}
-        for entry in self.sender.outbox.entries:
+        entries = self.sender.outbox.entries
+        if self._compared:
+            done = [entry for entry in entries if entry.state is EntryState.DONE]
+            entries = (*done[-COMPARED_AGAIN:], *(entry for entry in entries if entry.state is not EntryState.DONE))
+        for entry in entries:
             if not entry.key.startswith("gap/") and entry.state not in {EntryState.SENT, EntryState.MINED}:
                 found[entry.key] = await self.holds(entry.key)
         return found

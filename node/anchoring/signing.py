@@ -24,6 +24,9 @@ PROTOCOL = "anchor/1"
 NAME_BYTES_MAX = 200
 ASKED_AT_ONCE = 8
 TIMEOUT_S = 5.0
+ASK_AGAIN_MAX_S = 60.0
+"""Members that have not signed are asked again after 2 s, doubled up to this."""
+SUBJECTS_MAX = 64
 
 
 class Signatory:
@@ -71,6 +74,8 @@ class Collector:
     def __init__(self, network: Network, signatory: Signatory, deployment: str) -> None:
         self._network, self._signatory, self._deployment = network, signatory, deployment
         self._found: dict[bytes, dict[Account, bytes]] = {}
+        self._asked: dict[bytes, tuple[float, float]] = {}
+        """By digest: when to ask again, and how long to wait after that."""
         self._places = asyncio.Semaphore(ASKED_AT_ONCE)
 
     def attach(self) -> None:
@@ -78,29 +83,37 @@ class Collector:
         self._network.serve(PROTOCOL, self._answer)
 
     async def collect(
-        self, name: str, digest: bytes, members: Mapping[NodeId, Account], own: tuple[Account, bytes] | None
+        self,
+        name: str,
+        digest: bytes,
+        members: Mapping[NodeId, Account],
+        own: tuple[Account, bytes] | None,
+        now_s: float,
     ) -> Mapping[Account, bytes]:
-        """Ask everybody who has not signed yet; returns all good signatures so far, by account.
+        """Ask everybody who has not signed yet, if it is time to; returns all good signatures so far, by account.
 
         Args:
             name: Of the subject.
             digest: What has to be signed.
             members: Who may, each with the account that has to have signed.
             own: This node's account and signature.
+            now_s: The time.
         """
         found = self._found.setdefault(digest, {})
-        while len(self._found) > ASKED_AT_ONCE:
-            self._found.pop(next(iter(self._found)))
+        while len(self._found) > SUBJECTS_MAX:
+            oldest = next(iter(self._found))
+            del self._found[oldest]
+            self._asked.pop(oldest, None)
         if own is not None:
             found[own[0]] = own[1]
+        due_s, pause_s = self._asked.get(digest, (now_s, 2.0))
+        if now_s < due_s:
+            return found
+        self._asked[digest] = (now_s + pause_s, min(2 * pause_s, ASK_AGAIN_MAX_S))
         missing = [(node, account) for node, account in members.items() if account not in found]
         answers = await asyncio.gather(*(self._ask(node, account, name, digest) for node, account in missing))
         found.update({account: answer for (_, account), answer in zip(missing, answers, strict=True) if answer})
         return found
-
-    def forget(self, digest: bytes) -> None:
-        """What was gathered for this is on the chain."""
-        self._found.pop(digest, None)
 
     async def _ask(self, node: NodeId, account: Account, name: str, digest: bytes) -> bytes | None:
         question = f"{self._deployment}\n{name}".encode()

@@ -117,7 +117,7 @@ class Endpoint:
         if not isinstance(found, dict):
             raise TransientError(f"{self.where} does not have block {number}", waits_for=WAITS_FOR)
         base_fee = _number(found.get("baseFeePerGas") or "0x0")
-        return Block(_number(found["number"]), _data(found["hash"]), base_fee, _number(found["timestamp"]))
+        return Block(_number(found.get("number")), _data(found.get("hash")), base_fee, _number(found.get("timestamp")))
 
     async def balance(self, account: Account) -> int:
         """Wei of an account."""
@@ -155,7 +155,10 @@ class Endpoint:
         for start in range(first, last + 1, LOG_BLOCKS):
             stop = min(last, start + LOG_BLOCKS - 1)
             wanted = {"address": address_text(address), "fromBlock": hex(start), "toBlock": hex(stop)}
-            found += [_log(item) for item in await self._ask("eth_getLogs", wanted)]
+            given = await self._ask("eth_getLogs", wanted)
+            if not isinstance(given, list):
+                raise TransientError(f"{self.where} answered no list of events", waits_for=WAITS_FOR)
+            found += [_log(item) for item in given]
         return tuple(sorted(found, key=lambda log: (log.block, log.index)))
 
     async def place(self, tx_hash: bytes) -> Place | None:
@@ -163,15 +166,8 @@ class Endpoint:
         found = await self._ask("eth_getTransactionReceipt", "0x" + tx_hash.hex())
         if not isinstance(found, dict) or found.get("blockNumber") is None:
             return None
-        block, succeeded = _number(found["blockNumber"]), _number(found["status"]) == 1
-        return Place(tx_hash, block, _data(found["blockHash"]), succeeded)
-
-    async def created(self, tx_hash: bytes) -> Account | None:
-        """The contract that a transaction made, once a block holds it."""
-        found = await self._ask("eth_getTransactionReceipt", "0x" + tx_hash.hex())
-        if not isinstance(found, dict) or not found.get("contractAddress") or _number(found["status"]) != 1:
-            return None
-        return _data(found["contractAddress"])
+        block, succeeded = _number(found["blockNumber"]), _number(found.get("status")) == 1
+        return Place(tx_hash, block, _data(found.get("blockHash")), succeeded)
 
     async def is_offered(self, tx_hash: bytes) -> bool:
         """Whether the endpoint knows of a transaction that no block holds."""
@@ -229,7 +225,9 @@ class Endpoint:
             # The text of some of these holds the whole address.
             text = f"{self.where} does not answer ({type(error).__name__})"
             raise TransientError(text, waits_for=WAITS_FOR) from None
-        if "error" in answer:
+        if not isinstance(answer, dict):
+            raise TransientError(f"{self.where} answers no JSON-RPC", waits_for=WAITS_FOR)
+        if answer.get("error") is not None:
             error_answer = _ErrorAnswer(answer["error"])
             if method in {"eth_sendRawTransaction", "eth_call", "eth_estimateGas"}:
                 raise error_answer
@@ -285,5 +283,7 @@ def _data(value: Any) -> bytes:
 
 
 def _log(item: Any) -> Log:
+    if not isinstance(item, dict) or not isinstance(item.get("topics"), list):
+        raise TransientError("the endpoint answered something else for an event", waits_for=WAITS_FOR)
     topics = tuple(_data(topic) for topic in item["topics"])
-    return Log(topics, _data(item["data"]), _number(item["blockNumber"]), _number(item["logIndex"]))
+    return Log(topics, _data(item.get("data")), _number(item.get("blockNumber")), _number(item.get("logIndex")))

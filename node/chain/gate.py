@@ -27,14 +27,39 @@ class Roots:
     scores: bytes
 
 
+REREAD_BLOCKS = 256
+"""Newest blocks whose events are read again every time: no reorganisation is expected to go deeper."""
+
+
+class _Events:
+    """A contract's events, read once each, but for those in blocks that may still change."""
+
+    def __init__(self, endpoint: Endpoint, address: Account, first: int) -> None:
+        self._endpoint, self._address = endpoint, address
+        self._kept: list[Log] = []
+        self._next = first
+        """The first block that is read again."""
+
+    async def up_to(self, last: int) -> list[Log]:
+        """All events of blocks up to `last`, in order."""
+        fresh: list[Log] = []
+        if last >= self._next:
+            fresh = list(await self._endpoint.logs(self._address, self._next, last))
+        found = [log for log in (*self._kept, *fresh) if log.block <= last]
+        safe = last - REREAD_BLOCKS
+        if safe >= self._next:
+            self._kept += [log for log in fresh if log.block <= safe]
+            self._next = safe + 1
+        return found
+
+
 class Gate:
     """One deployment through one endpoint."""
 
     def __init__(self, endpoint: Endpoint, deployment: Deployment) -> None:
         self.endpoint, self.deployment = endpoint, deployment
-        self._anchored: dict[int, int] = {}
-        self._anchored_to = deployment.block - 1
-        self._bindings: dict[int, dict[NodeId, Account]] = {}
+        self._anchors = _Events(endpoint, deployment.anchor, deployment.block)
+        self._registrations = _Events(endpoint, deployment.registry, deployment.block)
 
     async def check(self, network: bytes) -> None:
         """Compare the deployment with the chain, before anything is believed or sent.
@@ -80,9 +105,11 @@ class Gate:
 
     async def roots(self, epoch: int) -> Roots | None:
         """What is anchored of an epoch; None where nothing is yet."""
-        if not self.deployment.first_epoch <= epoch < await self.next_epoch():
+        call = contract_call(ANCHOR, self.deployment.anchor, "anchorOf", epoch)
+        try:
+            ledger, scores = artifact(ANCHOR).results("anchorOf", await self.endpoint.call(call))
+        except RevertedError:
             return None
-        ledger, scores = await self._ask(ANCHOR, "anchorOf", epoch)
         return Roots(bytes(ledger), bytes(scores))
 
     async def signers(self, epoch: int) -> bytes:
@@ -91,17 +118,10 @@ class Gate:
 
     async def anchored_in(self, epoch: int, last: int) -> int | None:
         """The block that anchored an epoch, if it is not after block `last`."""
-        if epoch not in self._anchored or self._anchored[epoch] > last:
-            await self._read_anchored(last)
-        block = self._anchored.get(epoch)
-        return block if block is not None and block <= last else None
-
-    async def _read_anchored(self, last: int) -> None:
         contract = artifact(ANCHOR)
-        for log in await self.endpoint.logs(self.deployment.anchor, self.deployment.block, last):
-            if log.topics and log.topics[0] == contract.topic("EpochAnchored"):
-                fields = contract.event_fields("EpochAnchored", log.topics, log.data)
-                self._anchored[int(fields["epoch"])] = log.block
+        topic, wanted = contract.topic("EpochAnchored"), epoch.to_bytes(32, "big")
+        blocks = (log.block for log in await self._anchors.up_to(last) if log.topics[:2] == (topic, wanted))
+        return next(blocks, None)
 
     # Shards
 
@@ -125,16 +145,8 @@ class Gate:
 
     async def accounts(self, block: int) -> Mapping[NodeId, Account]:
         """Whose account is whose at the end of a block: the registry's, and the founders' that have none there."""
-        if block not in self._bindings:
-            logs = await self.endpoint.logs(self.deployment.registry, self.deployment.block, block)
-            found = bound_accounts(self.deployment.founders, logs, self.deployment.registry_contract)
-            self._bindings = {**dict(list(self._bindings.items())[-3:]), block: found}
-        return self._bindings[block]
-
-    def forget(self) -> None:
-        """The chain was reorganised: nothing read before is believed any more."""
-        self._anchored.clear()
-        self._bindings.clear()
+        logs = await self._registrations.up_to(block)
+        return bound_accounts(self.deployment.founders, logs, self.deployment.registry_contract)
 
     async def _ask(self, name: str, function: str, *arguments: object) -> tuple[Any, ...]:
         address = {

@@ -115,8 +115,9 @@ Effect = Save | Prepare | Sign | Broadcast | Examine
 
 OFFERED = "offered, not in a block yet"
 LIVE = frozenset({EntryState.SENT, EntryState.MINED})
-REORG_WATCH = 64
-"""Newest finished entries that are still looked for: a reorganisation deeper than the confirmations is seen."""
+REORG_ENTRIES, REORG_BLOCKS = 16, 64
+"""Newest finished entries that are still looked for, and for how many blocks beyond the confirmations: so deep a
+reorganisation is seen at the next look. What goes deeper is found by comparing ledger and chain."""
 
 
 class Outbox:
@@ -193,9 +194,14 @@ class Outbox:
     def watched(self) -> tuple[bytes, ...]:
         """Transactions whose place the next view has to tell: all that may be in a block or get there."""
         entries = self.entries
-        done = [entry for entry in entries if entry.state is EntryState.DONE and entry.place is not None]
+        oldest = 0 if self._view is None else self._view.head - self._rules.confirmations - REORG_BLOCKS
+        done = [
+            entry
+            for entry in entries
+            if entry.state is EntryState.DONE and entry.place is not None and entry.place.block >= oldest
+        ]
         live = [entry for entry in entries if entry.state in LIVE]
-        return tuple(attempt.tx_hash for entry in (*done[-REORG_WATCH:], *live) for attempt in entry.attempts)
+        return tuple(attempt.tx_hash for entry in (*done[-REORG_ENTRIES:], *live) for attempt in entry.attempts)
 
     # What happens
 

@@ -198,7 +198,6 @@ def test_a_registered_account_takes_the_place_of_the_founders_and_bad_input_is_n
             honest = swarm.nodes[1].key.node
             await anchoring.sender.want(*forged_registration(gate, honest, by=swarm.nodes[2].key))
             await swarm.look(3)
-            gate.forget()
             assert await gate.is_registered(account_of(7).address)
             assert (await gate.accounts(swarm.chain.head))[honest] == account_of(1).address
 

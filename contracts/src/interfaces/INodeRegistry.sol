@@ -115,6 +115,9 @@ interface INodeRegistry {
     /// @notice Too early. Hint: wait until `unlockAt`.
     error StillLocked(uint64 unlockAt, uint256 time);
 
+    /// @notice A receiver that nobody is.
+    error ZeroReceiver();
+
     /// @notice The receiver refused the ether. Hint: name another receiver.
     error TransferFailed(address to);
 
@@ -152,7 +155,8 @@ interface INodeRegistry {
     /// @notice Replace the account, the node key or both. Sent by the current account. Stake and owner stay.
     /// @param newNodeKey The new (or the same) node key.
     /// @param newAccount The new (or the same) account.
-    /// @param accountSignature `newAccount`'s EIP-712 signature of `Rotation(id, nodeKey)`.
+    /// @param accountSignature `newAccount`'s EIP-712 signature of `Rotation(id, nodeKey)`. Not looked at where the
+    /// account stays: it is the sender.
     /// @param nodeSignature The new node key's over `bindingMessage(newAccount, owner)`. Not verified here.
     /// @param handoverSignature The old node key's over `handoverMessage(id, newNodeKey, newAccount)`. Not verified here.
     function rotate(
