@@ -105,6 +105,8 @@ class Gate:
 
     async def roots(self, epoch: int) -> Roots | None:
         """What is anchored of an epoch; None where nothing is yet."""
+        if epoch < self.deployment.first_epoch:
+            return None
         call = contract_call(ANCHOR, self.deployment.anchor, "anchorOf", epoch)
         try:
             ledger, scores = artifact(ANCHOR).results("anchorOf", await self.endpoint.call(call))
