@@ -201,6 +201,13 @@ async def _embedded(
             'chain.endpoint is "embedded", and the EVM for this process is not installed',
             hint="Run `make setup-chain`, or pip install 'swarm-node[chain-embedded]'.",
         ) from error
+    terms = await first_terms(swarm.facts, swarm.genesis.network, (bind(key, account),))
+    if not terms.signers.has_quorum([account.address]):
+        raise OperatorError(
+            f'chain.endpoint is "embedded", and this node has {terms.signers.weight_of([account.address])} of '
+            f"{terms.signers.total} weight: it cannot anchor alone",
+            hint="Let all members use one chain, e.g. `python -m node.chain.embedded`; see docs/chain.md.",
+        )
     chain = EmbeddedChain()
     server = EmbeddedServer(chain)
     await server.start()
@@ -208,5 +215,4 @@ async def _embedded(
     endpoint = Endpoint(server.url)
     parts.push_async_callback(endpoint.close)
     chain.fund(account.address, EMBEDDED_ETHER)
-    terms = await first_terms(swarm.facts, swarm.genesis.network, (bind(key, account),))
     return endpoint, await deploy(endpoint, account, terms)

@@ -344,3 +344,22 @@ def _block_json(block: dict[str, Any]) -> dict[str, Any]:
         "gasUsed": hex(block["gas_used"]),
         "transactions": [name if isinstance(name, str) else name["hash"] for name in block["transactions"]],
     }
+
+
+async def serve(port: int, block_s: float = 2.0) -> None:
+    """Serve one chain to several nodes of this machine, a block every `block_s` seconds, until cancelled."""
+    server = EmbeddedServer(EmbeddedChain(instant=False), port=port)
+    await server.start()
+    print(f"{server.url}: forgets everything when it ends; private keys with money:")
+    print("\n".join(secret.hex() for secret in FUNDED_SECRETS), flush=True)
+    try:
+        while True:
+            await asyncio.sleep(block_s)
+            server.chain.mine()
+    finally:
+        await server.stop()
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve(int(sys.argv[1]) if len(sys.argv) > 1 else 8545))

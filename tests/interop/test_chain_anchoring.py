@@ -6,17 +6,24 @@ from dataclasses import replace
 import pytest
 
 from consensus.merkle import is_included, merkle_path
+from consensus.params import MINIMAL
 from node.anchoring.reconcile import DifferenceKind
 from node.anchoring.registration import registration
+from node.anchoring.setup import Swarm as Ledger
+from node.anchoring.setup import open_anchoring
 from node.anchoring.signing import PROTOCOL, Signatory
 from node.chain.contracts import ANCHOR, REGISTRY, artifact, contract_call
 from node.chain.gate import Gate
 from node.chain.votes import binding_message, registration_digest
+from node.config import ChainSection
 from node.errors import OperatorError
+from node.home import NodeHome
 from node.network.interface import RefusedError
+from node.store import open_store
 from node.values.outbox import EntryState
 from reputation import ScoreCategory
 from tests.support.anchored_swarm import AnchoredSwarm, account_of
+from tests.support.swarm import key_of, make_genesis
 
 pytestmark = pytest.mark.slow
 
@@ -226,3 +233,30 @@ async def assert_wrong_deployments_are_refused(gate, deployment, network):
         with pytest.raises(OperatorError, match=words) as refusal:
             await Gate(gate.endpoint, wrong).check(network)
         assert refusal.value.hint
+
+
+def test_a_chain_in_the_process_is_for_a_swarm_of_one(tmp_path):
+    async def anchored(count):
+        genesis = make_genesis(count)
+        home = NodeHome(tmp_path / f"home-{count}")
+        home.create()
+        async with (
+            await open_store(tmp_path / f"store-{count}") as store,
+            open_anchoring(
+                home=home,
+                config=ChainSection(endpoint="embedded"),
+                key=key_of(0),
+                swarm=Ledger(genesis, MINIMAL, store),
+                network=None,
+                environment={},
+                lock_folder=tmp_path / "locks",
+            ) as anchoring,
+        ):
+            await anchoring.tick()
+            return anchoring.health()
+
+    health = asyncio.run(anchored(1))
+    assert health.well, health
+    with pytest.raises(OperatorError, match="cannot anchor alone") as refusal:
+        asyncio.run(anchored(3))
+    assert "one chain" in refusal.value.hint

@@ -82,6 +82,8 @@ def test_a_stopped_node_publishes_the_same_bytes_from_its_store_alone(original, 
     assert files == {path.relative_to(out): path.read_bytes() for path in out.rglob("*.parquet")}
     assert run("shard", "verify", out, "--genesis", original.genesis).code == 0
     assert "0 files written" in run("shard", "publish", "--data", home, "--out", out).out
+    verified = run("reputation", "verify", "--data", home)
+    assert (verified.code, "ledger events recomputed" in verified.out) == (0, True)
 
 
 def test_a_folder_and_a_single_file_hold_offline(certified):
