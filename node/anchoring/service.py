@@ -194,20 +194,31 @@ class Anchoring:
 
     async def holds(self, key: str) -> bool:
         """Whether the chain holds what an outbox entry wants; raises as `tick`."""
+        return await self._found(key) is True
+
+    async def _found(self, key: str) -> bool | None:
+        """As `holds`; None where the chain holds something else in its place, which sending again would not mend."""
         kind, _, rest = key.partition("/")
         if kind == "epoch":
             epoch = int(rest)
-            roots = await self.gate.roots(epoch)
-            end = await self._facts.end(epoch)
-            return roots is not None and (roots.ledger, roots.scores) == (end.ledger_root, end.score_root)
+            roots, end = await self.gate.roots(epoch), await self._facts.end(epoch)
+            if roots is None:
+                return False
+            return True if (roots.ledger, roots.scores) == (end.ledger_root, end.score_root) else None
         if kind == "shard":
             job, _, height = rest.partition("/")
-            votes = (await self._facts.shard_votes(int(height), int(height))).get(int(height), ())
-            wanted = [vote for vote in votes if vote.job.hex() == job]
-            return bool(wanted) and await self.gate.shard_status(wanted[0]) is ShardStatus.FINAL
+            return await self._found_shard(bytes.fromhex(job), int(height))
         if kind == "register":
             return await self.gate.is_registered(bytes.fromhex(rest))
         return False  # a transaction that fills a gap wants nothing but its nonce
+
+    async def _found_shard(self, job: bytes, height: int) -> bool | None:
+        votes = (await self._facts.shard_votes(height, height)).get(height, ())
+        wanted = next((vote for vote in votes if vote.job == job), None)
+        if wanted is not None and await self.gate.shard_status(wanted) is ShardStatus.FINAL:
+            return True
+        stands = await self.gate.shard_status_at(job, height)
+        return False if stands in {ShardStatus.NONE, ShardStatus.PROVISIONAL} else None
 
     def health(self) -> ComponentView:
         """How it is, in a line."""
@@ -237,6 +248,7 @@ class Anchoring:
         self.anchored = epoch - self.gate.deployment.first_epoch
         if epoch >= await self._facts.epochs():
             return
+        self._refuse_if_contradicted()
         name = epoch_name(epoch)
         accounts = await self._accounts_for(epoch + 1)
         signers = await self._signers_of(epoch)
@@ -256,6 +268,15 @@ class Anchoring:
                 signers.entries.quorum(signatures),
             )
             await self._want(name, call)
+
+    def _refuse_if_contradicted(self) -> None:
+        """No more votes upon a history of which the chain has another version; withdrawn shards are no such thing."""
+        for item in self.differences:
+            if item.kind is DifferenceKind.DIFFERS and item.about.startswith("epoch/"):
+                raise OperatorError(
+                    f"ledger and chain contradict each other about {item.about}: {item.text}",
+                    hint="Run `swarm-node reputation verify --chain`; nothing is signed until both agree.",
+                )
 
     async def _refuse_if_forked(self, epoch: int, vote: EpochVote) -> None:
         roots = await self.gate.roots(epoch - 1)
@@ -410,5 +431,6 @@ class Anchoring:
             entries = (*done[-COMPARED_AGAIN:], *(entry for entry in entries if entry.state is not EntryState.DONE))
         for entry in entries:
             if not entry.key.startswith("gap/") and entry.state not in {EntryState.SENT, EntryState.MINED}:
-                found[entry.key] = await self.holds(entry.key)
+                held = await self._found(entry.key)
+                found |= {} if held is None else {entry.key: held}
         return found

@@ -74,8 +74,29 @@ def test_anchoring_that_begins_late_makes_up_for_every_epoch_and_shard(tmp_path)
             await swarm.work(categories=2)  # it goes on by itself
             assert await settle(swarm) > epochs
             await assert_agreement(swarm)
+            await assert_contradictions_are_named(swarm.anchorings[0])
 
     asyncio.run(scenario())
+
+
+async def assert_contradictions_are_named(anchoring):
+    """Another ledger root on the chain than this node computes: told, and nothing further is signed."""
+    roots = anchoring.gate.roots
+
+    async def forged(epoch):
+        found = await roots(epoch)
+        return found and replace(found, ledger=b"\x01" * 32)
+
+    anchoring.gate.roots = forged
+    found = await anchoring.reconcile()
+    assert {item.kind for item in found} == {DifferenceKind.DIFFERS}
+    assert not anchoring.health().well
+    assert "ledger root" in anchoring.health().text
+    with pytest.raises(OperatorError, match="contradict each other") as refusal:
+        anchoring._refuse_if_contradicted()
+    assert refusal.value.hint
+    anchoring.gate.roots = roots
+    assert await anchoring.reconcile() == ()
 
 
 async def assert_score_is_proven(swarm, epoch):
