@@ -167,12 +167,14 @@ def test_a_stake_on_its_way_out_burns_too(swarm):
         swarm.nodes.send(owner, "withdraw", node, owner.address)
 
 
-def test_an_account_that_was_replaced_still_answers_for_what_it_signed(swarm):
-    old, new = swarm.node_accounts[0], swarm.node_accounts[2]
-    key = node_key(0).verify_key.encode()
-    proof = swarm.nodes.sign(new, "Rotation", (old.address, key))
-    swarm.nodes.send(old, "rotate", old.address, key, new.address, proof, NO_SIGNATURE, NO_SIGNATURE)
-    report_epochs(swarm, swarm.vote(0), swarm.vote(0, ledger=b"l" * 32))
+@pytest.mark.parametrize("guilty", [0, 2, 3], ids=["the first", "one between", "the last"])
+def test_every_account_a_node_ever_had_answers_for_what_it_signed(swarm, guilty):
+    node, key = swarm.node_accounts[0].address, node_key(0).verify_key.encode()
+    for before, after in ((0, 2), (2, 3)):
+        old, new = swarm.node_accounts[before], swarm.node_accounts[after]
+        proof = swarm.nodes.sign(new, "Rotation", (node, key))
+        swarm.nodes.send(old, "rotate", node, key, new.address, proof, NO_SIGNATURE, NO_SIGNATURE)
+    report_epochs(swarm, swarm.vote(0), swarm.vote(0, ledger=b"l" * 32), [swarm.node_accounts[guilty]] * 2)
     assert has_burnt(swarm)
 
 

@@ -46,7 +46,7 @@ LEAVING = 4
 
 ONE_OF_ALL = settings(
     max_examples=int(os.environ.get("CONTRACT_EXAMPLES", "10")),
-    stateful_step_count=35,
+    stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
