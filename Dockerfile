@@ -19,6 +19,9 @@ WORKDIR /opt/swarm-node
 COPY . .
 # Installs the compilers and headers that three Python packages need, makes .venv, checks every hash.
 RUN make setup
+# What anchoring on a chain needs (docs/chain.md): --build-arg CHAIN=1.
+ARG CHAIN=0
+RUN if [ "$CHAIN" = 1 ]; then make setup-chain; fi
 
 FROM base
 # A fixed number, so that a host folder can be given to it: chown 10001 DIR.

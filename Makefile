@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CRATES ?=
 
-.PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm simulate-penalties bench-checks differential
+.PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm simulate-penalties bench-checks differential setup-chain
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,11 @@ setup: .stamps/setup ## Create .venv with the hash-locked runtime
 setup-dev: .stamps/setup-dev ## Add the hash-locked development tools
 .stamps/setup-dev: .stamps/setup requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup-chain: .stamps/setup-chain ## Add what anchoring on an EVM chain needs, hash-locked
+.stamps/setup-chain: .stamps/setup requirements-chain.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-chain.lock
 	@touch $@
 
 demo: setup ## Five local nodes, one of them a liar, turn three crates into verified shards in out/
@@ -93,11 +98,9 @@ lock: ## Rewrite the lock files from pyproject.toml (names, versions, hashes; no
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --extra install pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-	  --extra install --extra dev --extra postgres pyproject.toml -o requirements-dev.lock
+	  --extra install --extra chain-embedded pyproject.toml -o requirements-chain.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --extra install --extra dev --extra postgres --extra chain-embedded pyproject.toml -o requirements-dev.lock
 
 clean: ## Remove everything that make created
-<<<<<<< HEAD
-	rm -rf $(VENV) $(VENV)-vllm .stamps out .demo *.egg-info build
-=======
-	rm -rf $(VENV) .stamps out .demo .differential *.egg-info build
->>>>>>> corpus
+	rm -rf $(VENV) $(VENV)-vllm .stamps out .demo .differential *.egg-info build

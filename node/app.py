@@ -6,6 +6,7 @@
     checks, crates, workshop    the work that takes long
     driver                      the pure machines, driven
     desks, rpc                  what others may ask
+    anchoring                   the ledger on an EVM chain, where there is one
 
 Started in this order, stopped in the reverse one. Every part can fail to start with an error that says whose turn it
 is; nothing is half-started then.
@@ -20,6 +21,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from consensus.genesis import Genesis
 from consensus.params import Preset
@@ -52,6 +54,9 @@ from node.workshop import Library, Shop, StoredVerdicts
 from node.workshop.authors import Authors
 from node.workshop.judging import OpinionRoom
 from node.workshop.peer_model import open_peer_model
+
+if TYPE_CHECKING:  # needs web3, which only those have who anchor
+    from node.anchoring.service import Anchoring
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +135,7 @@ async def open_node(home: NodeHome, *, passphrase: bytes | None = None) -> Async
             parts.push_async_callback(engine.model.close)
         network = FallbackNetwork(_libp2p(key, config, genesis, preset, store), links)
         driver = await _open_driver(home, config, key, genesis, preset, store, network, checks, engine)
+        anchoring = await _open_anchoring(parts, home, config, driver)
         stopping = asyncio.Event()
         desks, publisher = open_desks(
             driver=driver,
@@ -140,6 +146,7 @@ async def open_node(home: NodeHome, *, passphrase: bytes | None = None) -> Async
             stop=stopping.set,
             exchange=network.exchange,
             engine=engine,
+            chain=None if anchoring is None else anchoring.health,
         )
         rpc = RpcServer(
             key=key,
@@ -155,6 +162,8 @@ async def open_node(home: NodeHome, *, passphrase: bytes | None = None) -> Async
         parts.push_async_callback(network.stop)
         publishing = asyncio.create_task(publisher.run(), name="publisher")
         parts.callback(publishing.cancel)
+        if anchoring is not None:
+            parts.push_async_callback(_ended, asyncio.create_task(anchoring.run(), name="anchoring"))
         yield Node(
             home=home,
             config=config,
@@ -215,6 +224,36 @@ async def _open_engine(home: NodeHome, config: NodeConfig, key: NodeKey, preset:
     if not judge.is_calibrated:
         log.info("%s rates nothing yet: calibrate it (`swarm-node engine calibrate`)", model.info.model)
     return EngineRoom(model, Account(), judge, lends=config.engine.kind != "peer")
+
+
+async def _open_anchoring(
+    parts: contextlib.AsyncExitStack, home: NodeHome, config: NodeConfig, driver: Driver
+) -> Anchoring | None:
+    """What anchors the ledger; None without a chain, and then nothing of it is imported.
+
+    Raises:
+        OperatorError: The settings ask for a chain, and account, deployment or packages are not as it needs them.
+    """
+    if not config.chain.endpoint:
+        return None
+    try:
+        from node.anchoring.setup import Swarm, open_anchoring
+    except ImportError as error:
+        raise OperatorError(
+            f"`chain.endpoint` is set, and what anchoring needs is not installed: {error.name}",
+            hint="Run `make setup-chain`, or pip install 'swarm-node[chain]'; or leave chain.endpoint empty.",
+        ) from error
+    swarm = Swarm(driver.genesis, driver.preset, driver.store)
+    return await parts.enter_async_context(
+        open_anchoring(home=home, config=config.chain, key=driver.key, swarm=swarm, network=driver.network)
+    )
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait until it is gone: what it uses is closed next."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def _libp2p(key: NodeKey, config: NodeConfig, genesis: Genesis, preset: Preset, store: Store) -> Libp2pNetwork:

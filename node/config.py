@@ -112,6 +112,22 @@ class WorkSection:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainSection:
+    """The EVM chain that the ledger is anchored on; optional, and may begin at any time."""
+
+    endpoint: str = ""
+    """JSON-RPC over HTTP; `embedded`: an EVM in this process, for a first try; empty: no chain."""
+    deployment: str = ""
+    """File that says where the swarm's contracts are; empty: `chain.json` in the data folder."""
+    confirmations: int = 12
+    """Blocks, its own included, after which a transaction is taken to stay."""
+    fee_max_gwei: int = 500
+    """Above this price of gas nothing is sent until the chain is cheaper."""
+    shards: bool = True
+    """Commit shards as well as epochs."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeConfig:
     """Everything an operator can set."""
 
@@ -121,6 +137,7 @@ class NodeConfig:
     store: StoreSection = field(default_factory=StoreSection)
     engine: EngineSection = field(default_factory=EngineSection)
     work: WorkSection = field(default_factory=WorkSection)
+    chain: ChainSection = field(default_factory=ChainSection)
 
 
 def load_config(path: Path) -> NodeConfig:
@@ -187,6 +204,12 @@ def _check_ranges(config: NodeConfig, source: str) -> None:
     levels = ("auto", "strict", "standard", "container", "none")
     if config.work.sandbox not in levels:
         raise OperatorError(f"{source}: `work.sandbox` is {config.work.sandbox!r}", hint=f"one of {', '.join(levels)}")
+    if not 1 <= config.chain.confirmations <= 1000:
+        raise OperatorError(
+            f"{source}: `chain.confirmations` is {config.chain.confirmations}", hint="1 to 1000; 12 is usual"
+        )
+    if not 1 <= config.chain.fee_max_gwei <= 1_000_000:
+        raise OperatorError(f"{source}: `chain.fee_max_gwei` is {config.chain.fee_max_gwei}", hint="1 to 1000000")
 
 
 def check_engine(engine: EngineSection, source: str) -> None:

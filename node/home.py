@@ -54,6 +54,11 @@ class NodeHome:
         return self.root / "shards"
 
     @property
+    def deployment(self) -> Path:
+        """Where the swarm's contracts are, if it has any."""
+        return self.root / "chain.json"
+
+    @property
     def bench(self) -> Path:
         """Build folders of the checks; may be deleted while the node is down."""
         return self.root / "bench"

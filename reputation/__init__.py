@@ -1,5 +1,6 @@
 """From certified outcomes to standing, weights and a hash-linked ledger. Pure, like `consensus`."""
 
+from reputation.anchor import Score, ScoreCategory, epoch_scores, ledger_root
 from reputation.ledger import (
     EMPTY_LEDGER,
     LedgerError,
@@ -26,10 +27,14 @@ __all__ = [
     "Reason",
     "ReasonKind",
     "Role",
+    "Score",
+    "ScoreCategory",
     "Standing",
     "apply_round",
+    "epoch_scores",
     "extend_ledger",
     "generating_skill_bp",
+    "ledger_root",
     "link_hash",
     "members_after",
     "new_member",

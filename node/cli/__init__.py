@@ -26,6 +26,7 @@ COMMANDS = {
     "shard": "node.cli.shard:shard",
     "reputation": "node.cli.reputation:reputation",
     "check": "node.cli.check:check",
+    "chain": "node.cli.chain:chain",
     "replay": "node.cli.replay:replay",
     "simulate": "node.cli.simulate:simulate",
     "bench": "node.cli.bench:bench",

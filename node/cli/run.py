@@ -61,7 +61,7 @@ def _log(level: str) -> None:
     logging.basicConfig(
         level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S"
     )
-    for chatty in ("libp2p", "multiaddr", "alembic", "asyncio", "zeroconf"):
+    for chatty in ("libp2p", "multiaddr", "alembic", "asyncio", "zeroconf", "web3", "aiohttp"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
 
 

@@ -14,6 +14,7 @@ from node.errors import ExitCode, OperatorError
 
 if TYPE_CHECKING:
     from node.cli.trust import Trust
+    from node.home import NodeHome
     from node.shards import PullProgress, PullReport, ShardReport
     from node.values.views import ShardView
 
@@ -108,6 +109,44 @@ def _tell_pull(report: PullReport, out: Path) -> None:
     click.echo(f"{len(report.pulled)} files pulled, {len(report.present)} were there; {rows} rows verified in {out}")
     if rows:
         click.echo(f"verify again, offline: swarm-node shard verify {out} --genesis {out / 'genesis.json'}")
+
+
+@shard.command(epilog=example("swarm-node shard publish --data ./node1 --out ./out"))
+@data_option
+@click.option(
+    "--out", default="out", show_default=True, type=click.Path(path_type=Path, file_okay=False), help="Data set folder."
+)
+@json_option
+def publish(data: Path, out: Path, as_json: bool) -> None:
+    """Write every shard that this node's rounds certify into a data set folder, from its store alone.
+
+    A running node does that by itself into its data folder; this makes a copy elsewhere, also of a node that no longer
+    runs. Files that are there are left alone.
+    """
+    written = asyncio.run(_publish(home_of(data), out.expanduser()))
+    if as_json:
+        print_json(written)
+    else:
+        click.echo(f"{len(written)} files written to {out}")
+
+
+async def _publish(home: NodeHome, out: Path) -> list[str]:
+    from node.config import load_config
+    from node.desks.publisher import publish_stored
+    from node.home import load_genesis
+    from node.shards import PublishError, data_path
+    from node.store import open_store
+
+    config, (_, preset) = load_config(home.config), load_genesis(home.genesis)
+    async with await open_store(home.store, url=config.store.url or None, read_only=True) as store:
+        try:
+            return [data_path(out, name).name for name in await publish_stored(store, preset, out)]
+        except PublishError as error:
+            raise OperatorError(
+                f"what is stored is not what was certified: {error}",
+                hint="`swarm-node replay` names what was changed; pull the shards from another node.",
+                exit_code=ExitCode.NOT_SO,
+            ) from error
 
 
 @shard.command(

@@ -15,7 +15,7 @@ from node.desks.jobs import NodeJobs
 from node.desks.publisher import ShardPublisher
 from node.desks.shards import NodeShards
 from node.desks.standing import History
-from node.desks.status import NodeFront
+from node.desks.status import ChainHealth, NodeFront
 from node.driver.driver import Driver
 from node.home import NodeHome
 from node.rpc.desks import Desks, ExchangeDesk
@@ -31,6 +31,7 @@ def open_desks(
     stop: Callable[[], None],
     exchange: ExchangeDesk,
     engine: EngineRoom,
+    chain: ChainHealth | None = None,
     clock: Callable[[], float] = time.time,
 ) -> tuple[Desks, ShardPublisher]:
     """Build what answers a node's callers, and what publishes its shards: run the latter beside the driver.
@@ -44,6 +45,7 @@ def open_desks(
         stop: Begins to stop the node.
         exchange: Takes what peers bring by gRPC because gossip does not reach.
         engine: What generates, and judges where it is a model.
+        chain: Tells how anchoring is; None without a chain.
         clock: Unix seconds.
     """
     chronicle = Chronicle(driver.store)
@@ -59,6 +61,7 @@ def open_desks(
         why_no_checks=why_no_checks,
         engine=engine,
         stop=stop,
+        chain=chain,
         started_unix_s=int(clock()),
     )
     desks = Desks(

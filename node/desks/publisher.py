@@ -191,5 +191,40 @@ class ShardPublisher:
             self._described = True
 
 
+async def publish_stored(store: Store, preset: Preset, folder: Path) -> tuple[ShardName, ...]:
+    """Write every shard that a node's decided rounds certify into a data set's folder; what is there is left alone.
+
+    Args:
+        store: The node's, which may be open for reading only.
+        preset: The swarm's numbers.
+        folder: Made if need be.
+
+    Returns:
+        The files written now.
+
+    Raises:
+        TransientError: An example is not kept here; a running node asks its peers for it.
+        OperatorError: The state of an epoch's last round is not kept here.
+        PublishError: What is stored is not what was certified.
+    """
+    tip = await Archive(store, preset.epoch_rounds).tip()
+    terms = {job.terms.job: job.terms for job in tip.jobs} if tip is not None else {}
+    collector, chronicle = ShardCollector(store, preset, store.blobs.get), Chronicle(store)
+    await chronicle.catch_up()
+    written: list[ShardName] = []
+    for chapter in chronicle.with_shards():
+        for head in chapter.shards:
+            names = await collector.names(chapter.height, head, terms[head.job])
+            missing = [name for name in names if not data_path(folder, name).is_file()]
+            if missing:
+                await asyncio.to_thread(
+                    publish_shard, await collector.collect(chapter.height, head, terms[head.job]), folder
+                )
+                written += missing
+    if written:
+        await asyncio.to_thread(refresh_catalog, folder)
+    return tuple(written)
+
+
 def _waits_for(error: Exception) -> str:
     return error.waits_for if isinstance(error, TransientError) else str(error)

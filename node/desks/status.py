@@ -22,6 +22,10 @@ from node.wire.envelope import PROTOCOL_VERSION
 log = logging.getLogger(__name__)
 
 
+ChainHealth = Callable[[], views.ComponentView]
+"""How anchoring is just now."""
+
+
 def software() -> str:
     """Name and version of what runs here."""
     return f"swarm-node {importlib.metadata.version('swarm-node')}"
@@ -40,6 +44,7 @@ class NodeFront:
         why_no_checks: Why not.
         engine: What generates, and judges where it is a model.
         stop: Begins to stop the node.
+        chain: See `ChainHealth`; None without a chain.
         started_unix_s: When it was started.
     """
 
@@ -55,11 +60,13 @@ class NodeFront:
         why_no_checks: str,
         engine: EngineRoom,
         stop: Callable[[], None],
+        chain: ChainHealth | None = None,
         started_unix_s: int,
     ) -> None:
         self._driver, self._chronicle, self._history, self._publisher = driver, chronicle, history, publisher
         self._config, self._checks, self._why_no_checks = config, checks, why_no_checks
-        self._engine, self._stop, self._started = engine, stop, started_unix_s
+        self._engine, self._stop, self._chain = engine, stop, chain
+        self._started = started_unix_s
 
     async def status(self) -> views.NodeView:
         """See `NodeDesk.status`."""
@@ -143,6 +150,8 @@ class NodeFront:
         waits_for = self._publisher.waits_for
         text = f"{self._publisher.published} published" + (f"; waits for {waits_for}" if waits_for else "")
         yield views.ComponentView("shards", not waits_for, text, waits_for)
+        if self._chain is not None:
+            yield self._chain()
         yield views.ComponentView("store", well=True, text=self._driver.store.where, waits_for="")
 
     def _consensus(self) -> views.ComponentView:

@@ -84,12 +84,12 @@ class IdentityStore:
         """
         if not self.exists:
             raise OperatorError(f"there is no identity in {self._directory}", hint="Make one with `swarm-node init`.")
-        return self._unseal(_read_private(self.path, DOCUMENT_BYTES_MAX))
+        return self._unseal(read_private(self.path, DOCUMENT_BYTES_MAX))
 
     @property
     def protection(self) -> Protection:
         """What opens the stored identity; raises as `load` does."""
-        return protection_of(_read_private(self.path, DOCUMENT_BYTES_MAX))
+        return protection_of(read_private(self.path, DOCUMENT_BYTES_MAX))
 
     def reseal(self) -> None:
         """Put the identity under this store's passphrase, e.g. one that was given only after it had been made.
@@ -111,7 +111,7 @@ class IdentityStore:
                 f"there is an identity in {self._directory} already",
                 hint="Export it first; then give another --data, or replace it on purpose with --replace.",
             )
-        self._write(self.path, self._seal(key))
+        write_private(self.path, self._seal(key))
 
     def rotate(self, *, at_unix_s: int) -> tuple[NodeKey, HandOver]:
         """Replace the identity by a new key that the old one names as its successor.
@@ -125,15 +125,15 @@ class IdentityStore:
         old = self.load()
         waiting = self._directory / "identity.next.json"
         if waiting.exists():
-            new = self._unseal(_read_private(waiting, DOCUMENT_BYTES_MAX))
+            new = self._unseal(read_private(waiting, DOCUMENT_BYTES_MAX))
         else:
             new = NodeKey.generate()
-            self._write(waiting, self._seal(new))
+            write_private(waiting, self._seal(new))
         hand_over = succeed(old, new, at_unix_s=at_unix_s)
-        self._write(self._directory / "retired" / f"{peer_id(old.node)}.json", self._seal(old))
+        write_private(self._directory / "retired" / f"{peer_id(old.node)}.json", self._seal(old))
         # A statement that a cut-short rotation left, the old key's last word, gives way to this one.
         done = [past for past in self.hand_overs() if past.old != old.node]
-        self._write(self._directory / "hand-overs" / f"{len(done):04}.json", hand_over.document())
+        write_private(self._directory / "hand-overs" / f"{len(done):04}.json", hand_over.document())
         with _writing(self.path):
             _replace(waiting, self.path)
         return new, hand_over
@@ -166,30 +166,16 @@ class IdentityStore:
     def _machine_key(self, *, make: bool) -> bytes:
         path = self._directory / _MACHINE_KEY_NAME
         if make and not path.exists():
-            self._write(path, random_bytes(SecretBox.KEY_SIZE))
+            write_private(path, random_bytes(SecretBox.KEY_SIZE))
         if not path.exists():
             raise OperatorError(
                 f"{path} is missing",
                 hint="Restore the key file from where the identity was made: nothing else opens it.",
             )
-        secret = _read_private(path, SecretBox.KEY_SIZE)
+        secret = read_private(path, SecretBox.KEY_SIZE)
         if len(secret) != SecretBox.KEY_SIZE:
             raise OperatorError(f"{path} is damaged", hint="Restore it from a backup.")
         return secret
-
-    @staticmethod
-    def _write(path: Path, data: bytes) -> None:
-        """Put a file there whole or not at all, mode 0600, on disk when this returns."""
-        with _writing(path):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh = path.with_name(path.name + ".new")
-            fresh.unlink(missing_ok=True)
-            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(handle)
-            _replace(fresh, path)
 
 
 def load_passphrase(path: Path) -> bytes:
@@ -198,15 +184,19 @@ def load_passphrase(path: Path) -> bytes:
     Raises:
         OperatorError: The file cannot be read, others may read it, or it is empty.
     """
-    data = _read_private(path, _PASSPHRASE_BYTES_MAX)
+    data = read_private(path, _PASSPHRASE_BYTES_MAX)
     passphrase = data.split(b"\n", 1)[0].rstrip(b"\r")
     if not passphrase:
         raise OperatorError(f"{path} holds no passphrase", hint="Put the passphrase into its first line.")
     return passphrase
 
 
-def _read_private(path: Path, bytes_max: int) -> bytes:
-    """Read a small file that belongs to this user alone; the open file is checked, not the name."""
+def read_private(path: Path, bytes_max: int) -> bytes:
+    """Read a small file that belongs to this user alone; the open file is checked, not the name.
+
+    Raises:
+        OperatorError: It cannot be read, others may read or change it, or it is longer than `bytes_max`.
+    """
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
@@ -221,6 +211,24 @@ def _read_private(path: Path, bytes_max: int) -> bytes:
     if len(data) > bytes_max:
         raise OperatorError(f"{path} is longer than {bytes_max} bytes", hint="This is not the file you mean.")
     return data
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Put a file there whole or not at all, mode 0600, on disk when this returns.
+
+    Raises:
+        OperatorError: The directory cannot be made or written.
+    """
+    with _writing(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = path.with_name(path.name + ".new")
+        fresh.unlink(missing_ok=True)
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        _replace(fresh, path)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration. Known here so that opening an up-to-date database need not import Alembic (30 MB)."""
 
 metadata = MetaData(
@@ -156,3 +156,15 @@ ledger = Table(
     Index(None, "height"),
 )
 """Hash-linked reputation events (R38). Triggers forbid changing and deleting them."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("chain", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index(None, "chain", "number"),
+)
+"""What is to be written on which chain (`node.values.outbox`); `body` is the entry's canonical encoding."""

@@ -16,6 +16,7 @@ from node.store.folder import FolderLock
 from node.store.ledger import Ledger
 from node.store.limits import StoreLimits
 from node.store.local import Jobs, PeerCache, Settings, VerdictCache, Work
+from node.store.outbox import Outboxes
 from node.store.rounds import Rounds
 from node.store.signing import SigningGuard
 
@@ -44,6 +45,7 @@ class Store:
         self.verdicts = VerdictCache(database, limits)
         self.peers = PeerCache(database, limits)
         self.settings = Settings(database, limits)
+        self.outbox = Outboxes(database, limits)
 
     async def close(self) -> None:
         """Finish the writes under way and let go of the data folder. Idempotent."""

@@ -13,7 +13,7 @@ from node.errors import ExitCode
 from tests.unit.cli.conftest import run
 
 ROOT = Path(__file__).parents[3]
-DOCUMENTS = ("README.md", "docs/operating.md", "docker-compose.yml")
+DOCUMENTS = ("README.md", "docs/operating.md", "docs/chain.md", "docker-compose.yml")
 
 
 def all_commands():
@@ -74,7 +74,8 @@ def test_the_readme_lists_every_setting_and_no_other():
             section = line[1:-1]
         elif line:
             settings.add(f"{section}.{line.partition(' ')[0]}")
-    listed = set(re.findall(r"`((?:node|network|rpc|store|engine|work)\.[a-z_]+)`", (ROOT / "README.md").read_text()))
+    names = r"`((?:node|network|rpc|store|engine|work|chain)\.[a-z_]+)`"
+    listed = set(re.findall(names, (ROOT / "README.md").read_text()))
     assert listed == settings
 
 

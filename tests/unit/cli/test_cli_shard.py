@@ -14,6 +14,7 @@ import pytest
 from consensus.params import LOCAL
 from consensus.types import JobId, JobStatus
 from node.cli import peer_source
+from node.config import NodeConfig, render_config
 from node.errors import OperatorError, TransientError
 from node.home import NodeHome, render_genesis
 from node.shards import FolderSource, data_path, parse_bundle, shard_names
@@ -68,6 +69,21 @@ def verify(certified, *words):
 
 def first_file(certified):
     return data_path(certified.folder, shard_names(certified.folder)[0])
+
+
+def test_a_stopped_node_publishes_the_same_bytes_from_its_store_alone(original, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(original.folder.parent, home / "store")
+    (home / "config.toml").write_text(render_config(NodeConfig()))
+    shutil.copy(original.genesis, home / "genesis.json")
+    out = tmp_path / "again"
+    assert run("shard", "publish", "--data", home, "--out", out).code == 0
+    files = {path.relative_to(original.folder): path.read_bytes() for path in original.folder.rglob("*.parquet")}
+    assert files == {path.relative_to(out): path.read_bytes() for path in out.rglob("*.parquet")}
+    assert run("shard", "verify", out, "--genesis", original.genesis).code == 0
+    assert "0 files written" in run("shard", "publish", "--data", home, "--out", out).out
+    verified = run("reputation", "verify", "--data", home)
+    assert (verified.code, "ledger events recomputed" in verified.out) == (0, True)
 
 
 def test_a_folder_and_a_single_file_hold_offline(certified):
