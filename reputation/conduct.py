@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from consensus.aggregation.fixed_point import decay
 from consensus.params import Preset
 from consensus.rater_tables import BINS, EMPTY_TABLE, ONE
 from consensus.types import Member, RaterTable
@@ -27,8 +26,11 @@ def fade(member: Member, preset: Preset) -> Member:
 
 
 def fading(preset: Preset) -> int:
-    """The share of its maturity that an epoch's end leaves to a member, Q16."""
-    return decay(preset.reputation.fade, preset.epoch_rounds)
+    """The share of its maturity that an epoch's end leaves to a member, Q16: a round's, once for each round of it."""
+    left = ONE
+    for _ in range(preset.epoch_rounds):
+        left = left * preset.reputation.fade >> 16
+    return left
 
 
 def miss_seats(member: Member, seats: int, preset: Preset) -> Member:
