@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a row of Rust is read as a line)
 """`swarm-node check` over rows of every kind, through the real compiler and sandbox."""
 
 from __future__ import annotations
