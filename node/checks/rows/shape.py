@@ -39,6 +39,13 @@ _PATHS = frozenset({"scoped_identifier", "scoped_type_identifier", "scoped_use_l
 _COMMENTS = frozenset({"line_comment", "block_comment"})
 
 
+_FOR_REFERENCES = frozenset(
+    {b"Add", b"Sub", b"Mul", b"Div", b"Rem", b"Neg", b"Not", b"BitAnd", b"BitOr", b"BitXor", b"Shl", b"Shr"}
+    | {b"IntoIterator"}
+)
+"""Traits that the standard library implements for references to many types."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """How a row's file can be built."""
@@ -174,11 +181,20 @@ class _Walk:
 
     def foreign(self) -> str:
         # `impl PartialEq<Mine> for u64` changes what other modules' literals can mean; measured in both directions.
-        lone = any(not is_local_impl(item, self._defined) for item in self._impls)
+        lone = any(not is_local_impl(item, self._defined) and not self._is_operator(item) for item in self._impls)
         return "implements a foreign trait for a foreign type" if lone else ""
 
     def const_only(self) -> str:
         return "has const functions only, whose stub is another text" if self.const_bodies and not self.bodies else ""
+
+    def _is_operator(self, item: Node) -> bool:
+        """`impl Add for &Mine`: the standard library has many for references, so one more decides no inference."""
+        operand = item.child_by_field_name("type")
+        inner = (
+            operand.child_by_field_name("type") if operand is not None and operand.type == "reference_type" else None
+        )
+        named = _last_name(item.child_by_field_name("trait"))
+        return inner is not None and named in _FOR_REFERENCES and _last_name(inner) in self._defined
 
     def refuse(self, reason: str) -> None:
         self.alone = self.alone or reason
@@ -275,6 +291,15 @@ def _marked(node: Node) -> Iterator[tuple[Node, bytes]]:
 _TEST_MARK = re.compile(
     rb"#\s*\[\s*(?:[\w:]*\b(?P<word>test)\s*(?:\(.*)?\]|cfg\s*\(\s*test\s*\)|bench\s*\])", re.DOTALL
 )
+
+
+def _last_name(node: Node | None) -> bytes:
+    """What a type or a trait is called, without its path and its arguments."""
+    if node is not None and node.type == "generic_type":
+        node = node.child_by_field_name("type")
+    if node is not None and node.type == "scoped_type_identifier":
+        node = node.child_by_field_name("name")
+    return (node.text or b"") if node is not None and node.type == "type_identifier" else b""
 
 
 def _in_token_tree(node: Node) -> bool:

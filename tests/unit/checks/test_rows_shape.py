@@ -100,6 +100,8 @@ def test_a_comment_about_tests_is_no_test():
         "fn f() -> u32 { line!() }",
         "struct A;\nimpl PartialEq<A> for u64 { fn eq(&self, _: &A) -> bool { true } }",
         "struct A;\nimpl std::ops::Add<A> for &str { type Output = (); fn add(self, _: A) {} }",
+        'struct A;\nimpl From<&A> for &str { fn from(_: &A) -> Self { "" } }',
+        "struct A;\nimpl std::ops::Add<&A> for &u8 { type Output = (); fn add(self, _: &A) {} }",
         "struct A;\nimpl From<A> for String { fn from(_: A) -> String { String::new() } }",
         "pub fn a( {",
         "fn n() -> Option<String> { std::thread::current().name().map(Into::into) }",
@@ -120,6 +122,9 @@ def test_what_a_module_cannot_express_is_built_alone(code):
         "macro_rules! twice { ($x:expr) => { $x * 2 } }\npub fn f() -> i32 { twice!(3) }",
         "mod a { pub fn f() {} pub mod b { use super::f; use super::super::a; } }",
         "use std::collections::HashMap;\npub fn f() -> HashMap<u8, u8> { HashMap::new() }",
+        "struct A;\nimpl std::ops::Add<&A> for &A { type Output = (); fn add(self, _: &A) {} }",
+        "use std::ops::Mul;\nstruct A<T>(T);\nimpl<T> Mul<u8> for &A<T> { type Output = (); fn mul(self, _: u8) {} }",
+        "struct A;\nimpl<'a> IntoIterator for &'a A { type Item = u8; type IntoIter = std::iter::Empty<u8>; }",
     ],
 )
 def test_ordinary_code_shares_builds(code):
