@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CRATES ?=
+TEST_WORKERS ?= 2
 
 .PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm simulate-penalties bench-checks differential setup-chain
 
@@ -36,7 +37,7 @@ demo: setup ## Five local nodes, one of them a liar, turn three crates into veri
 	$(BIN)/swarm-node demo --out out $(if $(CRATES),--crates "$(CRATES)")
 
 test: lint ## Lint, types, import rules, all tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile
 
 test-fast: setup-dev ## Tests without compilers and without node processes
 	$(BIN)/pytest -m "not cargo and not processes and not slow"
