@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from node.checking.journal import Journal
+from node.checking.naming import Named, Namer
 from node.checking.packages import Packages
 from node.checking.plan import Plan, make_plan
 from node.checking.reading import MalformedRow, PackageKey, Row, read_row
 from node.checks import CheckEngine
 from node.checks.rows import RowOptions, RowState, RowVerdict
+from node.checks.sandbox.errors import SandboxError
 from node.errors import OperatorError, TransientError
 
 
@@ -28,6 +30,10 @@ class Settings:
     """Rows compiled together."""
     cores: int
     """Batches under way; one more waits, so that no core does."""
+    likeness: bool = True
+    """Name what rows repeat."""
+    held_out: Path | None = None
+    """Rows that none should repeat."""
 
 
 @dataclass(slots=True)
@@ -63,6 +69,8 @@ class CheckRun:
         self._packages = packages
         self._settings = settings
         self._watch = watch
+        self._namer: Namer | None = None
+        self._naming = asyncio.Lock()
         self.tally = Tally()
 
     async def run(self, source: Path, out: BinaryIO, journal: Path) -> Tally:
@@ -78,12 +86,18 @@ class CheckRun:
             "rustc": self._engine.toolchain.identity,
             "sandbox": self._engine.level.value,
             "options": self._settings.options.label,
+            "likeness": self._settings.likeness,
+            "held_out": str(self._settings.held_out or ""),
         }
         with Journal(journal, plan, conditions, out) as kept:
             self.tally.total = len(plan)
             self.tally.done = self.tally.found = kept.found
             self._watch(self.tally)
             self._refuse(plan, kept)
+            if self._settings.likeness:
+                self._namer = await asyncio.to_thread(Namer, self._settings.held_out)
+                known = [row for row, done in enumerate(kept.done()) if done] if kept.found else []
+                await asyncio.to_thread(self._namer.remember, plan, known)
             await self._settle(plan, kept)
             kept.finish()
         return self.tally
@@ -106,8 +120,9 @@ class CheckRun:
         async def settle(key: PackageKey, numbers: list[int]) -> None:
             try:
                 rows = [read_row(line) for line in await asyncio.to_thread(plan.lines, numbers)]
-                for number, row, verdict in zip(numbers, rows, await self._verdicts(key, rows), strict=True):
-                    self._keep(kept, number, row.id, verdict)
+                verdicts, named = await self._verdicts(key, numbers, rows)
+                for number, row, verdict, names in zip(numbers, rows, verdicts, named, strict=True):
+                    self._keep(kept, number, row.id, verdict, names)
                 kept.flush()
                 self._watch(self.tally)
             finally:
@@ -121,22 +136,37 @@ class CheckRun:
         except* OSError as errors:
             raise errors.exceptions[0] from None
 
-    async def _verdicts(self, key: PackageKey, rows: Sequence[Row]) -> Sequence[RowVerdict]:
+    async def _verdicts(
+        self, key: PackageKey, numbers: Sequence[int], rows: Sequence[Row]
+    ) -> tuple[Sequence[RowVerdict], Sequence[Named]]:
+        nothing = [Named()] * len(rows)
         try:
             package = await self._packages.prepare(key)
-            return await self._engine.settle_rows(package, [row.example for row in rows], self._settings.options)
-        except (OperatorError, TransientError) as error:
+            examples = [row.example for row in rows]
+            verdicts = await self._engine.settle_rows(package, examples, self._settings.options)
+        except (OperatorError, TransientError, SandboxError) as error:
             reason = " ".join(str(error).split())
-            return [RowVerdict(RowState.ERROR, (f"{key}: {reason}",))] * len(rows)
+            return [RowVerdict(RowState.ERROR, (f"{key}: {reason}",))] * len(rows), nothing
+        if self._namer is None:
+            return verdicts, nothing
+        async with self._naming:
+            return verdicts, await asyncio.to_thread(self._namer.name, package, list(zip(numbers, rows, strict=True)))
 
-    def _keep(self, kept: Journal, number: int, identifier: str | int | None, verdict: RowVerdict) -> None:
-        kept.add(number, verdict_line(identifier, verdict, self._engine))
+    def _keep(
+        self,
+        kept: Journal,
+        number: int,
+        identifier: str | int | None,
+        verdict: RowVerdict,
+        named: Named = Named(),  # noqa: B008  (frozen)
+    ) -> None:
+        kept.add(number, verdict_line(identifier, verdict, named, self._engine))
         self.tally.done += 1
         self.tally.states[verdict.state.value] += 1
         self.tally.cpu_ms += verdict.cpu_ms
 
 
-def verdict_line(identifier: str | int | None, verdict: RowVerdict, engine: CheckEngine) -> bytes:
+def verdict_line(identifier: str | int | None, verdict: RowVerdict, named: Named, engine: CheckEngine) -> bytes:
     """A verdict as the output has it."""
     tried = verdict.state is not RowState.ERROR
     value = {
@@ -157,6 +187,9 @@ def verdict_line(identifier: str | int | None, verdict: RowVerdict, engine: Chec
         "error_codes": list(verdict.error_codes),
         "error_classes": list(verdict.error_classes),
         "unsafe": verdict.uses_unsafe,
+        "copied": named.copied,
+        "like": named.like,
+        "held_out": named.held_out,
         "reasons": list(verdict.reasons),
         "seconds": round(verdict.cpu_ms / 1000, 4),
         "alone": verdict.alone,

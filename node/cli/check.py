@@ -37,7 +37,8 @@ A verdict, in the order of the rows:
    "compiled", "clippy_clean", "clippy", "warnings", "tests_run",
    "tests_passed", "tests_failed", "vacuous", "stub_killed",
    "mutants":{"made","killed"}, "error_codes", "error_classes", "unsafe",
-   "reasons", "seconds", "alone", "rustc", "sandbox"}
+   "copied", "like", "held_out", "reasons", "seconds", "alone", "rustc",
+   "sandbox"}
 `pass`: it compiles and, where it has tests, at least one ran, all passed,
 and they fail once the code's functions panic. `error`: it was not tried.
 `seconds` are of processor time.
@@ -73,6 +74,17 @@ and they fail once the code's functions panic. `error`: it was not tried.
     help="Small changes of each row's code that its tests are tried on, at some 10 ms each.",
 )
 @click.option(
+    "--likeness/--no-likeness",
+    default=True,
+    show_default=True,
+    help="Name what rows repeat: their crate's source, rows before them, held-out rows.",
+)
+@click.option(
+    "--held-out",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Rows that none should repeat, e.g. of a benchmark.",
+)
+@click.option(
     "--confirm/--no-confirm",
     default=True,
     show_default=True,
@@ -103,6 +115,8 @@ def check(
     cores: int | None,
     batch: int,
     mutants: int,
+    likeness: bool,
+    held_out: Path | None,
     confirm: bool,
     sandbox: str,
     cache: Path | None,
@@ -125,7 +139,7 @@ def check(
         if export is not None:
             asyncio.run(_export(rows, folder, export, only))
             return
-        settings = Settings(RowOptions(confirm, mutants), batch, cores or os.cpu_count() or 1)
+        settings = Settings(RowOptions(confirm, mutants), batch, cores or os.cpu_count() or 1, likeness, held_out)
         asyncio.run(_check(rows, target, folder, sandbox, settings))
 
 

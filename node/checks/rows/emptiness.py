@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from node.checks.guards.early import early_code
 from node.checks.guards.vacuity import Vacuity, wholly_vacuous
 from node.checks.rows.example import Example, tests_as_items
 
@@ -15,6 +16,9 @@ def empty_tests(example: Example) -> tuple[str, ...]:
     Args:
         example: A row with tests. What its context holds counts as part of the code: tests may come to it through that.
     """
+    early = early_code(f"{example.context}\n{example.code}\n{example.tests}")
+    if early:
+        return (f"{early} could run before what watches its tests, so that they prove nothing",)
     code = f"{example.context}\n\n{example.code}" if example.context else example.code
     tests = tests_as_items(example.tests)
     found = wholly_vacuous(tests, code)
