@@ -214,7 +214,7 @@ def sample_messages(count):
 
 
 def test_every_kind_that_is_sent_has_a_body():
-    assert {kind for kind, _ in sample_messages(200)} == set(Kind) - {Kind.EVIDENCE, Kind.EXPIRY}
+    assert {kind for kind, _ in sample_messages(1000)} == set(Kind) - {Kind.EVIDENCE, Kind.EXPIRY}
 
 
 # Nothing else opens
