@@ -75,6 +75,7 @@ bench: setup ## Measure the aggregation beside others, and what agreement costs
 
 bench-checks: setup ## Measure what checking a row costs, beside a cargo project per row
 	$(BIN)/swarm-node bench checks
+	$(BIN)/swarm-node bench checks --rows short
 	$(BIN)/swarm-node bench checks --rows itertools
 
 simulate-long: setup-dev ## A hundred thousand hostile agreement schedules and the attack table, into docs/ (an hour)

@@ -85,7 +85,7 @@ class CheckRun:
         conditions: dict[str, object] = {
             "rustc": self._engine.toolchain.identity,
             "sandbox": self._engine.level.value,
-            "options": self._settings.options.label,
+            "options": "cargo" if self._engine.uses_cargo else self._settings.options.label,
             "likeness": self._settings.likeness,
             "held_out": str(self._settings.held_out or ""),
         }

@@ -128,6 +128,11 @@ class CheckEngine:
         return self._choice.confinement.level
 
     @property
+    def uses_cargo(self) -> bool:
+        """Whether every claim and row gets a cargo project of its own."""
+        return self._settings.use_cargo
+
+    @property
     def usage(self) -> tuple[int, float]:
         """Sandboxed commands run so far, and their CPU milliseconds, for metrics and benchmarks."""
         return self._meter.commands, self._meter.cpu_ms

@@ -64,6 +64,13 @@ and they fail once the code's functions panic. `error`: it was not tried.
     type=click.Path(dir_okay=False, allow_dash=True),
     help="Verdicts; - for standard output.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["batch", "cargo"]),
+    default="batch",
+    show_default=True,
+    help="`cargo` settles every row by a cargo project of its own: the reference, and fifty times slower.",
+)
 @click.option("--cores", type=click.IntRange(1, 256), help="Compilers and tests at once.  [default: all]")
 @click.option("--batch", default=100, show_default=True, type=click.IntRange(1, 1000), help="Rows compiled together.")
 @click.option(
@@ -112,6 +119,7 @@ and they fail once the code's functions panic. `error`: it was not tried.
 def check(
     source: str,
     target: str,
+    engine: str,
     cores: int | None,
     batch: int,
     mutants: int,
@@ -140,7 +148,7 @@ def check(
             asyncio.run(_export(rows, folder, export, only))
             return
         settings = Settings(RowOptions(confirm, mutants), batch, cores or os.cpu_count() or 1, likeness, held_out)
-        asyncio.run(_check(rows, target, folder, sandbox, settings))
+        asyncio.run(_check(rows, target, folder, sandbox, settings, use_cargo=engine == "cargo"))
 
 
 async def _export(rows: Path, folder: Path, export: Path, only: tuple[str, ...]) -> None:
@@ -151,14 +159,16 @@ async def _export(rows: Path, folder: Path, export: Path, only: tuple[str, ...])
     say(f"{written} projects in {export}; each is tried with `cargo clippy` and `cargo test`")
 
 
-async def _check(rows: Path, target: str, folder: Path, sandbox: str, settings: Settings) -> None:
+async def _check(rows: Path, target: str, folder: Path, sandbox: str, settings: Settings, *, use_cargo: bool) -> None:
     from node.checking.packages import Packages
     from node.checks import CheckSettings, Level, open_engine
 
     level = None if sandbox == "auto" else Level(sandbox)
-    engine = await open_engine(CheckSettings(folder / "checks", cores=settings.cores, level=level))
+    engine = await open_engine(CheckSettings(folder / "checks", cores=settings.cores, level=level, use_cargo=use_cargo))
     try:
         say(f"rustc {engine.toolchain.release}, sandbox {engine.level.value}, {settings.cores} cores")
+        if use_cargo:
+            say("every row by a cargo project of its own; what mutants show is left out")
         with _target(target) as out:
             await _run(engine, Packages(folder), rows, out, _journal(rows, target), settings)
     finally:
