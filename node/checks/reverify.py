@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from node.checks import isolated, solo
+from node.checks.project import MalformedProjectError
 from node.checks.verdicts import Claim, Observation, claim_key
 from node.checks.workers import together
 from node.checks.workshop import Workshop
@@ -83,4 +84,7 @@ async def disagreements(
 async def _look_again(workshop: Workshop, claim: Claim) -> Observation:
     can_replay = await asyncio.to_thread(solo.can_replay, workshop, claim.project)
     observe = solo.observe_alone if can_replay else isolated.observe_with_cargo
-    return await observe(workshop, claim)
+    try:
+        return await observe(workshop, claim)
+    except MalformedProjectError as error:
+        return Observation(compiled=False, message=str(error))
