@@ -69,7 +69,7 @@ and they fail once the code's functions panic. `error`: it was not tried.
     type=click.Choice(["batch", "cargo"]),
     default="batch",
     show_default=True,
-    help="`cargo` settles every row by a cargo project of its own: the reference, and fifty times slower.",
+    help="`cargo` settles every row by a cargo project of its own: the reference, and some twenty times slower.",
 )
 @click.option("--cores", type=click.IntRange(1, 256), help="Compilers and tests at once.  [default: all]")
 @click.option("--batch", default=100, show_default=True, type=click.IntRange(1, 1000), help="Rows compiled together.")
