@@ -1,8 +1,20 @@
-"""For all tests: what one library does to the whole process must not decide how another room's tests end."""
+"""For all tests: what one library, or one worker, does to a whole machine must not decide how another's tests end."""
 
+import os
 import sys
 
+from node.demo import ground
+
 _DEPTH = sys.getrecursionlimit()
+
+
+def pytest_configure(config):
+    """Ports are found before anything listens on them: workers that run side by side each have their own."""
+    del config
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    share = len(ground.PORTS) // count
+    ground.PORTS = ground.PORTS[int(worker) * share : (int(worker) + 1) * share]
 
 
 def pytest_runtest_setup(item):
