@@ -28,6 +28,11 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 static CHOSEN: AtomicU32 = AtomicU32::new(0);
 
+/// What `const` functions ask. Those that the compiler runs may read nothing that can change, so for the language this
+/// cannot; it stands among what can be written, and is written once at most. Nothing folds a load without optimisation.
+#[link_section = ".data.swarm_stubbed"]
+static STUBBED: u32 = 0;
+
 extern "C" {
     fn getenv(name: *const u8) -> *const u8;
     fn unsetenv(name: *const u8) -> i32;
@@ -46,7 +51,7 @@ extern "C" fn read() {
             unsetenv(name);
         }
     }
-    CHOSEN.store(number, Ordering::Relaxed);
+    swarm_choose(number);
 }
 
 #[used]
@@ -62,6 +67,9 @@ pub fn chosen() -> u32 {
 #[no_mangle]
 pub extern "C" fn swarm_choose(number: u32) {
     CHOSEN.store(number, Ordering::Relaxed);
+    if number == u32::MAX {
+        unsafe { (&raw const STUBBED).cast_mut().write_volatile(1) };
+    }
 }
 
 #[inline(never)]
@@ -70,10 +78,17 @@ pub fn stub() {
         panic!("this is a stub");
     }
 }
+
+#[inline(never)]
+pub const fn const_stub() {
+    if STUBBED != 0 {
+        panic!("this is a stub");
+    }
+}
 """
 
 STUB_VARIANT = (1 << 32) - 1
-"""The variant in which every function that calls `stub` panics."""
+"""The variant in which every function that calls `stub` or `const_stub` panics."""
 
 _ARMS = "swarm_arms"
 _ARM_FILE = re.compile(rf"(?:^|/){_ARMS}/(\d+)_\d+\.rs$")

@@ -53,6 +53,16 @@ SOUND = [
     ),
     row("const", code="pub const fn two() -> u8 {\n    2\n}", tests="assert_eq!(two(), 2);"),
     row(
+        "const in the compiler",
+        code="pub const fn two() -> u8 {\n    2\n}",
+        tests="const N: u8 = two();\nassert_eq!(N, 2);",
+    ),
+    row(
+        "const and an array",
+        code="pub const fn two(n: usize) -> usize {\n    n * 2\n}\npub static ALL: [u8; two(1)] = [0; two(1)];",
+        tests="assert_eq!(two(ALL.len()), 4);",
+    ),
+    row(
         "made",
         tests="macro_rules! case { ($n:ident, $a:expr, $s:expr) => { #[test] fn $n() { assert_eq!(add($a, 1), $s); } } }\n"
         "#[allow(unused)]\nuse super::*;\ncase!(one, 1, 2);\ncase!(two, 2, 3);",
@@ -154,8 +164,14 @@ def test_sound_rows_pass(checked, name):
     if name != "untested":
         assert verdict["tests_run"] == verdict["tests_passed"] > 0
         assert not verdict["vacuous"]
-    if name not in {"untested", "foreign"}:
+    if name not in {"untested", "foreign", "const in the compiler"}:
         assert verdict["stub_killed"] is True
+
+
+def test_const_functions_share_builds_and_are_stubs_when_they_run(checked):
+    assert [checked[name]["alone"] for name in ("const", "const and an array")] == ["", ""]
+    assert "in the compiler" in checked["const in the compiler"]["alone"]
+    assert checked["const in the compiler"]["stub_killed"] is None
 
 
 @pytest.mark.parametrize(("name", "said"), [(item["id"], said) for item, said in BROKEN])

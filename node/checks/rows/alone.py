@@ -107,7 +107,7 @@ async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: Ro
 
 async def _stub(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict, run: RowRun) -> RowVerdict:
     source, shape = task.source, task.shape
-    if not shape.bodies and not shape.const_bodies:
+    if not shape.has_stub:
         return settle(verdict, None, task.static)
     chosen = bool(shape.bodies)
     text = with_stub(source, shape) if chosen else as_const_stub(source, shape)

@@ -208,7 +208,7 @@ class RowBatch:
         passing: list[tuple[_Member, float]] = []
         async with self._workshop.workers.session() as session:
             for item in group.members:
-                stubs = bool(item.task.shape.bodies)
+                stubs = item.task.shape.has_stub
                 run = await run_row(self._workshop, session, group.linked, module=item.name, stubs_too=stubs)
                 verdict = self._verdicts[item.index]
                 verdict = after_run(replace(verdict, cpu_ms=verdict.cpu_ms + share), run, item.task)
@@ -225,6 +225,9 @@ class RowBatch:
                     )
                     killed = not stubbed.all_passed
                     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + stubbed.cpu_ms)
+                if killed is False and not item.task.shape.bodies:
+                    self._alone[item.index] = "its const functions may have run in the compiler"
+                    continue
                 self._verdicts[item.index] = settle(verdict, killed, item.task.static)
                 if self._verdicts[item.index].state is RowState.PASS:
                     passing.append((item, run.cpu_ms))

@@ -82,7 +82,7 @@ async def settle_by_cargo(workshop: Workshop, example: Example, *, edition: str,
 
 
 async def _notices_stub(workshop: Workshop, task: Task, run: RowRun) -> bool | None:
-    if not task.shape.bodies and not task.shape.const_bodies:
+    if not task.shape.has_stub:
         return None
     async with workshop.workers.session() as session:
         source = replace(task.source, text=as_panicking(task.source, task.shape))

@@ -21,13 +21,15 @@ from node.checks.routing import (
     is_local_impl,
 )
 from node.checks.rows.example import SourceText
+from node.checks.schemata import SELECTOR_CRATE
 from node.checks.syntax import parse_rust
 
 DEPTH_MAX = 200
 """Deeper code could exhaust a compiler, and must not take others with it."""
 _BYTES_MAX = 64 * 1024
 _TOKENS_MAX = 20_000
-_STUB_CALL = " ::swarm_select::stub();"
+_STUB_CALL = f" ::{SELECTOR_CRATE}::stub();"
+_CONST_STUB_CALL = f" ::{SELECTOR_CRATE}::const_stub();"
 _CONST_STUB = ' panic!("this is a stub");'
 _THREAD_NAME = re.compile(rb"\bcurrent\s*\(\s*\)\s*\.\s*name\b")
 _ALWAYS_ALONE = {
@@ -57,12 +59,17 @@ class Shape:
     bodies: tuple[int, ...]
     """Behind the opening brace of each function of the row's code, where a stub can take over, in order."""
     const_bodies: tuple[int, ...]
-    """The same of `const` functions, which no variant can be chosen in: their stub is another text."""
+    """The same of `const` functions. Those that the compiler runs have a stub only as another text."""
     has_tests: bool
     """Some function in it is a test."""
     may_have_tests: bool
     """Its text speaks of tests: a macro might make some, or it is only a comment."""
     has_unsafe: bool
+
+    @property
+    def has_stub(self) -> bool:
+        """Whether some function of the row's code can be told to panic."""
+        return bool(self.bodies or self.const_bodies)
 
 
 def look_at(source: SourceText, *, edition: str) -> Shape:
@@ -75,7 +82,7 @@ def look_at(source: SourceText, *, edition: str) -> Shape:
         alone = alone or ("does not parse" if root.has_error else _lone_top(root))
         walk.over(root)
     return Shape(
-        alone=alone or walk.alone or walk.foreign() or walk.const_only(),
+        alone=alone or walk.alone or walk.foreign(),
         crate_words=tuple(sorted(walk.crate_words)),
         bodies=tuple(sorted(walk.bodies)),
         const_bodies=tuple(sorted(walk.const_bodies)),
@@ -110,8 +117,13 @@ def as_panicking(source: SourceText, shape: Shape) -> bytes:
 
 
 def with_stub(source: SourceText, shape: Shape, name: str = "") -> bytes:
-    """The file in which a chosen variant replaces what its functions do; as a module, if a name is given."""
-    changes = [(place, _STUB_CALL) for place in shape.bodies]
+    """The file in which a chosen variant replaces what its functions do; as a module, if a name is given.
+
+    `const` functions are stubs only where there are no others: what a test means to try is rarely one of them.
+    """
+    changes = [(place, _STUB_CALL) for place in shape.bodies] or [
+        (place, _CONST_STUB_CALL) for place in shape.const_bodies
+    ]
     if name:
         changes += [(place + 5, f"::{name}") for place in shape.crate_words]
     return _with(source.text, changes)
@@ -183,9 +195,6 @@ class _Walk:
         # `impl PartialEq<Mine> for u64` changes what other modules' literals can mean; measured in both directions.
         lone = any(not is_local_impl(item, self._defined) and not self._is_operator(item) for item in self._impls)
         return "implements a foreign trait for a foreign type" if lone else ""
-
-    def const_only(self) -> str:
-        return "has const functions only, whose stub is another text" if self.const_bodies and not self.bodies else ""
 
     def _is_operator(self, item: Node) -> bool:
         """`impl Add for &Mine`: the standard library has many for references, so one more decides no inference."""

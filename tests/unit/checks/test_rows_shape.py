@@ -69,6 +69,13 @@ def test_a_stub_takes_over_at_the_beginning_of_each_function_of_the_code():
     assert text.count("\n") == source.text.decode().count("\n")
 
 
+def test_const_functions_are_stubs_where_there_are_no_others():
+    only = assemble(Example("pub const fn two() -> u8 { 2 }", tests="assert_eq!(two(), 2);"))
+    assert with_stub(only, look_at(only, edition="2021")).count(b"::swarm_select::const_stub();") == 1
+    mixed = assemble(Example(f"pub const fn two() -> u8 {{ 2 }}\n{ADD}", tests=TESTS))
+    assert b"const_stub" not in with_stub(mixed, look_at(mixed, edition="2021"))
+
+
 def test_tests_are_no_targets():
     code = f"{ADD}\n#[cfg(test)]\nmod tests {{\n fn helper() {{}}\n #[test]\n fn t() {{ helper() }}\n}}"
     shape = shape_of(code)
@@ -105,7 +112,6 @@ def test_a_comment_about_tests_is_no_test():
         "struct A;\nimpl From<A> for String { fn from(_: A) -> String { String::new() } }",
         "pub fn a( {",
         "fn n() -> Option<String> { std::thread::current().name().map(Into::into) }",
-        "const fn two() -> u8 { 2 }",
     ],
 )
 def test_what_a_module_cannot_express_is_built_alone(code):
@@ -125,6 +131,7 @@ def test_what_a_module_cannot_express_is_built_alone(code):
         "struct A;\nimpl std::ops::Add<&A> for &A { type Output = (); fn add(self, _: &A) {} }",
         "use std::ops::Mul;\nstruct A<T>(T);\nimpl<T> Mul<u8> for &A<T> { type Output = (); fn mul(self, _: u8) {} }",
         "struct A;\nimpl<'a> IntoIterator for &'a A { type Item = u8; type IntoIter = std::iter::Empty<u8>; }",
+        "const fn two() -> u8 { 2 }",
     ],
 )
 def test_ordinary_code_shares_builds(code):
