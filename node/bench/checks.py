@@ -171,6 +171,7 @@ async def _engine(
 ) -> tuple[Cost, list[RowVerdict], CheckEngine]:
     clock.lap()
     engine = await open_engine(CheckSettings(folder / "checks"))
+    await engine.prepare()
     for package in prepared.values():
         await engine.settle_rows(package, [_FIRST], plan.options)
     await engine.close()

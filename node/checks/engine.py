@@ -13,23 +13,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import hashlib
-import json
 import os
 import secrets
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from node.checks.batch import Batch
-from node.checks.bench import Bench, build_bench
-from node.checks.bench_file import load_bench, save_bench
+from node.checks.bench import Bench
+from node.checks.benches import Benches
 from node.checks.cache import MemoryCache, VerdictCache
 from node.checks.cargo import UncheckedError
-from node.checks.disk import refuse_full_disk
+from node.checks.common import CommonCode
 from node.checks.isolated import observe_with_cargo
 from node.checks.reverify import Reverified, Sampler, disagreements
 from node.checks.rows.batch import RowBatch, RowOptions
@@ -38,12 +33,10 @@ from node.checks.rows.reference import settle_by_cargo
 from node.checks.rows.verdict import RowState, RowVerdict
 from node.checks.sandbox.choice import Choice, choose
 from node.checks.sandbox.errors import SandboxError
-from node.checks.sandbox.launcher import Meter
 from node.checks.sandbox.limits import Level
 from node.checks.selector import build_selector
 from node.checks.toolchain import Toolchain, find_toolchain
 from node.checks.verdicts import (
-    ENGINE_VERSION,
     Claim,
     MalformedObservationError,
     Observation,
@@ -55,8 +48,9 @@ from node.checks.verdicts import (
     load_observation,
 )
 from node.checks.witness import build_witness
-from node.checks.workers import Workers, core_queue, together
+from node.checks.workers import together
 from node.checks.workshop import Workshop
+from node.checks.yard import Yard
 from node.values.crate import PreparedCrate
 from node.values.verdict import Baseline, CheckPlan, PlanResult
 
@@ -106,9 +100,10 @@ class CheckEngine:
         self._choice = choice
         self._selector = selector
         self._cache = cache
-        self._cores = core_queue(settings.cores)
-        self._benches: dict[str, asyncio.Task[Bench]] = {}
-        self._meter = Meter()
+        confinement = choice.confinement
+        self._yard = Yard(confinement, settings.cores, settings.folder / "work")
+        self._benches = Benches(self._yard, toolchain, confinement.level, settings.folder / "benches", settings.cores)
+        self._common = CommonCode(self._yard, toolchain, settings.folder / "tools")
         self._sampler = Sampler(settings.reverify_seed, settings.reverify_bp)
         self._reverified = Reverified()
 
@@ -135,7 +130,7 @@ class CheckEngine:
     @property
     def usage(self) -> tuple[int, float]:
         """Sandboxed commands run so far, and their CPU milliseconds, for metrics and benchmarks."""
-        return self._meter.commands, self._meter.cpu_ms
+        return self._yard.meter.commands, self._yard.meter.cpu_ms
 
     @property
     def reverified(self) -> tuple[int, int]:
@@ -196,7 +191,7 @@ class CheckEngine:
         bench = await self._bench(package, None)
         options = options or RowOptions()
         try:
-            async with self._workshop(bench) as workshop:
+            async with self._workshop(bench, await self._common.for_rows(len(rows))) as workshop:
                 if self._settings.use_cargo:
                     edition = package.pin.edition
                     return tuple(await together(settle_by_cargo(workshop, row, edition=edition) for row in rows))
@@ -208,12 +203,17 @@ class CheckEngine:
             found = [await self.settle_rows(package, [row], options) for row in rows]
             return tuple(verdict for (verdict,) in found)
 
+    async def prepare(self) -> None:
+        """Build now what would otherwise be built once it pays: before a measurement, or a run that will be long.
+
+        Raises:
+            UncheckedError, SandboxError: The machine failed; rows are settled all the same, only slower.
+        """
+        await self._common.build()
+
     async def close(self) -> None:
         """Stop building benches. Calls in progress should be cancelled by those who made them."""
-        tasks = list(self._benches.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._benches.close()
 
     async def _observe(
         self, crate: PreparedCrate, claims: Sequence[Claim], watch: Watcher | None
@@ -301,78 +301,19 @@ class CheckEngine:
                     settle(claim, Observation(compiled=False, message=message, unchecked=True))
 
     async def _bench(self, crate: PreparedCrate, watch: Watcher | None) -> Bench:
-        key = self._bench_key(crate)
-        task = self._benches.get(key)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = self._benches[key] = asyncio.create_task(self._build_bench(crate, key))
+        task = self._benches.start(crate)
         if watch is not None and not task.done():
             watch(Progress(crate.pin.label, "building", 0, 1))
         # One caller's cancellation must not take the build from the others.
         return await asyncio.shield(task)
 
-    def _bench_key(self, crate: PreparedCrate) -> str:
-        value = [
-            ENGINE_VERSION,
-            self._toolchain.identity,
-            str(self._toolchain.witness),  # Stands in the recorded calls; another release's would not be readable.
-            self.level.value,
-            crate.pin.label,
-            crate.pin.checksum.hex(),
-            crate.pin.source_digest.hex(),
-            str(crate.vendor),
-            hashlib.sha256(crate.manifest).hexdigest(),
-            hashlib.sha256(crate.lock).hexdigest(),
-        ]
-        digest = hashlib.sha256(json.dumps(value).encode()).hexdigest()
-        return f"{crate.pin.name}-{crate.pin.version}-{digest[:16]}"
-
-    async def _build_bench(self, crate: PreparedCrate, key: str) -> Bench:
-        benches = self._settings.folder / "benches"
-        root = benches / key
-        async with _locked(benches / f"{key}.lock"):
-            known = await asyncio.to_thread(load_bench, root, crate)
-            if known is not None:
-                return known
-            await asyncio.to_thread(_empty, root)
-            readable = (*self._toolchain.readable, *((crate.vendor,) if crate.vendor else ()))
-            async with (
-                self._folder() as folder,
-                Workers(
-                    self._choice.confinement,
-                    self._cores,
-                    folder,
-                    readable=readable,
-                    writable=(root,),
-                    meter=self._meter,
-                ) as workers,
-                workers.session() as session,
-            ):
-                bench = await build_bench(crate, root, session, self._toolchain, self._settings.cores)
-            if bench.baseline.reason or bench.baseline.failing:
-                refuse_full_disk(root)  # Before it is kept for good.
-            await asyncio.to_thread(save_bench, bench)
-            return bench
-
     @contextlib.asynccontextmanager
-    async def _workshop(self, bench: Bench) -> AsyncIterator[Workshop]:
+    async def _workshop(self, bench: Bench, common: Path | None = None) -> AsyncIterator[Workshop]:
         vendor = (bench.crate.vendor,) if bench.crate.vendor else ()
-        readable = (*self._toolchain.readable, bench.root, self._selector.parent, *vendor)
-        async with (
-            self._folder() as folder,
-            Workers(
-                self._choice.confinement, self._cores, folder, readable=readable, writable=(folder,), meter=self._meter
-            ) as workers,
-        ):
-            yield Workshop(bench, self._toolchain, workers, folder, self._selector)
-
-    @contextlib.asynccontextmanager
-    async def _folder(self) -> AsyncIterator[Path]:
-        """A fresh folder for work in progress, removed afterwards."""
-        folder = await asyncio.to_thread(_new_folder, self._settings.folder / "work")
-        try:
-            yield folder
-        finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        compiled = (self._selector.parent, *((common.parent,) if common else ()))
+        readable = (*self._toolchain.readable, bench.root, *compiled, *vendor)
+        async with self._yard.open(readable=readable) as (folder, workers):
+            yield Workshop(bench, self._toolchain, workers, folder, self._selector, common)
 
     def _recall(self, keys: dict[Claim, bytes]) -> dict[Claim, Observation]:
         found = {}
@@ -412,30 +353,3 @@ def _order(claim: Claim) -> tuple[object, ...]:
 
 def _make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-
-
-def _new_folder(parent: Path) -> Path:
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=parent))
-    folder.chmod(0o755)  # The sandbox's users are others than ours.
-    return folder
-
-
-def _empty(root: Path) -> None:
-    shutil.rmtree(root, ignore_errors=True)
-    root.mkdir(parents=True)
-    root.chmod(0o755)
-
-
-@contextlib.asynccontextmanager
-async def _locked(path: Path) -> AsyncIterator[None]:
-    """Hold a lock file against other processes of this machine, waiting without blocking the event loop."""
-    await asyncio.to_thread(_make, path.parent)
-    with await asyncio.to_thread(path.open, "a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                await asyncio.sleep(0.05)
-        yield

@@ -64,14 +64,29 @@ class TestEnds:
 class Workshop:
     """What every part of a batch needs. Holds no state of its own but names of folders."""
 
-    def __init__(self, bench: Bench, toolchain: Toolchain, workers: Workers, folder: Path, selector: Path) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        toolchain: Toolchain,
+        workers: Workers,
+        folder: Path,
+        selector: Path,
+        common: Path | None = None,
+    ) -> None:
         self.bench = bench
         self.toolchain = toolchain
         self.workers = workers
         self.selector = selector
         """Compiled `schemata.SELECTOR_SOURCE`."""
+        self.common = common
+        """Compiled `common.rs` (`CommonCode`), where builds of many rows should link it."""
         self._folder = folder
         self._used = 0
+
+    @property
+    def compiled(self) -> tuple[Path, ...]:
+        """Folders of the crates of ours that builds may link."""
+        return tuple(path.parent for path in (self.selector, self.common) if path is not None)
 
     def new_folder(self, name: str) -> Path:
         """A path nobody has used yet."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from node.checks.builds import Built, Call, compile_overlay, make_overlay
 from node.checks.cargo import UncheckedError
+from node.checks.common import ROWS_MIN
+from node.checks.disk import refuse_full_disk
 from node.checks.invocation import Invocation
 from node.checks.rows.example import LIBRARY, PROGRAM
-from node.checks.schemata import declare_selector
+from node.checks.schemata import SELECTOR_CRATE, declare_selector
 from node.checks.workshop import Workshop
 from node.values.verdict import TestName, TestTarget
 
@@ -61,16 +64,23 @@ class RowBuilder:
         invocation = _of(self._tests, files)
         folder = self._workshop.new_folder("row-tests")
         selector = self._workshop.selector
-        arguments = invocation.rebuilt(
-            out_dir=folder / "out",
-            emit="link",
-            libraries={"swarm_select": selector} if instrumented else {},
-            search=(selector.parent,) if instrumented else (),
-        )
+        libraries = {SELECTOR_CRATE: selector} if instrumented else {}
         if instrumented and self.edition == "2015":
             files = {
                 path: declare_selector(text) if path in {LIBRARY, PROGRAM} else text for path, text in files.items()
             }
+        common = self._workshop.common
+        if common is not None and len(files) > ROWS_MIN:
+            # A name for one build, that no row can guess: to each of them it is as if it were not there.
+            name = f"swarm_{secrets.token_hex(16)}"
+            libraries[name] = common
+            files = {**files, LIBRARY: files[LIBRARY] + f"extern crate {name} as _;\n".encode()}
+        arguments = invocation.rebuilt(
+            out_dir=folder / "out",
+            emit="link",
+            libraries=libraries,
+            search=(selector.parent,) if instrumented else (),
+        )
         built = await self._compile(invocation, arguments, files, folder, clippy=False)
         return Linked(built, folder / "out" / invocation.output, invocation)
 
@@ -89,10 +99,10 @@ class RowBuilder:
         async with self._workshop.workers.session() as session:
             # Nothing but its own overlay: another row's files are nobody's to include.
             built = await compile_overlay(
-                session, bench, self._workshop.toolchain, call, readable=(self._workshop.selector.parent,)
+                session, bench, self._workshop.toolchain, call, readable=self._workshop.compiled
             )
-        if any(item.error and "No space left on device" in item.message for item in built.diagnostics):
-            raise UncheckedError("the disk is full")
+        if not built.ok:
+            refuse_full_disk(folder)
         return built
 
 

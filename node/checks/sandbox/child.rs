@@ -67,9 +67,10 @@ impl Child {
 /// Returns whether bytes had to be dropped.
 fn fill(pipe: &mut c_int, into: &mut Vec<u8>, bytes_max: u64) -> bool {
     let mut dropped = false;
-    let mut buffer = [0u8; 65536];
+    // Small, because it is cleared at every call, and most calls find nothing.
+    let mut buffer = [0u8; 4096];
     // Bounded, so that a flood cannot keep us from looking at the clock.
-    for _ in 0..64 {
+    for _ in 0..1024 {
         if *pipe < 0 {
             break;
         }
