@@ -52,7 +52,7 @@ class CpuClock:
 
 def _wait_for_orphans() -> None:
     until = time.monotonic() + _END_S
-    with contextlib.suppress(ChildProcessError):
+    with contextlib.suppress(ChildProcessError):  # Raised when there is no child left, which is what we wait for.
         while time.monotonic() < until:
             ended, _ = os.waitpid(-1, os.WNOHANG)
             if ended == 0:

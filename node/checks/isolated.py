@@ -14,7 +14,6 @@ from pathlib import Path
 from node.checks.builds import Built
 from node.checks.cargo import cargo_command, cargo_folders, lay_out_cargo, parse_artifacts, refuse_unavailable
 from node.checks.diagnostics import parse_diagnostics
-from node.checks.disk import refuse_full_disk
 from node.checks.lints import names_inside
 from node.checks.observing import after_tests, not_compiled
 from node.checks.project import integration_stem, write_project
@@ -35,14 +34,14 @@ async def observe_with_cargo(workshop: Workshop, claim: Claim) -> Observation:
         for directory in cargo_folders(folder):
             session.give(directory)
         if not claim.runs_tests:
-            built, _ = await _cargo(workshop, session, folder, "check", "--lib")
+            built, _ = await run_cargo(workshop, session, folder, "check", "--lib")
             seen = Observation(compiled=True) if built.ok else not_compiled(built)
             executables: dict[_Place, Path] = {}
         else:
             seen, executables = await _build_tests(workshop, session, claim, folder)
         if seen.compiled and claim.lint and workshop.toolchain.clippy is not None:
             # Warnings where clippy would stop at its first error, as everywhere.
-            linted, _ = await _cargo(workshop, session, folder, "clippy", "--lib", after=("--", "-W", "clippy::all"))
+            linted, _ = await run_cargo(workshop, session, folder, "clippy", "--lib", after=("--", "-W", "clippy::all"))
             seen = replace(seen, lints=names_inside(claim.project, linted.diagnostics))
     if seen.compiled and claim.runs_tests:
         return await _run_tests(workshop, claim, folder, executables, seen.lints)
@@ -54,17 +53,29 @@ def _lay_out(workshop: Workshop, claim: Claim, folder: Path) -> None:
     lay_out_cargo(folder, workshop.bench.crate.vendor)
 
 
-async def _cargo(
+async def run_cargo(
     workshop: Workshop, session: LauncherSession, folder: Path, *words: str, after: tuple[str, ...] = ()
 ) -> tuple[Built, Ran]:
+    """One command of cargo's on the project that stands in `folder/project`, laid out by `lay_out_cargo`.
+
+    Args:
+        workshop: Of the batch.
+        session: Where; always the same for one project, because what one user wrote another cannot change.
+        folder: Of the project and of cargo's own folders.
+        words: Subcommand and its options.
+        after: Arguments behind all options.
+
+    Raises:
+        UncheckedError: Dependencies are missing, or the disk is full.
+    """
     crate, limits = workshop.bench.crate, workshop.bench.build_limits
     ran = await session.run(cargo_command(crate, workshop.toolchain, folder, words, limits=limits, after=after))
     refuse_unavailable(crate, ran)
     if not ran.succeeded:
-        refuse_full_disk(folder)
+        workshop.refuse_full_disk()
     diagnostics = parse_diagnostics(ran.stdout)
     crashed = not ran.succeeded and not ran.out_of_time and not any(item.error for item in diagnostics)
-    return Built(ran.succeeded, diagnostics, ran.out_of_time, crashed), ran
+    return Built(ran.succeeded, diagnostics, ran.out_of_time, crashed, ran.cpu_ms), ran
 
 
 async def _build_tests(
@@ -82,7 +93,7 @@ async def _build_tests(
     executables: dict[_Place, Path] = {}
     # One target after the other, because cargo given several stops at whichever happens to fail first.
     for words in targets:
-        built, ran = await _cargo(workshop, session, folder, *words)
+        built, ran = await run_cargo(workshop, session, folder, *words)
         if not built.ok:
             return not_compiled(built), {}
         made = parse_artifacts(ran.stdout)

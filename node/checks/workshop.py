@@ -93,6 +93,14 @@ class Workshop:
         self._used += 1
         return self._folder / f"{name}-{self._used}"
 
+    def refuse_full_disk(self) -> None:
+        """Do nothing, unless the disk is full. Asked after something failed.
+
+        Raises:
+            UncheckedError: It is.
+        """
+        refuse_full_disk(self._folder)
+
     async def compile(
         self, invocation: Invocation, arguments: tuple[str, ...], *, overlay: Path, out_dir: Path, clippy: bool = False
     ) -> Built:
@@ -106,7 +114,7 @@ class Workshop:
         async with self.workers.session() as session:
             built = await compile_overlay(session, self.bench, self.toolchain, call, readable=readable)
         if not built.ok:
-            refuse_full_disk(self._folder)
+            self.refuse_full_disk()
         return built
 
     def limits_for(self, cpu_ms: float | None) -> Limits:
@@ -166,7 +174,7 @@ class Workshop:
             starved = run.out_of_time and _STARVED_MS <= run.cpu_ms < limits.cpu_ms * 0.9
             if not starved or limits.wall_ms > program.limits.wall_ms:
                 if any(run.ends.get(name) is not TestEnd.PASSED for name in names):
-                    refuse_full_disk(self._folder)
+                    self.refuse_full_disk()
                 return run
             limits = replace(limits, wall_ms=4 * limits.wall_ms)
 

@@ -52,6 +52,7 @@ async def run(count: int, seed: int, work: Path) -> str:
     journal = work / f"settled-{digest}.jsonl"
     packages = Packages(work)
     engine = await open_engine(CheckSettings(work / "checks"))
+    await engine.prepare()  # As in a long run.
     try:
         done = dict(_read(journal))
         with journal.open("a") as kept:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 
 from node.checks.builds import Built
 from node.checks.rows.building import Linked, RowBuilder
-from node.checks.rows.example import SourceText
+from node.checks.rows.emptiness import empty_tests
+from node.checks.rows.example import Example, SourceText, assemble
 from node.checks.rows.formatting import look_at_formatting
 from node.checks.rows.mutating import Subject, Survey, try_mutants
 from node.checks.rows.runs import STUB, RowRun, run_row
-from node.checks.rows.shape import Shape, as_const_stub, with_stub
+from node.checks.rows.shape import Shape, as_const_stub, look_at, with_stub
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
 from node.checks.workshop import Workshop
 
@@ -33,6 +34,14 @@ class Task:
     def is_tested(self) -> bool:
         """Whether to build it with the test harness; what only mentions tests may turn out to have none."""
         return self.tests_given or self.shape.may_have_tests
+
+
+def make_task(example: Example, edition: str) -> Task:
+    """What there is to settle about a row that is compiled in a package of that edition."""
+    source = assemble(example)
+    shape = look_at(source, edition=edition)
+    given = bool(example.tests.strip()) or shape.has_tests
+    return Task(source, shape, given, empty_tests(example) if given else ())
 
 
 async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why: str, mutants: int = 0) -> RowVerdict:
@@ -115,14 +124,14 @@ async def _stub(workshop: Workshop, builder: RowBuilder, task: Task, verdict: Ro
     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
     if not linked.built.ok:
         return settle(verdict, None, task.static)
-    killed = await notices_stub(workshop, linked, run)
+    killed = await _notices_stub(workshop, linked, run)
     return settle(verdict, killed, task.static)
 
 
-async def notices_stub(workshop: Workshop, linked: Linked, run: RowRun, *, module: str = "") -> bool:
+async def _notices_stub(workshop: Workshop, linked: Linked, run: RowRun) -> bool:
     """Whether some test fails once the row's functions panic."""
     async with workshop.workers.session() as session:
-        stubbed = await run_row(workshop, session, linked, module=module, variant=STUB, bound_ms=run.cpu_ms)
+        stubbed = await run_row(workshop, session, linked, variant=STUB, bound_ms=run.cpu_ms)
     return not stubbed.all_passed
 
 

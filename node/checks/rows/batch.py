@@ -16,14 +16,13 @@ from dataclasses import dataclass, replace
 
 from node.checks.builds import Built
 from node.checks.diagnostics import Diagnostic
-from node.checks.rows.alone import Task, after_mutants, after_run, settle, settle_alone
+from node.checks.rows.alone import Task, after_mutants, after_run, make_task, settle, settle_alone
 from node.checks.rows.building import Linked, RowBuilder
-from node.checks.rows.emptiness import empty_tests
-from node.checks.rows.example import LIBRARY, Example, assemble
+from node.checks.rows.example import LIBRARY, Example
 from node.checks.rows.formatting import look_at_formatting
 from node.checks.rows.mutating import Subject, try_mutants
 from node.checks.rows.runs import STUB, run_row
-from node.checks.rows.shape import as_module, code_in_module, look_at, with_stub
+from node.checks.rows.shape import as_module, code_in_module, with_stub
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
 from node.checks.sandbox.errors import SandboxError
 from node.checks.workers import together
@@ -89,7 +88,7 @@ class RowBatch:
         self._workshop = workshop
         self._builder = RowBuilder(workshop)
         self._options = options
-        self._tasks = [self._task(example) for example in examples]
+        self._tasks = [make_task(example, self._builder.edition) for example in examples]
         self._verdicts: dict[int, RowVerdict] = {}
         self._alone: dict[int, str] = {}
         self._formatted: dict[int, bool] = {}
@@ -113,12 +112,6 @@ class RowBatch:
         confirmed = await together(self._settle_alone(index, why) for index, why in sorted(self._alone.items()))
         self._verdicts.update(dict(zip(sorted(self._alone), confirmed, strict=True)))
         return tuple(self._verdicts[index] for index in range(len(self._tasks)))
-
-    def _task(self, example: Example) -> Task:
-        source = assemble(example)
-        shape = look_at(source, edition=self._builder.edition)
-        given = bool(example.tests.strip()) or shape.has_tests
-        return Task(source, shape, given, empty_tests(example) if given else ())
 
     async def _settle_alone(self, index: int, why: str) -> RowVerdict:
         try:

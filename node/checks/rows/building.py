@@ -10,7 +10,6 @@ from pathlib import Path
 from node.checks.builds import Built, Call, compile_overlay, make_overlay
 from node.checks.cargo import UncheckedError
 from node.checks.common import ROWS_MIN
-from node.checks.disk import refuse_full_disk
 from node.checks.invocation import Invocation
 from node.checks.rows.example import LIBRARY, PROGRAM
 from node.checks.schemata import SELECTOR_CRATE, declare_selector
@@ -102,7 +101,7 @@ class RowBuilder:
                 session, bench, self._workshop.toolchain, call, readable=self._workshop.compiled
             )
         if not built.ok:
-            refuse_full_disk(folder)
+            self._workshop.refuse_full_disk()
         return built
 
 

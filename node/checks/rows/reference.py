@@ -7,27 +7,23 @@ Whether its tests notice a stub is found out in the obvious way, by a copy of th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from node.checks.builds import Built
 from node.checks.cargo import (
     UncheckedError,
-    cargo_command,
     cargo_folders,
     lay_out_cargo,
     parse_artifacts,
-    refuse_unavailable,
 )
-from node.checks.diagnostics import parse_diagnostics
-from node.checks.rows.alone import Task, after_run, look_at_text, not_compiled, settle
+from node.checks.isolated import run_cargo
+from node.checks.rows.alone import Task, after_run, look_at_text, make_task, not_compiled, settle
 from node.checks.rows.building import LIBRARY_TESTS, Linked
-from node.checks.rows.emptiness import empty_tests
-from node.checks.rows.example import Example, SourceText, assemble
+from node.checks.rows.example import Example, SourceText
 from node.checks.rows.exporting import write_row
 from node.checks.rows.runs import RowRun, run_row
-from node.checks.rows.shape import as_panicking, look_at
+from node.checks.rows.shape import as_panicking
 from node.checks.rows.verdict import RowState, RowVerdict, sort_warnings
 from node.checks.sandbox.launcher import LauncherSession
 from node.checks.sandbox.limits import Ran
@@ -48,10 +44,8 @@ async def settle_by_cargo(workshop: Workshop, example: Example, *, edition: str,
     Raises:
         UncheckedError, SandboxError: The machine failed.
     """
-    source = assemble(example)
-    shape = look_at(source, edition=edition)
-    given = bool(example.tests.strip()) or shape.has_tests
-    task = Task(source, shape, given, empty_tests(example) if given else ())
+    task = make_task(example, edition)
+    source = task.source
     async with workshop.workers.session() as session:
         project = _Project(workshop, session, source)
         linted = await project.lint()
@@ -61,7 +55,7 @@ async def settle_by_cargo(workshop: Workshop, example: Example, *, edition: str,
         RowState.FAIL,
         parsed=linted.ok or parsed,
         formatted=formatted,
-        uses_unsafe=shape.has_unsafe,
+        uses_unsafe=task.shape.has_unsafe,
         alone=WHY,
         cpu_ms=linted.cpu_ms,
     )
@@ -122,19 +116,13 @@ class _Project:
         executables = [item.executable for item in parse_artifacts(ran.stdout) if item.for_tests and item.executable]
         return Linked(built, Path(executables[0] if executables else "/"), tests.invocation)
 
-    async def _cargo(self, *words: str, after: Sequence[str] = ()) -> tuple[Built, Ran]:
-        crate, limits = self._workshop.bench.crate, self._workshop.bench.build_limits
+    async def _cargo(self, *words: str, after: tuple[str, ...] = ()) -> tuple[Built, Ran]:
         if self._folder is None:
             self._folder = self._workshop.new_folder("by-cargo")
             await asyncio.to_thread(self._write, self._folder)
             for directory in cargo_folders(self._folder):
                 self._session.give(directory)
-        command = cargo_command(crate, self._workshop.toolchain, self._folder, words, limits=limits, after=after)
-        ran = await self._session.run(command)
-        refuse_unavailable(crate, ran)
-        diagnostics = parse_diagnostics(ran.stdout)
-        crashed = not ran.succeeded and not ran.out_of_time and not any(item.error for item in diagnostics)
-        return Built(ran.succeeded, diagnostics, ran.out_of_time, crashed, ran.cpu_ms), ran
+        return await run_cargo(self._workshop, self._session, self._folder, *words, after=after)
 
     def _write(self, folder: Path) -> None:
         folder.mkdir()

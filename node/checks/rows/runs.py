@@ -88,6 +88,9 @@ async def run_row(
         variant: 0 for the code as it is.
         stubs_too: Once all passed, try them with stubs in the same process (`RowRun.notices_stub`).
         bound_ms: CPU milliseconds of the unchanged row, for bounds; None when that is not known.
+
+    Raises:
+        UncheckedError: Tests failed on a full disk.
     """
     bench = workshop.bench
     environment = moved(test_environment(linked.invocation), bench.project, bench.project)
@@ -109,7 +112,10 @@ async def run_row(
     if ran.out_of_time and ran.cpu_ms < command.limits.cpu_ms * 0.9:
         # Stopped by the wall clock with CPU time to spare: asleep, or starved by others. Once more, patiently.
         ran = await session.run(replace(command, limits=_patient(command.limits)))
-    return _row_run(ran, module, command)
+    run = _row_run(ran, module, command)
+    if not run.all_passed:
+        workshop.refuse_full_disk()
+    return run
 
 
 def _patient(limits: Limits) -> Limits:

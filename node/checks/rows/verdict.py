@@ -12,12 +12,10 @@ from node.checks.diagnostics import Diagnostic, classes, error_codes, first_erro
 class RowState(Enum):
     """The verdict in one word."""
 
-    PASS = "pass"  # noqa: S105  (no password)
-    """It compiles and, where it has tests, at least one ran, all passed, and they notice a stub."""
-    FAIL = "fail"
-    """It does not; the reasons say why."""
-    ERROR = "error"
-    """It was not tried, for a reason of the row's form or of this machine. Never says anything of the code."""
+    PASS, FAIL, ERROR = "pass", "fail", "error"
+    """`PASS`: it compiles and, where it has tests, at least one ran, all passed, and they notice a stub. `FAIL`: it
+    does not; the reasons say why. `ERROR`: it was not tried, for a reason of its form or of this machine, which never
+    says anything of the code."""
 
 
 @dataclass(frozen=True, slots=True)
