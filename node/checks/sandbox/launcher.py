@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import os
 import struct
@@ -321,5 +322,7 @@ def _string(text: str) -> bytes:
     return struct.pack("<I", len(raw)) + raw
 
 
+@functools.lru_cache(maxsize=256)
 def _strings(texts: tuple[str, ...]) -> bytes:
+    # Remembered, because what the commands of one batch may read, and their environment, is mostly the same.
     return struct.pack("<I", len(texts)) + b"".join(map(_string, texts))
