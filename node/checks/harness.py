@@ -64,11 +64,13 @@ class TestRun:
     cpu_ms: float
     survivors: frozenset[str] | None = None
     """Tests that pass with stubs for functions; None when they were not all tried (`STUBS_TOO`)."""
+    noticed: bool = False
+    """With stubs, a test panicked where nothing could have caught it; only seen where a panic aborts."""
 
 
 STUBS_TOO = "s"
 """Behind a nonce, asks the witness to run the tests again with stubs once all passed."""
-_STUBBED, _SURVIVED = "!stubbed", "+"
+_ENDED, _NOTICED, _STUBBED, _SURVIVED = "!ended", "!noticed", "!stubbed", "+"
 
 
 def read_run(ran: Ran, nonce: str) -> TestRun:
@@ -80,12 +82,12 @@ def read_run(ran: Ran, nonce: str) -> TestRun:
     """
     text = ran.stdout.decode(errors="replace")
     ends, summary = _read_lines(text)
-    finished = summary is not None and not ran.truncated and _agrees(ends, summary, ran)
+    proven = _proven(ran.proof, nonce.removesuffix(STUBS_TOO))
+    finished = summary is not None and not ran.truncated and _agrees(ends, summary, ran, ended=_ENDED in proven)
     if not finished:
         # What stands there may be forged or half written: nothing is taken as passed from a run that did not finish
         # unless the test after it had begun, and the last one named never is.
         ends = _trusted_part(ends, ran)
-    proven = _proven(ran.proof, nonce.removesuffix(STUBS_TOO))
     ends = {
         name: end if end is not TestEnd.PASSED or name in proven else TestEnd.UNPROVEN for name, end in ends.items()
     }
@@ -99,6 +101,7 @@ def read_run(ran: Ran, nonce: str) -> TestRun:
         undefined=crashed and ran.code in _UNDEFINED,
         cpu_ms=ran.cpu_ms,
         survivors=frozenset(name[1:] for name in proven if name.startswith(_SURVIVED)) if _STUBBED in proven else None,
+        noticed=_NOTICED in proven,
     )
 
 
@@ -142,7 +145,8 @@ def _end(word: str) -> TestEnd:
     return TestEnd.FAILED if word == "FAILED" else TestEnd.IGNORED
 
 
-def _agrees(ends: dict[str, TestEnd], summary: tuple[str, int, int, int], ran: Ran) -> bool:
+def _agrees(ends: dict[str, TestEnd], summary: tuple[str, int, int, int], ran: Ran, *, ended: bool) -> bool:
+    """Whether a run came to its end; `ended` where the witness saw that, and the process went on to other things."""
     word, passed, failed, ignored = summary
     counts = [
         sum(end is wanted for end in ends.values()) for wanted in (TestEnd.PASSED, TestEnd.FAILED, TestEnd.IGNORED)
@@ -150,6 +154,8 @@ def _agrees(ends: dict[str, TestEnd], summary: tuple[str, int, int, int], ran: R
     if counts != [passed, failed, ignored] or len(ends) != passed + failed + ignored:
         return False
     status = 0 if word == "ok" else _FAILURE_STATUS
+    if ended:
+        return word == "ok" and failed == 0
     return (word == "ok") == (failed == 0) and ran.ending is Ending.EXITED and ran.code == status
 
 

@@ -8,7 +8,11 @@
 //! If a `s` follows the nonce, the tests that were asked for run once more after all of them passed, with every function
 //! that has a stub panicking (`schemata`): those that still pass are written with a `+` before their names, and a line
 //! `!stubbed` says that the end was come to. Before that they run again as they are: where one fails because it ran
-//! already, a process of its own must say what it notices.
+//! already, a process of its own must say what it notices. `!ended` says that the first run had come to its end, so that
+//! whatever becomes of the process then takes nothing from it.
+//!
+//! Where a panic aborts, the first test that panics with stubs takes the process down. If it panicked on its own thread,
+//! where nothing could have caught it, a line `!noticed` says so before.
 //!
 //! Nothing else changes: names, output, exit status and what compiles are those of the real crate, whose instability
 //! is declared here as well. System calls are made without the C library, whose functions a test could replace.
@@ -24,6 +28,7 @@ pub use real::*;
 use std::any::Any;
 use std::arch::asm;
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -34,6 +39,12 @@ const NONCE_BYTES: usize = 32;
 static mut NONCE_TEXT: [u8; NONCE_BYTES] = [0; NONCE_BYTES];
 static NONCE_LENGTH: AtomicUsize = AtomicUsize::new(0);
 static STUBS_WANTED: AtomicBool = AtomicBool::new(false);
+static ABORTS: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// Whether this thread runs a test, and no code that a test started.
+    static IS_TEST: Cell<bool> = const { Cell::new(false) };
+}
 
 /// What a stubbed test may take: one that waits for a function that panicked has noticed.
 const STUBBED: Duration = Duration::from_secs(2);
@@ -66,8 +77,15 @@ pub fn test_main_static(tests: &[&TestDescAndFn]) {
     // Comes back only when nothing failed.
     real::test_main(&arguments, tests.iter().map(|test| witnessed(test)).collect(), None);
     if STUBS_WANTED.load(Ordering::Relaxed) {
+        prove("!ended");
         stub(tests, arguments.get(1).map_or("", String::as_str));
     }
+}
+
+/// What the compiler's harness calls where a panic aborts. The real one would start a process for each test.
+pub fn test_main_static_abort(tests: &[&TestDescAndFn]) {
+    ABORTS.store(true, Ordering::Relaxed);
+    test_main_static(tests);
 }
 
 /// Run the tests with stubs for functions. Beside the harness: what it prints is of no interest any more.
@@ -87,6 +105,13 @@ fn stub(tests: &[&TestDescAndFn], filter: &str) {
         return;
     }
     unsafe { choose(u32::MAX) };
+    if ABORTS.load(Ordering::Relaxed) {
+        std::panic::set_hook(Box::new(|_| {
+            if IS_TEST.try_with(Cell::get).unwrap_or(false) {
+                prove("!noticed");
+            }
+        }));
+    }
     for (name, expected, run) in &asked {
         if passes(name, *expected, *run) {
             prove(&format!("+{name}"));
@@ -98,6 +123,7 @@ fn stub(tests: &[&TestDescAndFn], filter: &str) {
 fn passes(name: &str, expected: ShouldPanic, run: fn() -> Result<(), String>) -> bool {
     let (sender, receiver) = std::sync::mpsc::channel();
     let started = std::thread::Builder::new().name(name.to_string()).spawn(move || {
+        IS_TEST.set(true);
         let passed = match catch_unwind(AssertUnwindSafe(run)) {
             Ok(result) => expected == ShouldPanic::No && result.is_ok(),
             Err(payload) => expected != ShouldPanic::No && is_expected(expected, &*payload),

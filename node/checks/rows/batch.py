@@ -21,15 +21,18 @@ from node.checks.rows.building import Linked, RowBuilder
 from node.checks.rows.example import LIBRARY, Example
 from node.checks.rows.formatting import look_at_formatting
 from node.checks.rows.mutating import Subject, try_mutants
-from node.checks.rows.runs import STUB, run_row
+from node.checks.rows.runs import STUB, RowRun, run_row
 from node.checks.rows.shape import as_module, code_in_module, with_stub
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
 from node.checks.sandbox.errors import SandboxError
+from node.checks.sandbox.launcher import LauncherSession
 from node.checks.workers import together
 from node.checks.workshop import Workshop
 
 _SPLIT = 8
 """Into how many parts a build is cut whose failure nobody can be blamed for."""
+_WORTH_A_BUILD = 60
+"""Rows whose tests become so much cheaper where panics abort (3 ms a row) that another build for the rest is paid."""
 _MODULE_FILE = re.compile(r"src/(row_[0-9a-f]{16}_\d+)\.rs$")
 
 
@@ -129,8 +132,14 @@ class RowBatch:
         return await self._builder.lint({**files, LIBRARY: _root(members)}), None
 
     async def _link(self, members: Sequence[_Member]) -> tuple[Built, Linked]:
+        return await self._link_so(members, aborts=False)
+
+    async def _link_aborting(self, members: Sequence[_Member]) -> tuple[Built, Linked]:
+        return await self._link_so(members, aborts=True)
+
+    async def _link_so(self, members: Sequence[_Member], *, aborts: bool) -> tuple[Built, Linked]:
         files = {f"src/{item.name}.rs": with_stub(item.task.source, item.task.shape, item.name) for item in members}
-        linked = await self._builder.link({**files, LIBRARY: _root(members)}, instrumented=True)
+        linked = await self._builder.link({**files, LIBRARY: _root(members)}, instrumented=True, aborts=aborts)
         return linked.built, linked
 
     async def _rounds(self, members: Sequence[_Member], build: _Compile, why: str, depth: int = 0) -> list[_Group]:
@@ -191,41 +200,70 @@ class RowBatch:
             )
             if item.task.is_tested:
                 waiting.append(item)
-        groups = await self._rounds(waiting, self._link, "failed with its tests beside others")
-        await together(self._run_group(linked) for linked in groups)
+        await self._test(waiting)
+
+    async def _test(self, members: Sequence[_Member]) -> None:
+        """Build with tests and run them: where a panic aborts those that cannot tell, the others where it unwinds."""
+        able = [item for item in members if not item.task.shape.may_unwind] if self._builder.may_abort else []
+        if len(able) < len(members) and len(able) < _WORTH_A_BUILD:
+            able = []
+        rest = [item for item in members if item not in able]
+        why = "failed with its tests beside others"
+        found = await together((self._rounds(able, self._link_aborting, why), self._rounds(rest, self._link, why)))
+        await together(self._run_group(linked) for groups in found for linked in groups)
 
     async def _run_group(self, group: _Group) -> None:
         if group.linked is None:
             raise AssertionError("test builds are linked")
         share = group.built.cpu_ms / len(group.members)
         passing: list[tuple[_Member, float]] = []
+        unsettled: list[_Member] = []
         async with self._workshop.workers.session() as session:
             for item in group.members:
-                stubs = item.task.shape.has_stub
-                run = await run_row(self._workshop, session, group.linked, module=item.name, stubs_too=stubs)
                 verdict = self._verdicts[item.index]
-                verdict = after_run(replace(verdict, cpu_ms=verdict.cpu_ms + share), run, item.task)
+                verdict = replace(verdict, cpu_ms=verdict.cpu_ms + share)
+                run = await run_row(
+                    self._workshop, session, group.linked, module=item.name, stubs_too=item.task.shape.has_stub
+                )
+                self._verdicts[item.index] = after_run(verdict, run, item.task)
                 if not run.all_passed:
-                    self._verdicts[item.index] = verdict
-                    if self._options.confirm and verdict.state is RowState.FAIL and not run.spent:
-                        self._alone[item.index] = "its tests failed beside others"
+                    unsettled += [item] if self._is_open(item, run, group.linked) else []
                     continue
-                killed = run.notices_stub
-                if stubs and not killed:
-                    # What the first run left behind may answer for a stub: only a process of its own can tell.
-                    stubbed = await run_row(
-                        self._workshop, session, group.linked, module=item.name, variant=STUB, bound_ms=run.cpu_ms
-                    )
-                    killed = not stubbed.all_passed
-                    verdict = replace(verdict, cpu_ms=verdict.cpu_ms + stubbed.cpu_ms)
-                if killed is False and not item.task.shape.bodies:
-                    self._alone[item.index] = "its const functions may have run in the compiler"
+                killed = await self._try_stub(session, group.linked, item, run)
+                if item.index in self._alone:
                     continue
-                self._verdicts[item.index] = settle(verdict, killed, item.task.static)
+                self._verdicts[item.index] = settle(self._verdicts[item.index], killed, item.task.static)
                 if self._verdicts[item.index].state is RowState.PASS:
                     passing.append((item, run.cpu_ms))
+        if unsettled:
+            groups = await self._rounds(unsettled, self._link, "failed with its tests beside others")
+            await together(self._run_group(linked) for linked in groups)
         if self._options.mutants and passing:
             await self._mutate(passing)
+
+    def _is_open(self, item: _Member, run: RowRun, linked: Linked) -> bool:
+        """Whether a failure must be looked at again beside others; notes those to be settled alone."""
+        if self._verdicts[item.index].state is not RowState.FAIL or run.spent:
+            return False
+        if self._options.confirm:
+            self._alone[item.index] = "its tests failed beside others"
+            return False
+        return linked.aborts
+
+    async def _try_stub(self, session: LauncherSession, linked: Linked, item: _Member, run: RowRun) -> bool | None:
+        """Whether the tests of a row notice its stub; notes those of which only a build of their own can tell."""
+        shape = item.task.shape
+        if not shape.has_stub or run.notices_stub:
+            return run.notices_stub
+        # What the first run left behind may answer for a stub: only a process of its own can tell.
+        stubbed = await run_row(self._workshop, session, linked, module=item.name, variant=STUB, bound_ms=run.cpu_ms)
+        verdict = self._verdicts[item.index]
+        self._verdicts[item.index] = replace(verdict, cpu_ms=verdict.cpu_ms + stubbed.cpu_ms)
+        if stubbed.all_passed and not shape.bodies:
+            self._alone[item.index] = "its const functions may have run in the compiler"
+        elif not stubbed.all_passed and linked.aborts:
+            self._alone[item.index] = "its stub shows only where a panic unwinds"
+        return not stubbed.all_passed
 
     async def _mutate(self, passing: Sequence[tuple[_Member, float]]) -> None:
         subjects = []

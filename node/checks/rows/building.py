@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,6 +27,16 @@ class Linked:
     built: Built
     executable: Path
     invocation: Invocation
+    aborts: bool = False
+    """A panic in it ends the process: what passes passes anywhere, and what does not shows nothing yet."""
+
+
+_ABORTING = (
+    *("-C", "panic=abort", "-Z", "panic-abort-tests", "-C", "force-unwind-tables=no", "-Z", "function-sections=no"),
+    "-Zallow-features=",
+)
+"""A sixth cheaper: no landing pads, no tables for unwinding. With tests this is an unstable option, for which the
+compiler must be told to be lenient. Of features none is allowed, and only a crate's root, which is ours, could ask."""
 
 
 class RowBuilder:
@@ -47,6 +58,12 @@ class RowBuilder:
         self._tests = tests.invocation
         self.edition = library.value("--edition") or "2015"
 
+    @property
+    def may_abort(self) -> bool:
+        """Whether no crate that rows may use catches panics: then only a row's own text could."""
+        vendor = self._workshop.bench.crate.vendor
+        return vendor is None or not _catches(vendor)
+
     async def lint(self, files: Mapping[str, bytes]) -> Built:
         """Compile without tests, through clippy where it is installed: one pass says whether it compiles and lints."""
         invocation = _of(self._library, files)
@@ -58,8 +75,14 @@ class RowBuilder:
         )
         return await self._compile(invocation, arguments, files, folder, clippy=clippy)
 
-    async def link(self, files: Mapping[str, bytes], *, instrumented: bool) -> Linked:
-        """Compile with tests, and with the selector crate where the files use it."""
+    async def link(self, files: Mapping[str, bytes], *, instrumented: bool, aborts: bool = False) -> Linked:
+        """Compile with tests, and with the selector crate where the files use it.
+
+        Args:
+            files: By path.
+            instrumented: They use the selector crate.
+            aborts: A panic shall end the process (`Linked.aborts`).
+        """
         invocation = _of(self._tests, files)
         folder = self._workshop.new_folder("row-tests")
         selector = self._workshop.selector
@@ -79,9 +102,12 @@ class RowBuilder:
             emit="link",
             libraries=libraries,
             search=(selector.parent,) if instrumented else (),
+            extra=_ABORTING if aborts else (),
         )
-        built = await self._compile(invocation, arguments, files, folder, clippy=False)
-        return Linked(built, folder / "out" / invocation.output, invocation)
+        lenient = {"RUSTC_BOOTSTRAP": "1"} if aborts else {}
+        told = replace(invocation, environment={**invocation.environment, **lenient})
+        built = await self._compile(told, arguments, files, folder, clippy=False)
+        return Linked(built, folder / "out" / invocation.output, invocation, aborts)
 
     async def _compile(
         self,
@@ -103,6 +129,12 @@ class RowBuilder:
         if not built.ok:
             self._workshop.refuse_full_disk()
         return built
+
+
+@functools.cache
+def _catches(vendor: Path) -> bool:
+    """Whether some source in a folder of crates names the function that catches panics. Reads all of it, once."""
+    return any(b"catch_unwind" in path.read_bytes() for path in vendor.rglob("*.rs") if path.is_file())
 
 
 def _of(invocation: Invocation, files: Mapping[str, bytes]) -> Invocation:

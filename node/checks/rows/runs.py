@@ -142,5 +142,5 @@ def _row_run(ran: Ran, module: str, command: Command) -> RowRun:
         undefined=run.undefined,
         finished=run.finished,
         cpu_ms=run.cpu_ms,
-        notices_stub=None if run.survivors is None else not run.survivors.issuperset(whole),
+        notices_stub=run.noticed or (None if run.survivors is None else not run.survivors.issuperset(whole)),
     )

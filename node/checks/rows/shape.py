@@ -31,6 +31,10 @@ _TOKENS_MAX = 20_000
 _STUB_CALL = f" ::{SELECTOR_CRATE}::stub();"
 _CONST_STUB_CALL = f" ::{SELECTOR_CRATE}::const_stub();"
 _CONST_STUB = ' panic!("this is a stub");'
+_UNWINDS = re.compile(
+    rb"should_panic|catch_unwind|resume_unwind|panicking|panic_any|begin_panic|(?:set|take|update)_hook|\bpanic\s*="
+)
+"""What lets a program see that a panic unwinds; besides threads, whose panics the witness tells from a test's own."""
 _THREAD_NAME = re.compile(rb"\bcurrent\s*\(\s*\)\s*\.\s*name\b")
 _ALWAYS_ALONE = {
     "foreign_mod_item": "reaches beyond a module",
@@ -65,6 +69,8 @@ class Shape:
     may_have_tests: bool
     """Its text speaks of tests: a macro might make some, or it is only a comment."""
     has_unsafe: bool
+    may_unwind: bool
+    """Its text could make a difference between a panic that unwinds and one that aborts."""
 
     @property
     def has_stub(self) -> bool:
@@ -89,6 +95,7 @@ def look_at(source: SourceText, *, edition: str) -> Shape:
         has_tests=walk.has_tests,
         may_have_tests=_TESTS_MENTIONED.search(text) is not None,
         has_unsafe=b"unsafe" in text and walk.has_unsafe,
+        may_unwind=_UNWINDS.search(text) is not None,
     )
 
 

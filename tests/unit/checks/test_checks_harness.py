@@ -123,3 +123,23 @@ def test_only_crashes_that_safe_code_cannot_have_are_undefined_behaviour(code, u
 def test_arguments_name_exactly_the_tests_wanted():
     assert arguments(["a", "b"]) == ("a", "b", "--exact", "--test-threads=1", "--color=never")
     assert arguments([]) == ("--test-threads=1", "--color=never")
+
+
+def test_a_run_that_the_witness_saw_end_needs_no_status_any_more():
+    text = output("test a ... ok", passed=1)
+    run = read(ran(text, ending=Ending.SIGNALLED, code=6, proven=("a", "!ended", "!noticed")))
+    assert run.finished
+    assert run.noticed
+    assert run.ends == {"a": TestEnd.PASSED}
+
+
+def test_an_end_of_the_witness_does_not_make_up_for_lines_that_disagree():
+    text = output("test a ... ok", passed=2)
+    assert not read(ran(text, ending=Ending.SIGNALLED, code=6, proven=("a", "!ended"))).finished
+    text = output("test a ... FAILED", result="FAILED", failed=1)
+    assert not read(ran(text, code=101, proven=("!ended",))).finished
+
+
+def test_a_stub_that_was_noticed_is_proven_with_the_nonce():
+    text = output("test a ... ok", passed=1)
+    assert not read(ran(text, proven=("a", "!ended", "!noticed"), nonce="f" * 32)).noticed

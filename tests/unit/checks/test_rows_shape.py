@@ -76,6 +76,21 @@ def test_const_functions_are_stubs_where_there_are_no_others():
     assert b"const_stub" not in with_stub(mixed, look_at(mixed, edition="2021"))
 
 
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "#[test]\n#[should_panic]\nfn t() { add(1, 2); }",
+        "assert!(std::panic::catch_unwind(|| add(1, 2)).is_ok());",
+        'assert_eq!(cfg!(panic = "unwind"), add(0, 1) == 1);',
+        "std::panic::set_hook(Box::new(|_| ()));",
+    ],
+)
+def test_what_could_see_a_panic_unwind_is_told_apart(tests):
+    source = assemble(Example(ADD, tests=tests))
+    assert look_at(source, edition="2021").may_unwind
+    assert not shape_of(f'{ADD}\nfn f() -> u8 {{ panic!("no") }}').may_unwind
+
+
 def test_tests_are_no_targets():
     code = f"{ADD}\n#[cfg(test)]\nmod tests {{\n fn helper() {{}}\n #[test]\n fn t() {{ helper() }}\n}}"
     shape = shape_of(code)
