@@ -69,6 +69,8 @@ class CheckSettings:
     """Settle every claim by an ordinary cargo project of its own: slow, and the reference for everything else."""
     reverify_bp: int = 100
     """How many of 10,000 claims are settled a second time, alone, as a check on sharing."""
+    reverify_rows_bp: int = 10
+    """The same of rows that shared builds: fewer, because a look at one costs as much as ten others."""
     reverify_seed: bytes = field(default_factory=lambda: secrets.token_bytes(16), repr=False)
     """Decides which: this node's secret, or nobody would be surprised."""
 
@@ -106,6 +108,8 @@ class CheckEngine:
         self._common = CommonCode(self._yard, toolchain, settings.folder / "tools")
         self._sampler = Sampler(settings.reverify_seed, settings.reverify_bp)
         self._reverified = Reverified()
+        self._row_sampler = Sampler(settings.reverify_seed, settings.reverify_rows_bp)
+        self._reverified_rows = Reverified()
 
     @property
     def toolchain(self) -> Toolchain:
@@ -136,6 +140,11 @@ class CheckEngine:
     def reverified(self) -> tuple[int, int]:
         """Claims settled a second time alone, and those of them that came out differently: a defect of sharing."""
         return self._reverified.looked, self._reverified.disagreed
+
+    @property
+    def reverified_rows(self) -> tuple[int, int]:
+        """The same of rows (`settle_rows`)."""
+        return self._reverified_rows.looked, self._reverified_rows.disagreed
 
     async def baseline(self, crate: PreparedCrate, watch: Watcher | None = None) -> Baseline:
         """Build the unchanged crate, run its tests twice, and say which can serve as evidence.
@@ -195,13 +204,22 @@ class CheckEngine:
                 if self._settings.use_cargo:
                     edition = package.pin.edition
                     return tuple(await together(settle_by_cargo(workshop, row, edition=edition) for row in rows))
-                return await RowBatch(workshop, rows, options).settle()
+                return await self._settle_batch(workshop, rows, options)
         except SandboxError as error:
             if len(rows) == 1:
                 return (RowVerdict(RowState.ERROR, (str(error),)),)
             # Something ended the launcher. If a row's code did, it shall be the only one to go without a verdict.
             found = [await self.settle_rows(package, [row], options) for row in rows]
             return tuple(verdict for (verdict,) in found)
+
+    async def _settle_batch(
+        self, workshop: Workshop, rows: Sequence[Example], options: RowOptions
+    ) -> tuple[RowVerdict, ...]:
+        batch = RowBatch(workshop, rows, options)
+        verdicts = await batch.settle()
+        with contextlib.suppress(UncheckedError, SandboxError):  # A look that cannot be taken contradicts nothing.
+            return await batch.settle_again(self._row_sampler.is_chosen, self._reverified_rows)
+        return verdicts
 
     async def prepare(self) -> None:
         """Build now what would otherwise be built once it pays: before a measurement, or a run that will be long.

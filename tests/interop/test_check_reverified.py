@@ -7,8 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from node.checking.packages import Packages
+from node.checking.reading import PackageKey
 from node.checks import CheckSettings, MemoryCache, open_engine, reverify
 from node.checks.reverify import Sampler, agree
+from node.checks.rows import Example, RowOptions, RowState
 from node.checks.verdicts import Observation
 from node.values.crate import Span
 from node.values.verdict import CheckPlan, Edit, Expect, Outcome, Project, Step, TestName
@@ -96,3 +99,38 @@ def test_a_batch_with_one_disagreement_gives_no_verdicts_and_leaves_none_behind(
     assert {result.outcome for result in results} == {Outcome.UNCHECKED}
     assert all("came out differently when settled alone" in result.reason for result in results)
     assert (looked, disagreed, stored) == (4, 2, 0)
+
+
+ROWS = [
+    Example(
+        f"pub fn add{number}(n: u8) -> u8 {{\n    n + {number}\n}}", tests=f"assert_eq!(add{number}(1), {number} + 1);"
+    )
+    for number in range(3)
+]
+
+
+def settle_rows(folder):
+    async def settle():
+        engine = await open_engine(CheckSettings(folder / "checks", reverify_rows_bp=10_000))
+        package = await Packages(folder).prepare(PackageKey("2021"))
+        verdicts = await engine.settle_rows(package, ROWS, RowOptions(mutants=0))
+        await engine.close()
+        return [(verdict.state.value, verdict.alone) for verdict in verdicts], engine.reverified_rows
+
+    return asyncio.run(settle())
+
+
+@pytest.mark.cargo
+def test_rows_that_shared_builds_are_looked_at_again(tmp_path):
+    assert settle_rows(tmp_path) == ([("pass", "")] * 3, (3, 0))
+
+
+@pytest.mark.cargo
+def test_a_batch_of_rows_that_contradicts_a_second_look_is_settled_alone(tmp_path, monkeypatch):
+    def misjudge(verdict, killed, static):
+        return replace(verdict, state=RowState.FAIL, reasons=("misjudged",))
+
+    monkeypatch.setattr("node.checks.rows.batch.settle", misjudge)
+    verdicts, counts = settle_rows(tmp_path)
+    assert counts == (3, 3)
+    assert verdicts == [("pass", "its batch contradicted a second look")] * 3

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from node.checks.builds import Built
 from node.checks.diagnostics import Diagnostic
+from node.checks.reverify import Reverified
 from node.checks.rows.alone import Task, after_mutants, after_run, make_task, settle, settle_alone
 from node.checks.rows.building import Linked, RowBuilder
 from node.checks.rows.example import LIBRARY, Example
@@ -31,6 +32,7 @@ from node.checks.workshop import Workshop
 
 _SPLIT = 8
 """Into how many parts a build is cut whose failure nobody can be blamed for."""
+SECOND_LOOK = "a second look"
 _WORTH_A_BUILD = 60
 """Rows whose tests become so much cheaper where panics abort (3 ms a row) that another build for the rest is paid."""
 _MODULE_FILE = re.compile(r"src/(row_[0-9a-f]{16}_\d+)\.rs$")
@@ -114,6 +116,31 @@ class RowBatch:
                 self._verdicts[index] = replace(self._verdicts[index], formatted=formatted)
         confirmed = await together(self._settle_alone(index, why) for index, why in sorted(self._alone.items()))
         self._verdicts.update(dict(zip(sorted(self._alone), confirmed, strict=True)))
+        return tuple(self._verdicts[index] for index in range(len(self._tasks)))
+
+    async def settle_again(self, is_chosen: Callable[[bytes], bool], counts: Reverified) -> tuple[RowVerdict, ...]:
+        """The verdicts after a second look, alone, at some of those that shared builds.
+
+        Where one look contradicts the other, sharing has failed in a way that nobody foresaw, and nothing of what the
+        batch shared is believed: all of it is settled alone.
+
+        Args:
+            is_chosen: By the digest of a row's file, whether it is looked at.
+            counts: Of looks and contradictions; added to.
+
+        Raises:
+            UncheckedError, SandboxError: The machine failed; the first verdicts stand.
+        """
+        sharing = [index for index, verdict in self._verdicts.items() if not verdict.alone]
+        chosen = [index for index in sharing if is_chosen(hashlib.sha256(self._tasks[index].source.text).digest())]
+        again = await together(self._settle_alone(index, SECOND_LOOK) for index in chosen)
+        differing = sum(not _agree(self._verdicts[index], seen) for index, seen in zip(chosen, again, strict=True))
+        counts.looked += len(chosen)
+        counts.disagreed += differing
+        if differing:
+            why = "its batch contradicted a second look"
+            settled = await together(self._settle_alone(index, why) for index in sharing)
+            self._verdicts.update(zip(sharing, settled, strict=True))
         return tuple(self._verdicts[index] for index in range(len(self._tasks)))
 
     async def _settle_alone(self, index: int, why: str) -> RowVerdict:
@@ -282,6 +309,15 @@ class RowBatch:
         found = await look_at_formatting(self._workshop, codes, self._builder.edition)
         if found is not None:
             self._formatted = {item.index: item.name not in found.differing for item in members}
+
+
+def _agree(first: RowVerdict, second: RowVerdict) -> bool:
+    """Whether two looks saw the same; one that could not be taken contradicts nothing."""
+    return RowState.ERROR in {first.state, second.state} or _shown(first) == _shown(second)
+
+
+def _shown(verdict: RowVerdict) -> tuple[object, ...]:
+    return verdict.state, verdict.compiled, verdict.tests_passed, verdict.tests_failed, verdict.tests_ignored
 
 
 def _root(members: Iterable[_Member]) -> bytes:
