@@ -33,8 +33,8 @@ from node.checks.workshop import Workshop
 _SPLIT = 8
 """Into how many parts a build is cut whose failure nobody can be blamed for."""
 SECOND_LOOK = "a second look"
-_WORTH_A_BUILD = 60
-"""Rows whose tests become so much cheaper where panics abort (3 ms a row) that another build for the rest is paid."""
+_WORTH_A_BUILD = 64 << 10
+"""Bytes of rows that become so much cheaper where panics abort (3 ms a KiB) that another build for the rest is paid."""
 _MODULE_FILE = re.compile(r"src/(row_[0-9a-f]{16}_\d+)\.rs$")
 
 
@@ -232,7 +232,7 @@ class RowBatch:
     async def _test(self, members: Sequence[_Member]) -> None:
         """Build with tests and run them: where a panic aborts those that cannot tell, the others where it unwinds."""
         able = [item for item in members if not item.task.shape.may_unwind] if self._builder.may_abort else []
-        if len(able) < len(members) and len(able) < _WORTH_A_BUILD:
+        if len(able) < len(members) and sum(len(item.task.source.text) for item in able) < _WORTH_A_BUILD:
             able = []
         rest = [item for item in members if item not in able]
         why = "failed with its tests beside others"
