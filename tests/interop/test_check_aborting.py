@@ -10,8 +10,9 @@ import pytest
 from node.checking.packages import Packages
 from node.checking.reading import PackageKey
 from node.checks import CheckSettings, open_engine
-from node.checks.rows import Example, RowOptions
+from node.checks.rows import Example, RowOptions, building
 from node.checks.rows.building import RowBuilder
+from node.checks.toolchain import find_toolchain
 from tests.support.row_verdicts import told
 
 pytestmark = [pytest.mark.cargo, pytest.mark.timeout(900)]
@@ -69,6 +70,10 @@ THAT_UNWIND = {
 }
 
 
+async def never(_self):
+    return False
+
+
 async def settle(folder, rows, options):
     engine = await open_engine(CheckSettings(folder / "checks"))
     package = await Packages(folder).prepare(PackageKey("2021"))
@@ -104,7 +109,7 @@ def test_verdicts_are_those_of_builds_that_unwind(folder, builds, monkeypatch, c
     assert builds[0]
     assert builds[-1] is confirm  # Unconfirmed, what fails is built once more, to unwind.
     builds.clear()
-    monkeypatch.setattr(RowBuilder, "may_abort", False)
+    monkeypatch.setattr(RowBuilder, "may_abort", never)
     unwinding = asyncio.run(settle(folder, ROWS.values(), options))
     assert not any(builds)
     assert dict(zip(ROWS, aborting, strict=True)) == dict(zip(ROWS, unwinding, strict=True))
@@ -125,13 +130,19 @@ def test_a_few_rows_that_see_a_panic_unwind_make_all_unwind(folder, builds):
     assert [told.state for told, _, _ in seen] == ["pass", "pass", "pass"]
 
 
-def test_a_crate_that_catches_panics_keeps_all_builds_unwinding(tmp_path):
-    from node.checks.rows.building import _catches
+def test_a_compiler_without_these_options_is_noticed(tmp_path):
+    other = tmp_path / "rustc"
+    other.write_text("#!/bin/sh\necho '    -Z    allow-features=val -- only allow the listed features'\n")
+    other.chmod(0o755)
+    assert not building._knows_options(other)
+    assert building._knows_options(find_toolchain().rustc)
 
+
+def test_a_crate_that_catches_panics_keeps_all_builds_unwinding(tmp_path):
     (tmp_path / "some-1.0.0" / "src").mkdir(parents=True)
     source = tmp_path / "some-1.0.0" / "src" / "lib.rs"
     source.write_text("pub fn f() {}")
-    assert not _catches(tmp_path)
-    _catches.cache_clear()
+    assert not building._catches(tmp_path)
+    building._catches.cache_clear()
     source.write_text("pub fn f(g: fn()) { let _ = std::panic::catch_unwind(g); }")
-    assert _catches(tmp_path)
+    assert building._catches(tmp_path)

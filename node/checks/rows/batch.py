@@ -231,10 +231,12 @@ class RowBatch:
 
     async def _test(self, members: Sequence[_Member]) -> None:
         """Build with tests and run them: where a panic aborts those that cannot tell, the others where it unwinds."""
-        able = [item for item in members if not item.task.shape.may_unwind] if self._builder.may_abort else []
+        may_abort = bool(members) and await self._builder.may_abort()
+        able = [item for item in members if may_abort and not item.task.shape.may_unwind]
         if len(able) < len(members) and sum(len(item.task.source.text) for item in able) < _WORTH_A_BUILD:
             able = []
-        rest = [item for item in members if item not in able]
+        taken = {item.index for item in able}
+        rest = [item for item in members if item.index not in taken]
         why = "failed with its tests beside others"
         found = await together((self._rounds(able, self._link_aborting, why), self._rounds(rest, self._link, why)))
         await together(self._run_group(linked) for groups in found for linked in groups)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import secrets
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +39,7 @@ _ABORTING = (
 )
 """A sixth cheaper: no landing pads, no tables for unwinding. With tests this is an unstable option, for which the
 compiler must be told to be lenient. Of features none is allowed, and only a crate's root, which is ours, could ask."""
+_LENIENT = {"RUSTC_BOOTSTRAP": "1"}
 
 
 class RowBuilder:
@@ -58,11 +61,12 @@ class RowBuilder:
         self._tests = tests.invocation
         self.edition = library.value("--edition") or "2015"
 
-    @property
-    def may_abort(self) -> bool:
-        """Whether no crate that rows may use catches panics: then only a row's own text could."""
+    async def may_abort(self) -> bool:
+        """Whether builds can abort here, and no crate that rows may use catches panics: then only their text could."""
         vendor = self._workshop.bench.crate.vendor
-        return vendor is None or not _catches(vendor)
+        if vendor is not None and await asyncio.to_thread(_catches, vendor):
+            return False
+        return await asyncio.to_thread(_knows_options, self._workshop.toolchain.rustc)
 
     async def lint(self, files: Mapping[str, bytes]) -> Built:
         """Compile without tests, through clippy where it is installed: one pass says whether it compiles and lints."""
@@ -104,8 +108,7 @@ class RowBuilder:
             search=(selector.parent,) if instrumented else (),
             extra=_ABORTING if aborts else (),
         )
-        lenient = {"RUSTC_BOOTSTRAP": "1"} if aborts else {}
-        told = replace(invocation, environment={**invocation.environment, **lenient})
+        told = replace(invocation, environment={**invocation.environment, **(_LENIENT if aborts else {})})
         built = await self._compile(told, arguments, files, folder, clippy=False)
         return Linked(built, folder / "out" / invocation.output, invocation, aborts)
 
@@ -135,6 +138,14 @@ class RowBuilder:
 def _catches(vendor: Path) -> bool:
     """Whether some source in a folder of crates names the function that catches panics. Reads all of it, once."""
     return any(b"catch_unwind" in path.read_bytes() for path in vendor.rglob("*.rs") if path.is_file())
+
+
+@functools.cache
+def _knows_options(rustc: Path) -> bool:
+    """Whether a compiler has the unstable options that `_ABORTING` names: they may change with any release."""
+    asked = [str(rustc), "-Z", "help"]
+    done = subprocess.run(asked, capture_output=True, check=False, cwd="/", env=_LENIENT)
+    return all(name in done.stdout for name in (b" panic-abort-tests=", b" function-sections=", b" allow-features="))
 
 
 def _of(invocation: Invocation, files: Mapping[str, bytes]) -> Invocation:
