@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node.checking.plan import Plan, make_plan
-from node.checking.reading import MalformedRow, Row, read_row
+from node.checking.reading import MalformedRowError, Row, read_row
 from node.checks.guards.copied import FULL, Grams
 from node.checks.guards.likeness import NearDuplicates
 from node.values.crate import PreparedCrate
@@ -103,5 +103,5 @@ def _rows(path: Path) -> Iterable[Row]:
 def _row(line: bytes) -> Row | None:
     try:
         return read_row(line)
-    except MalformedRow:
+    except MalformedRowError:
         return None

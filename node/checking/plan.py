@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from node.checking.reading import LINE_BYTES_MAX, MalformedRow, PackageKey, read_row
+from node.checking.reading import LINE_BYTES_MAX, MalformedRowError, PackageKey, read_row
 
 DIGEST_BYTES = 16
 
@@ -73,7 +73,7 @@ def make_plan(path: Path) -> Plan:
             plan.digests += hashlib.sha256(line).digest()[:DIGEST_BYTES]
             try:
                 plan.groups.setdefault(read_row(line).package, array("Q")).append(row)
-            except MalformedRow:
+            except MalformedRowError:
                 plan.refused.append(row)
 
 

@@ -14,7 +14,7 @@ from node.checking.journal import Journal
 from node.checking.naming import Named, Namer
 from node.checking.packages import Packages
 from node.checking.plan import Plan, make_plan
-from node.checking.reading import MalformedRow, PackageKey, Row, read_row
+from node.checking.reading import MalformedRowError, PackageKey, Row, read_row
 from node.checks import CheckEngine
 from node.checks.rows import RowOptions, RowState, RowVerdict
 from node.checks.sandbox.errors import SandboxError
@@ -34,6 +34,10 @@ class Settings:
     """Name what rows repeat."""
     held_out: Path | None = None
     """Rows that none should repeat."""
+
+
+_NOTHING = Named()
+"""What is said of a row that is not looked at."""
 
 
 @dataclass(slots=True)
@@ -110,7 +114,7 @@ class CheckRun:
             (line,) = plan.lines([row])
             try:
                 read_row(line)
-            except MalformedRow as error:
+            except MalformedRowError as error:
                 self._keep(kept, row, error.id, RowVerdict(RowState.ERROR, (str(error),)))
         kept.flush()
 
@@ -139,7 +143,7 @@ class CheckRun:
     async def _verdicts(
         self, key: PackageKey, numbers: Sequence[int], rows: Sequence[Row]
     ) -> tuple[Sequence[RowVerdict], Sequence[Named]]:
-        nothing = [Named()] * len(rows)
+        nothing = [_NOTHING] * len(rows)
         try:
             package = await self._packages.prepare(key)
             examples = [row.example for row in rows]
@@ -158,7 +162,7 @@ class CheckRun:
         number: int,
         identifier: str | int | None,
         verdict: RowVerdict,
-        named: Named = Named(),  # noqa: B008  (frozen)
+        named: Named = _NOTHING,
     ) -> None:
         kept.add(number, verdict_line(identifier, verdict, named, self._engine))
         self.tally.done += 1

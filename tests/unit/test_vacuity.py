@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from node.checks.guards.vacuity import Vacuity, is_vacuous, static_vacuity, test_names
+from node.checks.guards.vacuity import Vacuity, is_vacuous, names_of_tests, static_vacuity
 
 CODE = """
 /// Adds.
@@ -86,7 +86,7 @@ def test_it_is_named(name):
     source, kind = EMPTY[name]
     assert kind.value in kinds(source)
     found = static_vacuity(source, CODE)
-    assert is_vacuous(found, test_names(source) or ("x",)) is True
+    assert is_vacuous(found, names_of_tests(source) or ("x",)) is True
 
 
 @pytest.mark.parametrize("name", EMPTY)
@@ -132,7 +132,7 @@ def test_one_sound_test_carries_a_row_and_the_empty_one_is_still_named():
     source = module("assert_eq!(add(1, 2), 3); } #[test] fn empty() { let _ = add(1, 2);")
     found = static_vacuity(source, CODE)
     assert [(reason.test, reason.kind) for reason in found] == [("tests::empty", Vacuity.NO_ASSERTION.value)]
-    assert is_vacuous(found, test_names(source)) is False
+    assert is_vacuous(found, names_of_tests(source)) is False
 
 
 def test_hostile_text_costs_no_more_than_its_length():

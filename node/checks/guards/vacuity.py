@@ -1,7 +1,7 @@
 """Tests that say nothing, told from their text. Pure; what only execution can tell is left to stubs and mutants.
 
     reasons = static_vacuity(test_source, example_source)
-    vacuous = is_vacuous(reasons, test_names(test_source or example_source))
+    vacuous = is_vacuous(reasons, names_of_tests(test_source or example_source))
 
 Every class errs on the side of the test: what is not understood (a macro of another crate, a helper out of sight) may
 well assert, and then the stub decides.
@@ -137,15 +137,12 @@ class _Reading:
 
     def against(self, test: Declared) -> Reason | None:
         reason = _against(test, self.given, self.names)
-        return Reason(test_path(test), reason[0].value, reason[1]) if reason is not None else None
+        return Reason(path_of(test), reason[0].value, reason[1]) if reason is not None else None
 
 
-def test_names(source: str) -> tuple[str, ...]:
+def names_of_tests(source: str) -> tuple[str, ...]:
     """Paths of the tests in a text, in source order, as the harness would list them."""
-    return tuple(test_path(item) for item in declared(parse(source)) if item.is_test)
-
-
-test_names.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it
+    return tuple(path_of(item) for item in declared(parse(source)) if item.is_test)
 
 
 def is_vacuous(reasons: Iterable[Reason], tests: Sequence[str]) -> bool:
@@ -154,12 +151,9 @@ def is_vacuous(reasons: Iterable[Reason], tests: Sequence[str]) -> bool:
     return "" in named or (bool(tests) and named >= set(tests))
 
 
-def test_path(test: Declared) -> str:
+def path_of(test: Declared) -> str:
     """The test's path below its file."""
     return "::".join((*test.path, test.name))
-
-
-test_path.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it
 
 
 def _against(test: Declared, given: Sequence[Declared], names: frozenset[str]) -> tuple[Vacuity, str] | None:
