@@ -50,6 +50,8 @@ class Tally:
     """Of them, by an earlier run."""
     states: Counter[str] = field(default_factory=Counter)
     cpu_ms: float = 0.0
+    unlike: int = 0
+    """Rows that were not compared with all before them: near copies of rows beyond the bound are not known."""
 
 
 class CheckRun:
@@ -99,9 +101,7 @@ class CheckRun:
             self._watch(self.tally)
             self._refuse(plan, kept)
             if self._settings.likeness:
-                self._namer = await asyncio.to_thread(Namer, self._settings.held_out)
-                known = [row for row, done in enumerate(kept.done()) if done] if kept.found else []
-                await asyncio.to_thread(self._namer.remember, plan, known)
+                self._namer = await asyncio.to_thread(Namer, plan, self._settings.held_out)
             await self._settle(plan, kept)
             kept.finish()
         return self.tally
@@ -154,6 +154,9 @@ class CheckRun:
         if self._namer is None:
             return verdicts, nothing
         async with self._naming:
+            while not await asyncio.to_thread(self._namer.earlier.look, numbers[-1]):
+                pass  # in between, this can be cancelled
+            self.tally.unlike = self._namer.earlier.unknown
             return verdicts, await asyncio.to_thread(self._namer.name, package, list(zip(numbers, rows, strict=True)))
 
     def _keep(

@@ -198,13 +198,25 @@ async def _run(
             progress.show([_progress(tally, time.monotonic() - began)])
 
         tally = await CheckRun(engine, packages, settings, watch).run(rows, out, journal)
+    for line in summary(tally, time.monotonic() - began):
+        say(line)
+
+
+def summary(tally: Tally, seconds: float) -> list[str]:
+    """How a run ended, in lines."""
     states = ", ".join(f"{tally.states[name]} {name}" for name in ("pass", "fail", "error") if tally.states[name])
     fresh = tally.done - tally.found
     known = f", {tally.found} settled by an earlier run" if tally.found else ""
-    seconds = time.monotonic() - began
-    say(f"{tally.done} rows: {states or 'none new'}{known}")
+    lines = [f"{tally.done} rows: {states or 'none new'}{known}"]
+    if tally.unlike:
+        lines.append(
+            f"likeness: the last {tally.unlike} rows are more than are remembered; "
+            "of what repeats these, only exact copies are named"
+        )
     if fresh:
-        say(f"{duration(seconds)}, {fresh / max(seconds, 1e-3):.1f} rows/s, {tally.cpu_ms / fresh:.1f} CPU ms a row")
+        rate, cpu_ms = fresh / max(seconds, 1e-3), tally.cpu_ms / fresh
+        lines.append(f"{duration(seconds)}, {rate:.1f} rows/s, {cpu_ms:.1f} CPU ms a row")
+    return lines
 
 
 def _progress(tally: Tally, seconds: float) -> str:
