@@ -114,13 +114,14 @@ def _row(value: dict[str, Any], identifier: str | int | None) -> Row:
     if not code.strip():
         raise MalformedRowError("no code")
     whole = f"{context}\n{code}\n{tests}"
-    size = len(whole.encode(errors="surrogatepass"))
+    try:
+        size = len(whole.encode())
+    except UnicodeEncodeError:
+        raise MalformedRowError("half of a surrogate pair in the code") from None
     if size > TEXT_BYTES_MAX:
         raise MalformedRowError(f"{size} bytes of Rust, at most {TEXT_BYTES_MAX}")
     if "\0" in whole:
         raise MalformedRowError("a NUL byte in the code")
-    if any("\ud800" <= letter <= "\udfff" for letter in whole):
-        raise MalformedRowError("half of a surrogate pair in the code")
     if _depth(whole) > DEPTH_MAX:
         raise MalformedRowError(f"brackets are nested more than {DEPTH_MAX} deep")
     category = value.get("category")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from typing import BinaryIO
 from node.checking.journal import Journal
 from node.checking.naming import Named, Namer
 from node.checking.packages import Packages
-from node.checking.plan import Plan, make_plan
+from node.checking.plan import Plan, planned
 from node.checking.reading import MalformedRowError, PackageKey, Row, read_row
 from node.checks import CheckEngine
 from node.checks.rows import RowOptions, RowState, RowVerdict
@@ -36,6 +37,7 @@ class Settings:
     """Rows that none should repeat."""
 
 
+_REFUSED_AT_ONCE = 1_000
 _NOTHING = Named()
 """What is said of a row that is not looked at."""
 
@@ -44,7 +46,10 @@ _NOTHING = Named()
 class Tally:
     """How far a run has come."""
 
+    read: int = 0
+    """Rows that are known of so far."""
     total: int = 0
+    """All rows; 0 until they are read."""
     done: int = 0
     found: int = 0
     """Of them, by an earlier run."""
@@ -87,7 +92,7 @@ class CheckRun:
             out: Verdicts, in the order of the rows, as soon as all before them are there.
             journal: What is settled; removed at the end, found again by the next run after an interruption.
         """
-        plan = await asyncio.to_thread(make_plan, source)
+        plan = await self._plan(source)
         conditions: dict[str, object] = {
             "rustc": self._engine.toolchain.identity,
             "sandbox": self._engine.level.value,
@@ -99,24 +104,31 @@ class CheckRun:
             self.tally.total = len(plan)
             self.tally.done = self.tally.found = kept.found
             self._watch(self.tally)
-            self._refuse(plan, kept)
+            await self._refuse(plan, kept)
             if self._settings.likeness:
                 self._namer = await asyncio.to_thread(Namer, plan, self._settings.held_out)
             await self._settle(plan, kept)
             kept.finish()
         return self.tally
 
-    def _refuse(self, plan: Plan, kept: Journal) -> None:
+    async def _plan(self, source: Path) -> Plan:
+        steps = planned(source)
+        plan = Plan(source)
+        while (further := await asyncio.to_thread(next, steps, None)) is not None:
+            plan = further
+            self.tally.read = len(plan)
+            self._watch(self.tally)
+        return plan
+
+    async def _refuse(self, plan: Plan, kept: Journal) -> None:
         done = bytearray(kept.done())
-        for row in plan.refused:
-            if done[row]:
-                continue
-            (line,) = plan.lines([row])
-            try:
-                read_row(line)
-            except MalformedRowError as error:
+        left = (row for row in plan.refused if not done[row])
+        while rows := list(itertools.islice(left, _REFUSED_AT_ONCE)):
+            for row, line in zip(rows, await asyncio.to_thread(plan.lines, rows), strict=True):
+                error = _refusal(line)
                 self._keep(kept, row, error.id, RowVerdict(RowState.ERROR, (str(error),)))
-        kept.flush()
+            kept.flush()
+            self._watch(self.tally)
 
     async def _settle(self, plan: Plan, kept: Journal) -> None:
         slots = asyncio.Semaphore(self._settings.cores + 1)
@@ -171,6 +183,15 @@ class CheckRun:
         self.tally.done += 1
         self.tally.states[verdict.state.value] += 1
         self.tally.cpu_ms += verdict.cpu_ms
+
+
+def _refusal(line: bytes) -> MalformedRowError:
+    """Why a row that cannot be tried cannot."""
+    try:
+        read_row(line)
+    except MalformedRowError as error:
+        return error
+    raise AssertionError("what was refused once is refused again")
 
 
 def verdict_line(identifier: str | int | None, verdict: RowVerdict, named: Named, engine: CheckEngine) -> bytes:

@@ -214,12 +214,19 @@ def summary(tally: Tally, seconds: float) -> list[str]:
             "of what repeats these, only exact copies are named"
         )
     if fresh:
-        rate, cpu_ms = fresh / max(seconds, 1e-3), tally.cpu_ms / fresh
-        lines.append(f"{duration(seconds)}, {rate:.1f} rows/s, {cpu_ms:.1f} CPU ms a row")
+        lines.append(f"{duration(seconds)}, {fresh / max(seconds, 1e-3):.1f} rows/s{_cost(tally)}")
     return lines
 
 
+def _cost(tally: Tally) -> str:
+    """Rows that were not tried cost nothing, and say nothing about what others do."""
+    tried = tally.states["pass"] + tally.states["fail"]
+    return f", {tally.cpu_ms / tried:.1f} CPU ms a row that was tried" if tried else ""
+
+
 def _progress(tally: Tally, seconds: float) -> str:
+    if not tally.total:
+        return f"{tally.read} rows read"
     fresh = tally.done - tally.found
     rate = fresh / seconds if seconds > 0 else 0.0
     left = f", {duration((tally.total - tally.done) / rate)} to go" if rate > 0 and tally.done < tally.total else ""
