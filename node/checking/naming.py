@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from node.checking.plan import Plan, make_plan
-from node.checking.reading import MalformedRowError, Row, read_row
+from node.checking.reading import MalformedRowError, Row, read_row, refusal
 from node.checks.guards.copied import FULL, Grams
 from node.checks.guards.likeness import NearDuplicates
+from node.errors import OperatorError
 from node.values.crate import PreparedCrate
 
 _CRATES_KEPT = 8
@@ -86,11 +87,14 @@ class Namer:
     Args:
         plan: The rows.
         held_out: A file of rows, as `check` takes them, that no row should repeat.
+
+    Raises:
+        OperatorError: A held-out row cannot be read.
     """
 
     def __init__(self, plan: Plan, held_out: Path | None = None) -> None:
         self.earlier = EarlierRows(plan)
-        self._held_out = None if held_out is None else Grams(row.example.code for row in _rows(held_out))
+        self._held_out = None if held_out is None else Grams(_codes(held_out))
         self._crates: OrderedDict[str, Grams] = OrderedDict()
 
     def name(self, package: PreparedCrate, rows: Iterable[tuple[int, Row]]) -> list[Named]:
@@ -128,12 +132,17 @@ def _sources(vendor: Path, name: str) -> Iterable[str]:
                     yield path.read_text(errors="replace")
 
 
-def _rows(path: Path) -> Iterable[Row]:
+def _codes(path: Path) -> Iterator[str]:
+    """Code of all rows of a file; what is left out of a guard in silence would pass for what it found nothing like."""
     plan = make_plan(path)
-    for number in range(len(plan)):
-        row = _row(plan.lines([number])[0])
-        if row is not None:
-            yield row
+    if plan.refused or not plan.groups:
+        said = next((f"row {row + 1}: {refusal(*plan.lines([row]))}" for row in plan.refused), "no rows")
+        raise OperatorError(
+            f"{path}: {len(plan.refused)} of {len(plan)} rows cannot be held against others; {said}",
+            hint='Held-out rows are like those that are checked: {"id":.., "code":..} on a line each.',
+        )
+    for members in plan.groups.values():
+        yield from (read_row(line).example.code for line in plan.each(members))
 
 
 def _row(line: bytes) -> Row | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -43,13 +43,16 @@ class Plan:
         """Of a row's line."""
         return bytes(self.digests[row * DIGEST_BYTES : (row + 1) * DIGEST_BYTES])
 
-    def lines(self, rows: Sequence[int]) -> list[bytes]:
+    def lines(self, rows: Iterable[int]) -> list[bytes]:
         """The lines of some rows, in the order given.
 
         Raises:
             OperatorError: A line is no longer what it was when the plan was made.
         """
-        found = []
+        return list(self.each(rows))
+
+    def each(self, rows: Iterable[int]) -> Iterator[bytes]:
+        """The same, one after the other."""
         with self.path.open("rb") as file:
             for row in rows:
                 file.seek(self.offsets[row])
@@ -59,8 +62,7 @@ class Plan:
                         f"row {row + 1} of {self.path} was changed while rows were being read",
                         hint="Run the same command again once nothing writes that file: settled rows are kept.",
                     )
-                found.append(line)
-        return found
+                yield line
 
     def batches(self, size: int, done: Iterator[bool]) -> Iterator[tuple[PackageKey, list[int]]]:
         """Rows that are not done, at most `size` of one package at a time."""

@@ -81,6 +81,15 @@ def read_row(line: bytes) -> Row:
         raise MalformedRowError(str(error), identifier) from None
 
 
+def refusal(line: bytes) -> MalformedRowError:
+    """Why a row that is known to be refused is."""
+    try:
+        read_row(line)
+    except MalformedRowError as error:
+        return error
+    raise AssertionError("what was refused once is refused again")
+
+
 def _parse(line: bytes) -> dict[str, Any]:
     try:
         text = line.decode()

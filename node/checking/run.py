@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import json
 from collections import Counter
@@ -15,7 +16,7 @@ from node.checking.journal import Journal
 from node.checking.naming import Named, Namer
 from node.checking.packages import Packages
 from node.checking.plan import Plan, planned
-from node.checking.reading import MalformedRowError, PackageKey, Row, read_row
+from node.checking.reading import PackageKey, Row, read_row, refusal
 from node.checks import CheckEngine
 from node.checks.rows import RowOptions, RowState, RowVerdict
 from node.checks.sandbox.errors import SandboxError
@@ -98,15 +99,15 @@ class CheckRun:
             "sandbox": self._engine.level.value,
             "options": "cargo" if self._engine.uses_cargo else self._settings.options.label,
             "likeness": self._settings.likeness,
-            "held_out": str(self._settings.held_out or ""),
+            "held_out": _fingerprint(self._settings.held_out),
         }
+        if self._settings.likeness:
+            self._namer = await asyncio.to_thread(Namer, plan, self._settings.held_out)
         with Journal(journal, plan, conditions, out) as kept:
             self.tally.total = len(plan)
             self.tally.done = self.tally.found = kept.found
             self._watch(self.tally)
             await self._refuse(plan, kept)
-            if self._settings.likeness:
-                self._namer = await asyncio.to_thread(Namer, plan, self._settings.held_out)
             await self._settle(plan, kept)
             kept.finish()
         return self.tally
@@ -125,7 +126,7 @@ class CheckRun:
         left = (row for row in plan.refused if not done[row])
         while rows := list(itertools.islice(left, _REFUSED_AT_ONCE)):
             for row, line in zip(rows, await asyncio.to_thread(plan.lines, rows), strict=True):
-                error = _refusal(line)
+                error = refusal(line)
                 self._keep(kept, row, error.id, RowVerdict(RowState.ERROR, (str(error),)))
             kept.flush()
             self._watch(self.tally)
@@ -185,13 +186,12 @@ class CheckRun:
         self.tally.cpu_ms += verdict.cpu_ms
 
 
-def _refusal(line: bytes) -> MalformedRowError:
-    """Why a row that cannot be tried cannot."""
-    try:
-        read_row(line)
-    except MalformedRowError as error:
-        return error
-    raise AssertionError("what was refused once is refused again")
+def _fingerprint(path: Path | None) -> str:
+    """Of a file, whatever it is called; empty for none."""
+    if path is None:
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def verdict_line(identifier: str | int | None, verdict: RowVerdict, named: Named, engine: CheckEngine) -> bytes:

@@ -191,11 +191,14 @@ async def _run(
 ) -> None:
     from node.checking import CheckRun
 
-    began = time.monotonic()
+    began = settling = time.monotonic()
     with Progress() as progress:
 
         def watch(tally: Tally) -> None:
-            progress.show([_progress(tally, time.monotonic() - began)])
+            nonlocal settling
+            if not tally.total:
+                settling = time.monotonic()
+            progress.show([_progress(tally, time.monotonic() - settling)])
 
         tally = await CheckRun(engine, packages, settings, watch).run(rows, out, journal)
     for line in summary(tally, time.monotonic() - began):
@@ -265,6 +268,8 @@ def _journal(target: str) -> Iterator[Path]:
             yield Path(folder) / "journal"
         return
     path = Path(target).absolute()
+    if not path.parent.is_dir():
+        raise OperatorError(f"{path.parent} is not there, or no folder", hint="Name a file in a folder with --out.")
     yield path.with_name(path.name + ".journal")
 
 
@@ -306,5 +311,5 @@ def _failing_files(target: str) -> Iterator[None]:
         raise OperatorError(
             f"{error.filename or target}: {error.strerror or error}",
             hint=room if error.errno in _NO_ROOM else "Name files and folders that can be written.",
-            exit_code=ExitCode.UNAVAILABLE,
+            exit_code=ExitCode.UNAVAILABLE if error.errno in _NO_ROOM else ExitCode.USAGE,
         ) from error

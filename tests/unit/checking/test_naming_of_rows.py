@@ -1,9 +1,12 @@
 import json
 from types import SimpleNamespace
 
+import pytest
+
 from node.checking.naming import Namer
 from node.checking.plan import make_plan
 from node.checking.reading import read_row
+from node.errors import OperatorError
 
 SUM = """pub fn sum_of_squares(values: &[i64]) -> i64 {
     let mut total = 0;
@@ -68,6 +71,17 @@ def test_the_share_that_stands_in_held_out_rows_is_told(tmp_path):
     path.write_text(json.dumps({"code": SUM}) + "\n")
     plan = plan_of(tmp_path, SUM, OTHER)
     assert [item.held_out for item in named(plan, [0, 1], Namer(plan, path))] == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "no rows"), (f"{json.dumps({'code': SUM})}\n{json.dumps({'prompt': SUM})}\n", "row 2: no code")],
+)
+def test_held_out_rows_that_cannot_be_read_are_not_passed_over(tmp_path, text, said):
+    path = tmp_path / "held-out"
+    path.write_text(text)
+    with pytest.raises(OperatorError, match=said):
+        Namer(plan_of(tmp_path, SUM), path)
 
 
 def test_the_share_that_stands_in_the_crate_is_told(tmp_path):
