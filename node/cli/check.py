@@ -55,7 +55,7 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
     epilog=FORMAT
     + example(
         "swarm-node check --in rows.jsonl --out verdicts.jsonl",
-        "swarm-node check --in rows.jsonl --only row-17 --export ./row-17",
+        "swarm-node check --in rows.jsonl --only row-17 --export ./projects",
     )
 )
 @click.option(
