@@ -24,6 +24,7 @@ from consensus.draw import builder_alpha
 from consensus.errors import RefusedError
 from consensus.evidence import ROUND_KINDS, prove_equivocation
 from consensus.genesis import Genesis
+from consensus.narrowing import narrow
 from consensus.openings import probe_alpha, slot_rule
 from consensus.params import Preset
 from consensus.types import (
@@ -43,6 +44,7 @@ from consensus.types import (
     RoundPlan,
     Shortfall,
     SlotOpening,
+    Vote,
 )
 from node.pipeline.effects import (
     Decided,
@@ -157,8 +159,7 @@ class Pipeline:
             case Kind.JOB:
                 self._on_job(message)
             case Kind.CANCEL:
-                assert isinstance(message.body, JobCancel)
-                self._mempool.add_cancel(message)  # type: ignore[arg-type]  # the assertion above narrows the body only
+                self._mempool.add_cancel(narrow(message, JobCancel))
             case Kind.EVIDENCE:
                 assert isinstance(message.body, Equivocation)
                 if self._is_of_use(message.body):
@@ -282,10 +283,10 @@ class Pipeline:
     # Messages
 
     def _on_job(self, message: Message) -> None:
-        assert isinstance(message.body, JobTerms)
-        if not may_admit(message.body, self._genesis, self._preset):
+        job = narrow(message, JobTerms)
+        if not may_admit(job.body, self._genesis, self._preset):
             raise RefusedError("bad-job", "its signer may not submit here, or its terms are beyond the preset's bounds")
-        self._mempool.add_job(message)  # type: ignore[arg-type]  # the assertion above narrows the body only
+        self._mempool.add_job(job)
 
     def _is_of_use(self, proof: Equivocation) -> bool:
         """Whether a reported equivocation may count in a round that is not decided here, or is soon to be planned.
@@ -318,7 +319,7 @@ class Pipeline:
         return any(member.node == node for member in self.state.members)
 
     def _report(self, first: Message, second: Message) -> None:
-        proof = prove_equivocation(first, second)  # type: ignore[arg-type]  # both fill a slot
+        proof = prove_equivocation(first, second)
         if self._is_of_use(proof) and self._mempool.add_evidence(proof):
             self._out.append(Report(proof, first.digest, second.digest))
 
@@ -335,9 +336,9 @@ class Pipeline:
     def _take_vote(self, message: Message) -> None:
         if isinstance(message.body, Proposal):
             self._proposals.setdefault(message.body.header.attestation_root, message.body.attestations)
-            self._agree(ag.ProposalReceived(message))  # type: ignore[arg-type]  # narrowed by the kind
+            self._agree(ag.ProposalReceived(narrow(message, Proposal)))
         else:
-            self._agree(ag.VoteReceived(message))  # type: ignore[arg-type]  # narrowed by the kind
+            self._agree(ag.VoteReceived(narrow(message, Vote)))
 
     def _on_certificate(self, certificate: Certificate) -> None:
         if certificate.header.height == self._agreement.height:
