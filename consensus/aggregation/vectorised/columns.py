@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from consensus.aggregation.fixed_point import decay_table
 from consensus.aggregation.values import Counted, RatedCandidate, eligibility, one_per_rater
 from consensus.params import AggregationParams
 from consensus.rater_tables import BINS
@@ -189,3 +191,18 @@ def clamp(values: Ints, low: int | Ints, high: int | Ints) -> Ints:
     """Values drawn into a range. `np.clip` does the same, in five times the time for a round's short columns."""
     clamped: Ints = np.minimum(np.maximum(values, low), high)
     return clamped
+
+
+def pairs_fit_table(raters: int, nodes: int, ratings: int) -> bool:
+    """Whether a cell for every possible pair costs less than looking for the pairs that met: so in small swarms."""
+    return raters * nodes <= 16 * ratings + 4096
+
+
+def decays(factor: int, counts: Ints) -> Ints:
+    """`fixed_point.decay` of one factor for many counts."""
+    return _powers(factor).take(counts, mode="clip")
+
+
+@cache
+def _powers(factor: int) -> Ints:
+    return np.array(decay_table(factor), dtype=np.int64)
