@@ -229,6 +229,8 @@ class PendingCandidate:
     ratings: tuple[GivenRating, ...]
     since: int
     """Height of the round that rated it first."""
+    observers: tuple[NodeId, ...] = ()
+    """Those of its raters that observed, sorted: their ratings teach when it is decided, and never count (R10)."""
 
 
 @dataclass(frozen=True, slots=True)
