@@ -102,15 +102,12 @@ class RaterColumns:
     def table(self, row: int) -> RaterTable:
         """One row as the table that two nodes compare."""
         slow_bad, slow_good, fast_bad, fast_good = (tuple(counts) for counts in self.histograms[:, :, row].tolist())
-        places = np.flatnonzero(self.pair_generator[row] != NOBODY)
-        pairs = (
-            FavourCount(
-                generator=self.nodes[self.pair_generator[row, place]],
-                count=int(self.pair_count[row, place]),
-                excess=int(self.pair_excess[row, place]),
-            )
-            for place in places
-        )
+        columns = (self.pair_generator[row], self.pair_count[row], self.pair_excess[row])
+        pairs = [
+            FavourCount(generator=self.nodes[generator], count=count, excess=excess)
+            for generator, count, excess in zip(*(column.tolist() for column in columns), strict=True)
+            if generator != NOBODY
+        ]
         return RaterTable(
             slow_bad=slow_bad,
             slow_good=slow_good,
