@@ -36,7 +36,7 @@ class Standing:
     """In good standing: holds rater seats. Others observe (R10, R37)."""
     mature: bool
     skill: int
-    """Generating skill in basis points, at least 1: the weight of the generators' draw."""
+    """Generating skill in basis points, the weight of the draw of generators; 0 for whoever may make nothing (R39)."""
 
 
 # Jobs

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from consensus.aggregation.vectorised import RaterColumns, ScoreColumns, aggregate_columns
-from consensus.aggregation.vectorised.columns import NOBODY
 from consensus.encoding import hash_bytes
 from consensus.params import MAINNET, Preset
 from consensus.types import NodeId
@@ -26,7 +25,7 @@ from node.simulate.figures import Figures, Tally
 from node.simulate.seating import PlannedSeats
 from node.simulate.telling import Tell, shown, tell_round
 from node.simulate.worlds import DrawnRound, Ints, Seats, World, WorldMaker, first_judged
-from reputation import standing_of
+from reputation import is_capable, standing_of
 from reputation.conduct import fading
 
 STANDINGS_MAX = 40_000
@@ -95,9 +94,10 @@ class RatingRun:
         return self._figures()
 
     def reputations(self) -> Floats:
-        """[N] Basis points, as `reputation` publishes them."""
+        """[N] Basis points, as `reputation` publishes them; a newcomer that is still examined has none."""
         standings = (standing_of(self.raters.table(row), self._preset) for row in range(self._world.nodes))
-        return np.array([standing.reputation_bp for standing in standings], dtype=np.float64)
+        points = np.array([standing.reputation_bp for standing in standings], dtype=np.float64)
+        return points if self._planned is None else np.where(self._planned.examined, 0.0, points)
 
     # One round
 
@@ -152,7 +152,8 @@ class RatingRun:
         """Tell the plans what the round taught, and everybody's fading at an epoch's end."""
         if self._planned is not None:
             rows = np.arange(self._world.nodes) if self._preset.ends_epoch(number) else scores.rows
-            self._planned.learn(number, self.raters, rows, made_by(ballots, scores.verdict))
+            examined = self._planned.learn(number, self.raters, rows, made_by(ballots, scores.verdict))
+            self.raters.forget(np.array(examined, dtype=np.int64))
 
     def _close(self) -> None:
         """Judge the round before, now that its reviews are over."""
@@ -171,16 +172,7 @@ class RatingRun:
         if not lifetime or number == 1 or (number - 1) % lifetime:
             return
         rows = np.flatnonzero(self.bad)
-        blank = RaterColumns.empty([self.raters.nodes[row] for row in rows], self._preset.aggregation)
-        self.raters.histograms[:, :, rows] = 0
-        for name in ("maturity", "squared_error", "error_weight", "excess", "excess_count"):
-            getattr(self.raters, name)[rows] = 0
-        for name in ("pair_generator", "pair_count", "pair_excess"):
-            getattr(self.raters, name)[rows] = getattr(blank, name)
-        forgotten = np.isin(self.raters.pair_generator, rows)
-        self.raters.pair_generator[forgotten] = NOBODY
-        self.raters.pair_count[forgotten] = 0
-        self.raters.pair_excess[forgotten] = 0
+        self.raters.forget(rows)
         self._born[rows] = number
         if self._planned is not None:
             self._planned.renew(rows.tolist(), number)
@@ -191,9 +183,10 @@ class RatingRun:
         """See who has no standing (R37)."""
         params = self._preset.reputation
         for row in range(self._world.nodes):
-            standing = standing_of(self.raters.table(row), self._preset)
+            table = self.raters.table(row)
+            standing = standing_of(table, self._preset)
             known = standing.maturity >= params.suspend_maturity_min
-            fallen = known and standing.reputation_bp < params.suspend_below_bp
+            fallen = known and standing.reputation_bp < params.suspend_below_bp and not is_capable(table, self._preset)
             if not self.bad[row]:
                 self._looked += 1
                 self._unfairly += fallen

@@ -30,8 +30,10 @@ from consensus.types import (
     Task,
 )
 from node.pipeline.transition import standings
+from node.simulate.attacks import Bools
 from node.simulate.worlds import NOBODY, Ints, Seats, World, makers_of_task
 from reputation import DecidedRound, Generated, members_after, new_member
+from reputation.capability import Examined, after_examination, examination_of
 
 
 @dataclass(frozen=True)
@@ -83,15 +85,22 @@ class PlannedSeats:
     # What a round leaves
 
     def renew(self, rows: Sequence[int], number: int) -> None:
-        """These nodes are strangers from the round `number` on."""
+        """These nodes are strangers from the round `number` on, and examined from then on (R39)."""
         for row in rows:
-            self._members[row] = new_member(self._nodes[row], self._nodes[row].hex(), number)
+            stranger = new_member(self._nodes[row], self._nodes[row].hex(), number)
+            self._members[row] = replace(stranger, examined_from=number)
             self._standing[row] = self._stand(self._members[row], number)
         known = {self._nodes[row]: self._standing[row] for row in rows}
         for place, standing in enumerate(self._known):
-            self._known[place] = tuple(known.get(item.node) or item for item in standing)
+            renewed = (known.get(item.node, item) for item in standing)
+            self._known[place] = tuple(item for item in renewed if item is not None)
 
-    def learn(self, number: int, raters: RaterColumns, rows: Ints, made: Mapping[int, Generated]) -> None:
+    @property
+    def examined(self) -> Bools:
+        """[N] Who has yet to prove that it can rate."""
+        return np.array([member.examined_from > 0 for member in self._members], dtype=np.bool_)
+
+    def learn(self, number: int, raters: RaterColumns, rows: Ints, made: Mapping[int, Generated]) -> list[int]:
         """Take over what the round `number` taught.
 
         Args:
@@ -99,21 +108,31 @@ class PlannedSeats:
             raters: The tables after it.
             rows: Of those that have changed.
             made: What became of each generator's candidates.
+
+        Returns:
+            Those whose examination is over: what it taught is to be forgotten.
         """
         generated = {self._nodes[row]: some for row, some in made.items()}
         decided = DecidedRound(height=1, outcome_root=ZERO_HASH, generated=generated)  # skill alone: no epoch ends here
+        examined = []
         for row in sorted({*rows.tolist(), *made}):
-            (member,) = members_after([self._members[row]], decided, self._preset)
-            self._members[row] = replace(member, table=raters.table(row))
+            (member,) = members_after([replace(self._members[row], examined_from=0)], decided, self._preset)
+            member = replace(member, table=raters.table(row), examined_from=self._members[row].examined_from)
+            if member.examined_from and examination_of(member, self._preset) is not Examined.GOING_ON:
+                examined.append(row)
+                member = after_examination(member, number, self._preset)
+            self._members[row] = member
             self._standing[row] = self._stand(self._members[row], number + 1)
         self._known.append(self._all())
+        return examined
 
-    def _stand(self, member: Member, height: int) -> Standing:
-        (standing,) = standings((member,), height, self._preset)
-        return standing
+    def _stand(self, member: Member, height: int) -> Standing | None:
+        """None for who may take part in nothing."""
+        return next(iter(standings((member,), height, self._preset)), None)
 
     def _all(self) -> tuple[Standing, ...]:
-        return tuple(self._standing[row] for row in self._order)
+        ordered = (self._standing[row] for row in self._order)
+        return tuple(standing for standing in ordered if standing is not None)
 
     # Plans
 
@@ -131,7 +150,7 @@ class PlannedSeats:
             seated = self._rows((*task.raters, *task.observers))
             committee[place, : len(seated)] = seated
             observing[place, len(task.raters) : len(seated)] = True
-        return Seats(makers, committee, observing)
+        return Seats(makers, committee, observing, self.examined)
 
     def review(self, number: int, waiting: Sequence[Waiting]) -> Ints:
         """[n, K] Fresh raters of the candidates that the round before `number` sent to review."""

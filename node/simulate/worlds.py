@@ -87,6 +87,8 @@ class Seats:
     """[task, seat] Raters, then observers; `NOBODY` where a seat stays empty."""
     observing: Bools
     """[task, seat]"""
+    examined: Bools
+    """[N] Newcomers that have yet to prove that they can rate: until then adversaries are honest."""
 
 
 Seating = Callable[[int], Seats]
@@ -172,6 +174,8 @@ class WorldMaker:
         self._stretch = np.exp(self._rng.normal(*world.stretch, nodes))
         self._noise = np.exp(self._rng.uniform(math.log(world.noise[0]), math.log(world.noise[1]), nodes))
         self._names = [f"node-{number}" for number in range(nodes)]
+        self._lying = self.bad
+        """Adversaries that have nothing to prove."""
 
     def rounds(self, seating: Seating | None = None) -> Iterator[DrawnRound]:
         """All rounds; each is drawn when it is asked for.
@@ -213,6 +217,7 @@ class WorldMaker:
             seats, fresh = seating(number), np.zeros((world.tasks, 0), dtype=np.int64)
             present &= seats.makers[:, :1] != NOBODY
         makers = seats.makers
+        self._lying = self.bad & ~seats.examined
         kinds = self._kinds(number, makers, probes)
         quality = self._quality(kinds)
         checks = self._checks(kinds, probes)
@@ -259,7 +264,8 @@ class WorldMaker:
         chosen = order[:, np.arange(candidates) % makers]
         raters = np.argsort(rng.random(order.shape), axis=1) if world.self_rating else order[:, makers:]
         committee = raters[:, : world.committee]
-        seats = Seats(chosen, committee, np.zeros(committee.shape, dtype=np.bool_))
+        nobody = np.zeros(world.nodes, dtype=np.bool_)
+        seats = Seats(chosen, committee, np.zeros(committee.shape, dtype=np.bool_), nobody)
         return seats, raters[:, world.committee : 2 * world.committee]
 
     def _kinds(self, number: int, makers: Ints, probes: Bools) -> Ints:
@@ -299,7 +305,7 @@ class WorldMaker:
         honest = honest + 0.9 * noise * halo + 0.6 * noise * rng.normal(0, 1, honest.shape)
         if self._world.attack != "none":
             friend = self.bad[makers] & ~probes[:, None]
-            liar = (self.bad[seats] | (seats == NOBODY))[:, None, :, None]  # nobody's scores are nobody's example
+            liar = (self._lying[seats] | (seats == NOBODY))[:, None, :, None]  # nobody's scores are nobody's example
             scene = Scene(number, honest, liar, friend[..., None, None], leaked[..., None, None], rng)
             attack = (ATTACKS | MORE_ATTACKS)[self._world.attack]
             honest = np.where(liar, attack(scene), honest)

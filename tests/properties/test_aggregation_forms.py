@@ -63,6 +63,7 @@ class Draw:
                 FavourCount(generator, self.rng.randint(PARAMS.pair_count_min, 300 * ONE), self.signed())
                 for generator in sorted(met)
             ),
+            answers=tuple(self.rng.randint(0, 20 * ONE) for _ in range(4)),
         )
 
     def tables(self):

@@ -11,7 +11,7 @@ from node.cli.simulate import simulate
 from node.simulate import ratings
 from node.simulate.ratings import RatingRun
 from node.simulate.worlds import NOBODY, World
-from reputation import standing_of
+from reputation import is_capable, standing_of
 from tests.support.ratings import content
 
 OBSERVER, OWN = (COUNTED_CODES.index(counted) for counted in (Counted.OBSERVER, Counted.OWN))
@@ -30,7 +30,8 @@ class Watched(RatingRun):
             self.drawn.append(drawn)
         super()._play(drawn)
         preset = self._preset
-        self.known.append([standing_of(self.raters.table(row), preset) for row in range(self._world.nodes)])
+        tables = [self.raters.table(row) for row in range(self._world.nodes)]
+        self.known.append([(standing_of(table, preset), is_capable(table, preset)) for table in tables])
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +47,10 @@ def test_who_has_no_standing_observes_and_everybody_else_may_rate(watched):
         before = watched.known[drawn.number - 3]  # the plan of a round follows from the state two rounds earlier
         fallen = {
             row
-            for row, standing in enumerate(before)
-            if standing.maturity >= params.suspend_maturity_min and standing.reputation_bp < params.suspend_below_bp
+            for row, (standing, capable) in enumerate(before)
+            if standing.maturity >= params.suspend_maturity_min
+            and standing.reputation_bp < params.suspend_below_bp
+            and not capable
         }
         observers = set(drawn.committee[drawn.observing].tolist())
         raters = set(drawn.committee[~drawn.observing & (drawn.committee != NOBODY)].tolist())
@@ -69,12 +72,25 @@ def test_an_adversary_that_makes_junk_is_asked_for_less_of_it(watched):
     assert share < 0.28  # they are 0.3 of the nodes, and four in ten of what they make is good
 
 
-def test_strangers_take_one_seat_of_a_task_at_most():
+def test_strangers_observe_until_they_have_proven_themselves_and_then_take_one_seat_of_a_task():
+    run = Watched(World("whitewash", 0.3, rounds=34, seats="standing"), 2)  # round 26 begins six new identities
+    run.run()
+    seated = {}
+    for drawn in run.drawn[25:]:
+        strangers = run.bad[drawn.committee] & (drawn.committee != NOBODY)
+        seated[drawn.number] = (strangers & ~drawn.observing).sum(axis=1).max()
+        if not seated[drawn.number]:
+            assert (strangers & drawn.observing).sum() == 6 * len(strangers)
+            assert not run.bad[drawn.makers].any()
+    first = min(number for number, most in seated.items() if most)
+    assert first - 26 >= 5  # 24 probes are those of six rounds, and a plan is two rounds old
+    assert seated[first] == 1
+
+
+def test_a_newcomer_under_examination_has_no_reputation_yet():
     run = Watched(World("sybil", 0.3, rounds=12, seats="standing"), 2)  # round 9 begins six new identities
     run.run()
-    for drawn in run.drawn[8:10]:
-        strangers = run.bad[drawn.committee] & (drawn.committee != NOBODY)
-        assert strangers.sum(axis=1).max() == 1
+    assert not run.reputations()[run.bad].any()
 
 
 def test_rounds_with_empty_seats_and_observers_are_those_of_the_reference(monkeypatch):

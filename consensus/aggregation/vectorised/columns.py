@@ -48,6 +48,8 @@ class RaterColumns:
     error_weight: Ints
     excess: Ints
     excess_count: Ints
+    answers: Ints
+    """[4, N] As in `RaterTable`."""
     pair_generator: NDArray[np.int32]
     """[N, pairs_max] Number of the generator, or `NOBODY`; in no particular order within a row."""
     pair_count: Ints
@@ -71,6 +73,7 @@ class RaterColumns:
             error_weight=np.zeros(size, dtype=np.int64),
             excess=np.zeros(size, dtype=np.int64),
             excess_count=np.zeros(size, dtype=np.int64),
+            answers=np.zeros((4, size), dtype=np.int64),
             pair_generator=np.full(pairs, NOBODY, dtype=np.int32),
             pair_count=np.zeros(pairs, dtype=np.int64),
             pair_excess=np.zeros(pairs, dtype=np.int64),
@@ -89,6 +92,7 @@ class RaterColumns:
             columns.histograms[:, :, row] = [getattr(table, name) for name in HISTOGRAMS]
             for name in _NUMBERS:
                 getattr(columns, name)[row] = getattr(table, name)
+            columns.answers[:, row] = table.answers
             for place, pair in enumerate(table.pairs[: params.pairs_max]):
                 columns.pair_generator[row, place] = number[pair.generator]
                 columns.pair_count[row, place] = pair.count
@@ -119,7 +123,20 @@ class RaterColumns:
             excess=int(self.excess[row]),
             excess_count=int(self.excess_count[row]),
             pairs=tuple(sorted(pairs, key=lambda pair: pair.generator)),
+            answers=tuple(self.answers[:, row].tolist()),
         )
+
+    def forget(self, rows: Ints) -> None:
+        """Nothing is known any more of the nodes in `rows`, and nobody remembers having rated them."""
+        self.histograms[:, :, rows] = 0
+        self.answers[:, rows] = 0
+        for name in _NUMBERS:
+            getattr(self, name)[rows] = 0
+        gone = np.isin(self.pair_generator, rows)
+        gone[rows] = True
+        self.pair_generator[gone] = NOBODY
+        self.pair_count[gone] = 0
+        self.pair_excess[gone] = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,15 @@ def _smooth(counts: Ints, share: int) -> Ints:
     return smooth
 
 
+def _answers(lessons: Lessons, raters: int, params: AggregationParams) -> Ints:
+    """[4, A] How many probes each rater answered wrongly and rightly, bad ones first."""
+    probes = (lessons.probe >= 0).nonzero()[0]
+    good = lessons.probe[probes]
+    right = (lessons.composite[probes] >= params.answer_cut) == (good == 1)
+    place = (2 * good + right) * raters + lessons.rater[probes]
+    return np.bincount(place, minlength=4 * raters).reshape(4, raters)
+
+
 def learn(
     raters: RaterColumns, rows: Ints, before: Memories, slices: Iterable[Lessons], params: AggregationParams
 ) -> None:
@@ -188,6 +197,7 @@ def learn(
     sums = LessonSums(len(rows))
     squared = np.zeros(len(rows), dtype=np.int64)
     weight, excess = squared.copy(), squared.copy()
+    answers = np.zeros((4, len(rows)), dtype=np.int64)
     met: list[Meetings] = []
     for lessons in slices:
         sums.add(lessons)
@@ -197,6 +207,7 @@ def learn(
         np.add.at(weight, lessons.rater, weights)
         np.add.at(excess, lessons.rater, miss)
         met.append(Meetings(lessons.rater, lessons.generator, miss))
+        answers += _answers(lessons, len(rows), params)
     raters.histograms[:, :, rows] = learnt_histograms(before, sums, params)
     raters.maturity[rows] = learnt_maturity(before, sums, params)
     slow = decays(params.forget_slow, sums.ratings)
@@ -207,4 +218,6 @@ def learn(
         (raters.excess_count, sums.ratings * ONE),
     ):
         column[rows] = (column[rows] * slow >> 16) + added
+    kept = decays(params.forget_answers, sums.probes)
+    raters.answers[:, rows] = (raters.answers[:, rows] * kept >> 16) + answers * ONE
     learn_pairs(raters, rows, sums.ratings, met, params)
