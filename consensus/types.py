@@ -93,6 +93,8 @@ class Member:
     """Equivocations in rounds up to this height are punished already and never count again; 0 when there were none."""
     examined_from: int = 0
     """Height from which a newcomer has to prove that it can rate; 0 for founders and for whoever has (R39)."""
+    admitted_from: int = 0
+    """Height from which a newcomer that has proven it is a member like others; 0 before, and once it is one."""
 
 
 @dataclass(frozen=True, slots=True)

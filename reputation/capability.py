@@ -46,11 +46,15 @@ def after_examination(member: Member, height: int, preset: Preset) -> Member:
     """A newcomer after the round at `height`: admitted, or shut out until the next epoch, or as it was.
 
     What the examination taught is forgotten either way. Seats come without a voice, which is earned where ratings
-    count: who only wanted to get in has to go on being right.
+    count: who only wanted to get in has to go on being right. The rounds that are planned already it still observes,
+    and is examined in them; or it would earn a voice there, from every candidate at once.
     """
+    if member.admitted_from:
+        over = height + 1 >= member.admitted_from
+        return replace(member, table=EMPTY_TABLE, examined_from=0, admitted_from=0) if over else member
     found = examination_of(member, preset)
     if found is Examined.PASSED:
-        return replace(member, table=EMPTY_TABLE, examined_from=0)
+        return replace(member, admitted_from=height + preset.lookback + 1)
     if found is Examined.FAILED:
         next_epoch = (preset.epoch_of(height) + 1) * preset.epoch_rounds + 1
         return replace(member, table=EMPTY_TABLE, examined_from=next_epoch)
@@ -62,8 +66,9 @@ def is_over(member: Member, height: int, preset: Preset) -> bool:
 
     It may apply anew. So examinations are tried once an epoch, and nobody keeps a place by saying nothing.
     """
-    failed = member.examined_from > height
-    return failed or (member.examined_from > 0 and height - member.examined_from + 1 >= preset.epoch_rounds)
+    if not member.examined_from or member.admitted_from:
+        return False
+    return member.examined_from > height or height - member.examined_from + 1 >= preset.epoch_rounds
 
 
 def choose_applicants(

@@ -36,7 +36,7 @@ class ReasonKind(IntEnum):
     EQUIVOCATED = 8
     """It signed two messages for one slot. Amount: height before which it is suspended."""
     ADMITTED = 9
-    """It has proven by hidden probes that it can rate. Amount: 0."""
+    """It has proven by hidden probes that it can rate. Amount: height from which it has seats, and an empty table."""
     NOT_ADMITTED = 10
     """It has not. Amount: height from which it may try again."""
     APPLIED = 11

@@ -166,9 +166,10 @@ def _apply(member: Member, decided: DecidedRound, preset: Preset) -> tuple[Membe
 def _with_examination(member: Member, decided: DecidedRound, reasons: list[Reason], preset: Preset) -> Member:
     """R39: what the round's probes showed of a newcomer."""
     after = after_examination(member, decided.height, preset)
-    if after != member:
-        kind = ReasonKind.NOT_ADMITTED if after.examined_from else ReasonKind.ADMITTED
-        reasons.append(Reason(kind, after.examined_from))
+    if after.admitted_from and not member.admitted_from:
+        reasons.append(Reason(ReasonKind.ADMITTED, after.admitted_from))
+    elif after.examined_from > decided.height:
+        reasons.append(Reason(ReasonKind.NOT_ADMITTED, after.examined_from))
     return after
 
 

@@ -76,7 +76,8 @@ def role_of(member: Member, height: int, preset: Preset) -> Role:
     if height < member.suspended_until or height < member.examined_from:
         return Role.BARRED
     if member.examined_from:
-        return Role.APPLICANT
+        admitted = 0 < member.admitted_from <= height
+        return Role.NEWCOMER if admitted else Role.APPLICANT
     standing = standing_of(member.table, preset)
     if standing.maturity < preset.reputation.suspend_maturity_min:
         return Role.NEWCOMER

@@ -155,7 +155,7 @@ def _reason_text(reason: Reason) -> str:
         + (f", suspended until round {amount}" if amount else ""),
         ReasonKind.FALSE_FACT: f"it stated {amount} facts that more than two thirds contradict",
         ReasonKind.EQUIVOCATED: f"it signed two messages for one slot, suspended until round {amount}",
-        ReasonKind.ADMITTED: "it has proven by hidden probes that it can rate",
+        ReasonKind.ADMITTED: f"it has proven by hidden probes that it can rate, and has seats from round {amount}",
         ReasonKind.NOT_ADMITTED: f"it has not proven that it can rate, and may try again from round {amount}",
         ReasonKind.APPLIED: "it asked to become a member",
         ReasonKind.DROPPED: "its examination was in vain",

@@ -16,6 +16,7 @@ import numpy as np
 from consensus.aggregation.vectorised import RaterColumns
 from consensus.encoding import hash_bytes
 from consensus.params import Preset
+from consensus.rater_tables import EMPTY_TABLE
 from consensus.schedule import Standing, admit, fresh_raters, plan_round
 from consensus.types import (
     ZERO_HASH,
@@ -33,7 +34,7 @@ from node.pipeline.transition import standings
 from node.simulate.attacks import Bools
 from node.simulate.worlds import NOBODY, Ints, Seats, World, makers_of_task
 from reputation import DecidedRound, Generated, members_after, new_member
-from reputation.capability import Examined, after_examination, examination_of
+from reputation.capability import after_examination
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class PlannedSeats:
         for row in rows:
             stranger = new_member(self._nodes[row], self._nodes[row].hex(), number)
             self._members[row] = replace(stranger, examined_from=number)
-            self._standing[row] = self._stand(self._members[row], number)
+            self._standing[row] = self._stand(self._members[row], number + self._preset.lookback)
         known = {self._nodes[row]: self._standing[row] for row in rows}
         for place, standing in enumerate(self._known):
             renewed = (known.get(item.node, item) for item in standing)
@@ -116,13 +117,20 @@ class PlannedSeats:
         decided = DecidedRound(height=1, outcome_root=ZERO_HASH, generated=generated)  # skill alone: no epoch ends here
         examined = []
         for row in sorted({*rows.tolist(), *made}):
-            (member,) = members_after([replace(self._members[row], examined_from=0)], decided, self._preset)
-            member = replace(member, table=raters.table(row), examined_from=self._members[row].examined_from)
-            if member.examined_from and examination_of(member, self._preset) is not Examined.GOING_ON:
-                examined.append(row)
+            known = self._members[row]
+            (member,) = members_after([replace(known, examined_from=0, admitted_from=0)], decided, self._preset)
+            member = replace(
+                member,
+                table=raters.table(row),
+                examined_from=known.examined_from,
+                admitted_from=known.admitted_from,
+            )
+            if member.examined_from:
                 member = after_examination(member, number, self._preset)
+                if member.table == EMPTY_TABLE:
+                    examined.append(row)
             self._members[row] = member
-            self._standing[row] = self._stand(self._members[row], number + 1)
+            self._standing[row] = self._stand(member, number + self._preset.lookback)
         self._known.append(self._all())
         return examined
 

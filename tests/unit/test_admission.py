@@ -85,8 +85,12 @@ def test_twenty_four_probes_answered_well_admit_with_seats_and_no_voice():
     applied = decide(newcomer(), 8, tables={node("new"): answered(12, (GOOD, BAD))})
     assert kinds(applied) == [ReasonKind.RATED, ReasonKind.ADMITTED]
     (member,) = applied.members
-    assert (member.examined_from, member.table) == (0, EMPTY_TABLE)
-    assert role_of(member, 9, MAINNET) is Role.NEWCOMER
+    first = 8 + MAINNET.lookback + 1  # what is planned already it still observes
+    assert [role_of(member, height, MAINNET) for height in (first - 1, first)] == [Role.APPLICANT, Role.NEWCOMER]
+    for height in range(9, first):
+        (member,) = members_after([member], DecidedRound(height, ZERO_HASH), MAINNET)
+    assert (member.examined_from, member.admitted_from, member.table) == (0, 0, EMPTY_TABLE)
+    assert role_of(member, first, MAINNET) is Role.NEWCOMER
 
 
 def test_who_fails_waits_for_the_next_epoch_and_is_dropped_when_it_comes():
