@@ -108,7 +108,7 @@ def attack_pages() -> Iterator[str]:
             yield markdown(table)
     yield "## Other shapes\n"
     yield f"Seeds {ATTACK_SEEDS[0]} and {ATTACK_SEEDS[1]}: mean over the eleven attacks.\n"
-    yield "| shape | seats | adversaries | no adversary F1 | mean F1 | worst F1 | ROC | reputation AUC | share | regret |"
+    yield "| shape | seats | adversaries | F1 without | mean F1 | worst F1 | ROC | reputation AUC | share | regret |"
     yield "|" + "---|" * 10
     for name, world in SHAPES.items():
         for seats in SEATS if not world.self_rating else ("alike",):
