@@ -60,6 +60,9 @@ Attacks on the protocol:
 @click.option("--committee", default=5, show_default=True, type=click.IntRange(1, 100), help="Raters of a task.")
 @click.option("--probes", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of probe tasks.")
 @click.option(
+    "--leaks", type=click.FloatRange(0, 1), help="Share of probes that adversaries tell apart.  [default: their share]"
+)
+@click.option(
     "--seats",
     type=click.Choice(["alike", "standing"]),
     help="The same chance for everybody, as in the study that the figures are compared with; or as shipped plans draw "
@@ -149,6 +152,7 @@ def _world(options: dict[str, Any]) -> World:
         committee=options["committee"],
         probes=options["probes"],
         self_rating=options["self_rating"],
+        leaks=options["leaks"],
     )
 
 

@@ -73,8 +73,10 @@ class World:
     """Generators of a task may sit in its committee."""
     junk: float = 0.6
     """How often a clique-like generator makes junk."""
+    leaks: float | None = None
+    """Share of probes that adversaries tell from candidates; None for their share of the nodes, who make as many."""
     seats: str = "alike"
-    """`alike`: everybody has the same chance of every seat, as in the study. `standing`: as shipped plans draw them."""
+    """`alike`: everybody has the same chance, as in the study. `standing`: as plans that ship draw them."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,8 @@ class WorldMaker:
         checks = self._checks(kinds, probes)
         criteria = np.clip(quality[..., None] + rng.normal(0, 0.03, (*shape, 4)), 0, 1)
         seen = criteria + (rng.normal(0, world.shared_error, shape) + 0.04 * (kinds == Kind.WRONG))[..., None]
-        leaked = probes[:, None] & (rng.random(shape) < self.bad.mean())
+        leaks = self.bad.mean() if world.leaks is None else world.leaks
+        leaked = probes[:, None] & (rng.random(shape) < leaks)
         asked = (seats.committee, fresh) if seating is None else (seats.committee,)
         return DrawnRound(
             number=number,

@@ -28,6 +28,7 @@ SHAPES = {
     "60 nodes": World(nodes=60, tasks=20),
     "10 nodes, committees of 3": World(nodes=10, committee=3),
     "2 % probes": World(probes=0.02),
+    "every probe told apart": World(leaks=1.0),
     "self-rating": World(self_rating=True),
     "harsh and biased": World(shift=(-0.10, 0.16)),
 }
