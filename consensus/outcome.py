@@ -180,7 +180,9 @@ class _Decider:
         for task in self._plan.tasks:
             for content in task.carried:
                 pending = self._pending[content]
-                found.append(_Carried(None, pending, task, tuple(self._sheets[task.index])))
+                # Who could not fetch it has no opinion of it; an empty vote would be one, and the worst.
+                held = [sheet for sheet in self._sheets[task.index] if _holds(sheet, task.index, content)]
+                found.append(_Carried(None, pending, task, tuple(held)))
         return sorted(found, key=lambda item: item.pending.content)
 
     def _duplicates(self, slots: Sequence[OpenedSlot]) -> set[tuple[NodeId, int, int]]:
@@ -269,16 +271,17 @@ class _Decider:
     def _rated(self, item: _Carried) -> RatedCandidate:
         terms = self._jobs[item.task.job].terms
         probe = item.slot.opening.probe if item.slot and item.slot.opening else None
-        reviewable = item.slot is not None and bool(fresh_raters(self._with_ratings(item), self._standings))
+        rated = self._with_ratings(item)
+        reviewable = item.slot is not None and bool(fresh_raters(rated, self._standings))
         return RatedCandidate(
             content=item.pending.content,
             task=item.task.index,
             generator=item.pending.generator,
-            ratings=self._with_ratings(item).ratings,
+            ratings=rated.ratings,
             raters=terms.raters,
             probe=probe.good if probe else None,
             reviewable=reviewable,
-            observers=frozenset(sheet.rater for sheet in item.sheets if sheet.observer),
+            observers=frozenset(rated.observers),
             accept_bp=terms.accept_bp,
             review_bp=terms.review_bp,
         )
@@ -291,7 +294,8 @@ class _Decider:
             if item.key in sheet.ratings
         )
         ratings = tuple(sorted((*item.pending.ratings, *fresh), key=lambda rating: rating.rater))
-        return replace(item.pending, ratings=ratings)
+        observers = {*item.pending.observers, *(sheet.rater for sheet in item.sheets if sheet.observer)}
+        return replace(item.pending, ratings=ratings, observers=tuple(sorted(observers)))
 
     def _final_states(
         self, candidates: Sequence[_Carried], scored: Mapping[tuple[int, Hash], ScoredCandidate]

@@ -55,6 +55,9 @@ class RaterTable:
     excess_count: int
     pairs: tuple[FavourCount, ...]
     """Per generator, sorted by generator: does this rater favour it? (R23)"""
+    answers: tuple[int, ...] = (0, 0, 0, 0)
+    """Decayed counts of the probes it scored: bad ones wrongly and rightly, good ones wrongly and rightly. No belief of
+    anybody's enters here: whoever has the others believe the worst of a rater cannot take these from it (R37)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,10 @@ class Member:
     """Height before which the node holds no seat; 0 when none."""
     settled: int = 0
     """Equivocations in rounds up to this height are punished already and never count again; 0 when there were none."""
+    examined_from: int = 0
+    """Height from which a newcomer has to prove that it can rate; 0 for founders and for whoever has (R39)."""
+    admitted_from: int = 0
+    """Height from which a newcomer that has proven it is a member like others; 0 before, and once it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +236,8 @@ class PendingCandidate:
     ratings: tuple[GivenRating, ...]
     since: int
     """Height of the round that rated it first."""
+    observers: tuple[NodeId, ...] = ()
+    """Those of its raters that observed, sorted: their ratings teach when it is decided, and never count (R10)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import pytest
 from node.replay import NodeOutcome
 from node.simulate.attacks import ATTACKS, MORE_ATTACKS
 from node.simulate.ratings import RatingRun
-from node.simulate.worlds import World, make_scenario
+from node.simulate.scenarios import make_scenario
+from node.simulate.worlds import World
 from tests.support.verdicts import judge, replay_scenario
 
 SMALL = {"rounds": 34, "tasks": 6}
