@@ -4,7 +4,7 @@
 that share one, `journal.py` keeps what is settled, `run.py` drives it all.
 """
 
-from node.checking.reading import MalformedRow, Row, read_row
+from node.checking.reading import MalformedRowError, Row, read_row
 from node.checking.run import CheckRun, Settings, Tally
 
-__all__ = ["CheckRun", "MalformedRow", "Row", "Settings", "Tally", "read_row"]
+__all__ = ["CheckRun", "MalformedRowError", "Row", "Settings", "Tally", "read_row"]
