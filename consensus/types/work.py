@@ -92,7 +92,8 @@ class Task:
     """In drawing order; position i of n takes every n-th candidate of the crate's list from i on (R8)."""
     raters: tuple[NodeId, ...]
     observers: tuple[NodeId, ...]
-    """Suspended members that rate to recover: their ratings teach their tables, no more (R10)."""
+    """Suspended members that rate to recover, and newcomers that are examined: their ratings teach their own tables, no
+    more (R10, R39)."""
     slots: int
     """Per generator."""
     quota: int
