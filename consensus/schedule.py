@@ -33,7 +33,7 @@ class Standing:
     node: NodeId
     owner: str
     may_rate: bool
-    """In good standing: holds rater seats. Others observe (R10, R37)."""
+    """In good standing: holds rater seats. Others observe (R10, R37, R39)."""
     mature: bool
     skill: int
     """Generating skill in basis points, the weight of the draw of generators; 0 for whoever may make nothing (R39)."""

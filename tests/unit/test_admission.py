@@ -8,6 +8,7 @@ from consensus.aggregation import aggregate
 from consensus.params import MAINNET
 from consensus.rater_tables import EMPTY_TABLE, ONE
 from consensus.types import ZERO_HASH
+from node.desks.standing import reasons_text
 from node.pipeline.transition import standings
 from reputation import (
     EMPTY_LEDGER,
@@ -84,6 +85,8 @@ def test_twenty_four_probes_answered_well_admit_with_seats_and_no_voice():
     assert kinds(decide(newcomer(), 8, tables={node("new"): table})) == [ReasonKind.RATED]
     applied = decide(newcomer(), 8, tables={node("new"): answered(12, (GOOD, BAD))})
     assert kinds(applied) == [ReasonKind.RATED, ReasonKind.ADMITTED]
+    told = reasons_text(applied.events[0].reasons)
+    assert "proven by hidden probes that it can rate, and has seats from round 11" in told
     (member,) = applied.members
     first = 8 + MAINNET.lookback + 1  # what is planned already it still observes
     assert [role_of(member, height, MAINNET) for height in (first - 1, first)] == [Role.APPLICANT, Role.NEWCOMER]

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from consensus.aggregation import Counted
+from consensus.commitments import ratings_digest
 from consensus.encoding import hash_value
 from consensus.openings import RoundInputs
 from consensus.outcome import decide_round
 from consensus.params import MINIMAL
-from consensus.round import ratings_digest
 from consensus.schedule import Standing, admit
 from consensus.types import (
     CandidateState,
