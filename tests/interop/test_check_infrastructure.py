@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -101,6 +102,21 @@ def test_a_full_disk_settles_nothing_and_afterwards_everything_is_as_before(tmp_
     outcomes = [line.partition("|")[0] for line in lines]
     assert outcomes == ["holds", "unchecked", "unchecked", "holds"], lines
     assert all("space left" in line or "disk" in line for line in lines[1:3]), lines
+
+
+def test_root_of_a_namespace_with_one_user_gets_the_level_that_holds_there(tmp_path):
+    """As in a container without root: commands cannot run as users of their own, and that is no reason to fail."""
+    enter = ["unshare", "--user", "--map-root-user"]
+    if shutil.which(enter[0]) is None or subprocess.run([*enter, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody make user namespaces")
+    (tmp_path / "rows").write_text(f'{{"code": {json.dumps(LIB)}}}\n')
+    words = ["check", "--in", "rows", "--out", "verdicts", "--cache", "cache"]
+    done = subprocess.run(
+        [*enter, sys.executable, "-m", "node.cli", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 rows: 1 pass" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def launchers(folder: Path) -> list[int]:
