@@ -66,7 +66,7 @@ class MessageSlot(NamedTuple):
     """-1 for all but proposals and votes."""
 
 
-def slot_of(message: Signed[SlotBody]) -> MessageSlot:
+def slot_of(message: Signed[object]) -> MessageSlot:
     """The slot that a message fills.
 
     Raises:
@@ -75,6 +75,7 @@ def slot_of(message: Signed[SlotBody]) -> MessageSlot:
     body = message.body
     if message.kind not in _KINDS.get(type(body), ()):
         raise RefusedError("no-evidence", f"{message.kind.name} of {type(body).__name__} fills no slot")
+    assert isinstance(body, SlotBody), "by the table above"
     if isinstance(body, Proposal):
         return MessageSlot(message.sender, message.kind, body.header.height, body.view)
     if isinstance(body, Vote):
@@ -84,11 +85,11 @@ def slot_of(message: Signed[SlotBody]) -> MessageSlot:
     return MessageSlot(message.sender, message.kind, body.height, -1)
 
 
-def prove_equivocation(first: Signed[SlotBody], second: Signed[SlotBody]) -> Equivocation:
+def prove_equivocation(first: Signed[object], second: Signed[object]) -> Equivocation:
     """What two messages prove against their common sender. The order in which they are given does not matter.
 
     Raises:
-        RefusedError: They are of different slots, or one message twice: nobody did wrong.
+        RefusedError: They are of different slots or of none, or one message twice: nobody did wrong.
     """
     slot = slot_of(first)
     if slot != slot_of(second):
@@ -104,7 +105,7 @@ def offence(proof: Equivocation) -> Hash:
     return hash_value("offence", (proof.offender, proof.kind, proof.height, proof.view))
 
 
-def check_evidence(claim: Equivocation, first: Signed[SlotBody], second: Signed[SlotBody]) -> None:
+def check_evidence(claim: Equivocation, first: Signed[object], second: Signed[object]) -> None:
     """Check that a claim received from elsewhere is exactly what its two messages prove.
 
     Raises:

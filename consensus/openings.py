@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consensus import vrf
+from consensus.commitments import ratings_digest, slots_root
 from consensus.draw import SlotContent, slot_content
 from consensus.encoding import hash_value
 from consensus.errors import RefusedError
 from consensus.params import Preset
-from consensus.round import ratings_digest, slots_root
 from consensus.types import (
     CandidateCommit,
     GeneratorReveal,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from consensus.aggregation import Aggregation, RatedCandidate, ScoredCandidate, Verdict, aggregate
 from consensus.encoding import hash_value
+from consensus.job_progress import jobs_after
 from consensus.openings import (
     OpenedSlot,
     RaterSheet,
@@ -30,14 +31,11 @@ from consensus.types import (
     GivenRating,
     Hash,
     JobProgress,
-    JobTerms,
     Member,
     NodeId,
     PendingCandidate,
     RoundPlan,
     Task,
-    TaskKind,
-    TaskProgress,
 )
 
 _NEGATIVE = {
@@ -46,6 +44,9 @@ _NEGATIVE = {
     CheckFact.CONTAMINATED: CandidateState.CONTAMINATED,
 }
 """Facts that end a candidate, and the state each ends it in."""
+
+_CLAIMS = {CandidateState.ACCEPTED, CandidateState.IN_REVIEW}
+"""States in which a candidate keeps its claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,13 @@ class _Decider:
         return Outcome(
             decisions=tuple(decisions),
             pending=still,
-            jobs=self._jobs_after(decisions, alive, final),
+            jobs=jobs_after(
+                self._jobs.values(),
+                self._plan,
+                decisions,
+                filled=committed_per_task(self._plan, self._inputs),
+                claimed=[(item.task.job, item.pending.claim) for item in alive if final[item.key] in _CLAIMS],
+            ),
             aggregation=aggregation,
             conduct=self._conduct(),
         )
@@ -180,7 +187,9 @@ class _Decider:
         for task in self._plan.tasks:
             for content in task.carried:
                 pending = self._pending[content]
-                found.append(_Carried(None, pending, task, tuple(self._sheets[task.index])))
+                # Who could not fetch it has no opinion of it; an empty vote would be one, and the worst.
+                held = [sheet for sheet in self._sheets[task.index] if _holds(sheet, task.index, content)]
+                found.append(_Carried(None, pending, task, tuple(held)))
         return sorted(found, key=lambda item: item.pending.content)
 
     def _duplicates(self, slots: Sequence[OpenedSlot]) -> set[tuple[NodeId, int, int]]:
@@ -269,16 +278,17 @@ class _Decider:
     def _rated(self, item: _Carried) -> RatedCandidate:
         terms = self._jobs[item.task.job].terms
         probe = item.slot.opening.probe if item.slot and item.slot.opening else None
-        reviewable = item.slot is not None and bool(fresh_raters(self._with_ratings(item), self._standings))
+        rated = self._with_ratings(item)
+        reviewable = item.slot is not None and bool(fresh_raters(rated, self._standings))
         return RatedCandidate(
             content=item.pending.content,
             task=item.task.index,
             generator=item.pending.generator,
-            ratings=self._with_ratings(item).ratings,
+            ratings=rated.ratings,
             raters=terms.raters,
             probe=probe.good if probe else None,
             reviewable=reviewable,
-            observers=frozenset(sheet.rater for sheet in item.sheets if sheet.observer),
+            observers=frozenset(rated.observers),
             accept_bp=terms.accept_bp,
             review_bp=terms.review_bp,
         )
@@ -291,7 +301,8 @@ class _Decider:
             if item.key in sheet.ratings
         )
         ratings = tuple(sorted((*item.pending.ratings, *fresh), key=lambda rating: rating.rater))
-        return replace(item.pending, ratings=ratings)
+        observers = {*item.pending.observers, *(sheet.rater for sheet in item.sheets if sheet.observer)}
+        return replace(item.pending, ratings=ratings, observers=tuple(sorted(observers)))
 
     def _final_states(
         self, candidates: Sequence[_Carried], scored: Mapping[tuple[int, Hash], ScoredCandidate]
@@ -353,54 +364,6 @@ class _Decider:
         waiting = [item for content, item in self._pending.items() if content not in reviewed]
         waiting += [self._with_ratings(item) for item in candidates if final[item.key] is CandidateState.IN_REVIEW]
         return tuple(sorted(waiting, key=lambda item: item.content))
-
-    def _jobs_after(
-        self,
-        decisions: Sequence[Decision],
-        alive: Sequence[_Carried],
-        final: Mapping[tuple[int, Hash], CandidateState],
-    ) -> tuple[JobProgress, ...]:
-        filled = committed_per_task(self._plan, self._inputs)
-        kept = {CandidateState.ACCEPTED, CandidateState.IN_REVIEW}
-        claims: dict[bytes, set[Hash]] = {job: set(item.claims) for job, item in self._jobs.items()}
-        for item in alive:
-            if final[item.key] in kept:
-                claims[item.task.job].add(item.pending.claim)
-        accepted: dict[tuple[bytes, int, int], int] = {}
-        for decision in decisions:
-            if decision.state is CandidateState.ACCEPTED:
-                key = (decision.job, decision.crate, decision.category)
-                accepted[key] = accepted.get(key, 0) + 1
-        return tuple(
-            replace(
-                job,
-                tasks=tuple(self._task_after(job.terms, item, accepted, filled) for item in job.tasks),
-                claims=tuple(sorted(claims[job.terms.job])),
-            )
-            for job in self._jobs.values()
-        )
-
-    def _task_after(
-        self,
-        terms: JobTerms,
-        item: TaskProgress,
-        accepted: Mapping[tuple[bytes, int, int], int],
-        filled: Mapping[int, list[int]],
-    ) -> TaskProgress:
-        gained = accepted.get((terms.job, item.crate, item.category), 0)
-        planned = [
-            task
-            for task in self._plan.tasks
-            if (task.job, task.crate, task.category) == (terms.job, item.crate, item.category)
-            and task.kind is TaskKind.GENERATE
-        ]
-        empty = any(filled[task.index] and max(filled[task.index]) < task.slots for task in planned)
-        return replace(
-            item,
-            accepted=item.accepted + gained,
-            in_flight=item.in_flight - len(planned),
-            exhausted=item.exhausted or empty,
-        )
 
     def _conduct(self) -> Conduct:
         seats: dict[NodeId, int] = {}

@@ -86,6 +86,11 @@ class AggregationParams:
     """What an unfair rater keeps of its voice: friends are excluded pair by pair, its other scores still inform."""
     forget_pairs: int = q16(997, 1000)
     """Slower than the histograms: a pair meets once in many ratings."""
+    forget_answers: int = q16(95, 100)
+    """Per probe answered: what counts are the latest twenty."""
+    answer_cut: int = q16(65, 100)
+    """A score from here on calls a probe good. Honest raters are right on nine good ones in ten, and on 86 bad ones in
+    100 (study B.7)."""
     pair_count_min: int = q16(1, 4)
     """A pair whose decayed count falls below this is forgotten."""
     pairs_max: int = 32
@@ -117,6 +122,12 @@ class ReputationParams:
     error_span: int = q16(10, 100)
     suspend_below_bp: int = 1000
     suspend_maturity_min: int = q16(1, 2)
+    capable_share: int = q16(3, 4)
+    """Of its latest probes a rater has to call so many what they are (R37, R39)."""
+    examined_answers: int = q16(141, 10)
+    """What 24 answered probes leave of themselves: a newcomer's examination is over (R39)."""
+    applicants_max: int = 8
+    """Newcomers examined at a time: each of them is one more observer in every task."""
     skill_forget: int = q16(97, 100)
     skill_prior_accepted: int = q16(7)
     skill_prior_generated: int = q16(10)

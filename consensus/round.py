@@ -13,13 +13,23 @@ over here; an early one always does. Members that have no part in a phase pass t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from enum import IntEnum
 
-from consensus.encoding import hash_value
-from consensus.merkle import merkle_root
+from consensus.commitments import ratings_digest, slots_root
 from consensus.params import PhaseTimes
+from consensus.phases import (
+    Effect,
+    ExecuteProbes,
+    Generate,
+    Phase,
+    PublishCandidates,
+    RateCandidates,
+    RoundClosed,
+    Send,
+    SetPhaseTimer,
+    Waiting,
+)
 from consensus.types import (
     Attestation,
     AttestedMessage,
@@ -37,23 +47,21 @@ from consensus.types import (
     Signed,
     SlotCount,
     SlotOpening,
-    Task,
 )
 
-
-class Phase(IntEnum):
-    """The phases, in order."""
-
-    GENERATE = 0
-    PUBLISH = 1
-    RATE = 2
-    REVEAL = 3
-    UNMASK = 4
-    VERIFY = 5
-    """Executing the evidence of the probes that were opened."""
-    ATTEST = 6
-    CLOSED = 7
-
+__all__ = [
+    "Effect",
+    "ExecuteProbes",
+    "Generate",
+    "Phase",
+    "PublishCandidates",
+    "RateCandidates",
+    "Round",
+    "RoundClosed",
+    "Send",
+    "SetPhaseTimer",
+    "Waiting",
+]
 
 _WAITED_FOR_IN = {
     Kind.CANDIDATE_COMMIT: Phase.GENERATE,
@@ -74,76 +82,6 @@ _SHOWS_PAST = {
 Commitments show nothing: a member sends its own as soon as its own work is done.
 """
 
-# Effects
-
-
-@dataclass(frozen=True, slots=True)
-class Generate:
-    """Fill this member's slots; answer with `on_candidates_ready`."""
-
-    height: int
-    tasks: tuple[Task, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PublishCandidates:
-    """Send the contents of the slots committed to, under their pseudonyms, through relays."""
-
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class RateCandidates:
-    """Check and rate these contents, per task; answer with `on_ratings_ready`. What is not held is unavailable."""
-
-    height: int
-    candidates: tuple[tuple[int, Hash], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ExecuteProbes:
-    """Execute the evidence of revealed probes; answer with `on_probes_executed`."""
-
-    height: int
-    openings: tuple[tuple[NodeId, SlotOpening], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Store, sign and broadcast this member's own message. It comes back through `on_message` like any other."""
-
-    kind: Kind
-    body: CandidateCommit | RatingCommit | RatingReveal | GeneratorReveal | Attestation
-
-
-@dataclass(frozen=True, slots=True)
-class SetPhaseTimer:
-    """Call `on_timer(phase)` after this time, unless the round is past that phase by then."""
-
-    height: int
-    phase: Phase
-    delay_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class RoundClosed:
-    """Attestations of more than two thirds are here: the inputs can be fixed."""
-
-    height: int
-
-
-Effect = Generate | PublishCandidates | RateCandidates | ExecuteProbes | Send | SetPhaseTimer | RoundClosed
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What a round waits for, in words and numbers: every wait has a name."""
-
-    phase: Phase
-    have: int
-    need: int
-    missing: tuple[NodeId, ...]
-
 
 @dataclass(slots=True)
 class _Inbox:
@@ -154,35 +92,6 @@ class _Inbox:
 
     def of(self, kind: Kind) -> dict[NodeId, Signed[object]]:
         return self.messages.setdefault(kind, {})
-
-
-def slot_leaf(opening: SlotOpening) -> bytes:
-    """The leaf that a commitment's Merkle root holds for a slot (R13).
-
-    The probe's opening is not part of it: a generator that could choose it late gains nothing, because R14 fixes which
-    slots are probes.
-    """
-    return hash_value(
-        "slot",
-        (
-            opening.task,
-            opening.slot,
-            opening.pseudonym,
-            opening.content,
-            opening.claim,
-            opening.salt,
-        ),
-    )
-
-
-def slots_root(openings: Iterable[SlotOpening]) -> Hash:
-    """Merkle root over the slots' leaves, in the order given."""
-    return merkle_root([slot_leaf(opening) for opening in openings])
-
-
-def ratings_digest(node: NodeId, height: int, salt: bytes, ratings: tuple[Rating, ...]) -> Hash:
-    """What a rating commitment binds: the rater and the round are in it, so that nobody can reuse another's."""
-    return hash_value("ratings", (node, height, salt, ratings))
 
 
 class Round:

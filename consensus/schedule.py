@@ -33,10 +33,10 @@ class Standing:
     node: NodeId
     owner: str
     may_rate: bool
-    """In good standing: holds rater seats. Others observe (R10, R37)."""
+    """In good standing: holds rater seats. Others observe (R10, R37, R39)."""
     mature: bool
     skill: int
-    """Generating skill in basis points, at least 1: the weight of the generators' draw."""
+    """Generating skill in basis points, the weight of the draw of generators; 0 for whoever may make nothing (R39)."""
 
 
 # Jobs
@@ -117,10 +117,11 @@ def draw_raters(
     seed: Hash, purpose: str, standings: Sequence[Standing], generators: Sequence[NodeId], count: int, immature_max: int
 ) -> tuple[NodeId, ...]:
     """The raters of a task (R9): mature ones first, then at most `immature_max` others while enough are mature."""
-    owners = {standing.owner for standing in standings if standing.node in generators}
-    able = [standing for standing in standings if standing.may_rate and standing.owner not in owners]
-    mature = [standing.node for standing in able if standing.mature]
-    immature = [standing.node for standing in able if not standing.mature]
+    makers = frozenset(generators)
+    owners = {standing.owner for standing in standings if standing.node in makers}
+    able = [item for item in standings if item.may_rate and item.owner not in owners]
+    mature = [item.node for item in able if item.mature]
+    immature = [item.node for item in able if not item.mature]
     newcomers = min(len(immature), max(immature_max, count - len(mature)), count)
     chosen = _pick(seed, purpose + "/immature", immature, newcomers)
     return tuple(sorted((*chosen, *_pick(seed, purpose, mature, count - len(chosen)))))

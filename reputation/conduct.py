@@ -77,6 +77,7 @@ def state_false_fact(member: Member, preset: Preset, *, claimed_good: bool) -> M
         table,
         squared_error=table.squared_error + (params.probe_weight * (miss * miss >> 16) >> 16),
         error_weight=table.error_weight + params.probe_weight,
+        answers=_raised(table.answers, 0 if claimed_good else 2, ONE),
     )
     if claimed_good:
         slow = _raised(table.slow_bad, edge, params.probe_weight)

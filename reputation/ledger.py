@@ -35,6 +35,14 @@ class ReasonKind(IntEnum):
     """It stated facts that more than two thirds contradict. Amount: how many."""
     EQUIVOCATED = 8
     """It signed two messages for one slot. Amount: height before which it is suspended."""
+    ADMITTED = 9
+    """It has proven by hidden probes that it can rate. Amount: height from which it has seats, and an empty table."""
+    NOT_ADMITTED = 10
+    """It has not. Amount: height from which it may try again."""
+    APPLIED = 11
+    """It asked to become a member and is examined from the next round on. Amount: 0."""
+    DROPPED = 12
+    """Its examination was in vain. It is no member any more. Amount: 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ class LedgerEvent:
     before: Standing
     after: Standing
     member: Hash
-    """Hash of the whole member after the change: standings are rounded, this is not."""
+    """Hash of the whole member after the change: standings are rounded, this is not. Zero when it is none any more."""
 
     def hash(self) -> Hash:
         """What the next event links to."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from consensus.encoding import hash_value
 from consensus.params import Preset
 from consensus.rater_tables import EMPTY_TABLE
-from consensus.types import Hash, Member, NodeId, RaterTable
+from consensus.types import ZERO_HASH, Hash, Member, NodeId, RaterTable
+from reputation.capability import after_examination, choose_applicants, is_over
 from reputation.conduct import (
     break_commitment,
     commit_offence,
@@ -55,6 +56,8 @@ class DecidedRound:
     """Members whose ratings are."""
     false_facts: Sequence[FalseFact] = ()
     equivocators: frozenset[NodeId] = frozenset()
+    applicants: Mapping[NodeId, str] = field(default_factory=dict)
+    """Nodes that ask to become members, and their owners; those that are members already are ignored."""
 
     @property
     def network_failed(self) -> bool:
@@ -90,18 +93,21 @@ def new_member(node: NodeId, owner: str, height: int) -> Member:
 
 
 def members_after(members: Iterable[Member], decided: DecidedRound, preset: Preset) -> tuple[Member, ...]:
-    """The members after a decided round, sorted by node, without the record of it (R33, R35)."""
-    return tuple(_apply(member, decided, preset)[0] for member in _in_order(members))
+    """The members after a decided round, sorted by node, without the record of it (R33, R35, R39)."""
+    after = (_apply(member, decided, preset)[0] for member in _with_newcomers(members, decided, preset))
+    return tuple(member for member in after if member is not None)
 
 
 def apply_round(members: Iterable[Member], decided: DecidedRound, ledger: LedgerHead, preset: Preset) -> AppliedRound:
-    """Apply a decided round to the members and append what changed to the ledger (R33, R35, R38)."""
+    """Apply a decided round to the members and append what changed to the ledger (R33, R35, R38, R39)."""
     after = []
     events = []
-    for member in _in_order(members):
+    before = {member.node: member for member in members}
+    for member in _with_newcomers(before.values(), decided, preset):
         changed, reasons = _apply(member, decided, preset)
-        after.append(changed)
-        if changed != member:
+        if changed is not None:
+            after.append(changed)
+        if changed != before.get(member.node):
             event = LedgerEvent(
                 index=ledger.length,
                 previous=ledger.hash,
@@ -110,21 +116,33 @@ def apply_round(members: Iterable[Member], decided: DecidedRound, ledger: Ledger
                 node=member.node,
                 reasons=reasons,
                 before=standing_of(member.table, preset),
-                after=standing_of(changed.table, preset),
-                member=hash_value("member", changed),
+                after=standing_of(EMPTY_TABLE if changed is None else changed.table, preset),
+                member=ZERO_HASH if changed is None else hash_value("member", changed),
             )
             ledger = LedgerHead(hash=event.hash(), length=ledger.length + 1)
             events.append(event)
     return AppliedRound(members=tuple(after), events=tuple(events), ledger=ledger)
 
 
-def _in_order(members: Iterable[Member]) -> list[Member]:
+def _with_newcomers(members: Iterable[Member], decided: DecidedRound, preset: Preset) -> list[Member]:
+    """All members, and those of the applicants whose examination begins with the next round, sorted by node."""
+    members = list(members)
+    chosen = choose_applicants(members, decided.applicants, decided.outcome_root, preset)
+    newcomers = [new_member(node, decided.applicants[node], decided.height) for node in chosen]
+    members += [replace(member, examined_from=decided.height + 1) for member in newcomers]
     return sorted(members, key=lambda member: member.node)
 
 
-def _apply(member: Member, decided: DecidedRound, preset: Preset) -> tuple[Member, tuple[Reason, ...]]:
-    """Everything that a round does to one member: what was learnt, what it made, how it behaved; offences last."""
+def _apply(member: Member, decided: DecidedRound, preset: Preset) -> tuple[Member | None, tuple[Reason, ...]]:
+    """Everything that a round does to one member: what was learnt, what it made, how it behaved; offences last.
+
+    None for a newcomer whose examination was in vain.
+    """
     reasons: list[Reason] = []
+    if member.examined_from == decided.height + 1 and member.joined == decided.height:
+        return member, (Reason(ReasonKind.APPLIED, 0),)
+    if preset.ends_epoch(decided.height) and is_over(member, decided.height, preset):
+        return None, (Reason(ReasonKind.DROPPED, 0),)
     table = decided.tables.get(member.node, member.table)
     if table != member.table:
         member = replace(member, table=table)
@@ -137,10 +155,22 @@ def _apply(member: Member, decided: DecidedRound, preset: Preset) -> tuple[Membe
         member = state_false_fact(member, preset, claimed_good=fact.claimed_good)
     if false:
         reasons.append(Reason(ReasonKind.FALSE_FACT, len(false)))
+    if member.examined_from:
+        member = _with_examination(member, decided, reasons, preset)
     if member.node in decided.equivocators:
         member = commit_offence(member, decided.height, preset)
         reasons.append(Reason(ReasonKind.EQUIVOCATED, member.suspended_until))
     return member, tuple(reasons)
+
+
+def _with_examination(member: Member, decided: DecidedRound, reasons: list[Reason], preset: Preset) -> Member:
+    """R39: what the round's probes showed of a newcomer."""
+    after = after_examination(member, decided.height, preset)
+    if after.admitted_from and not member.admitted_from:
+        reasons.append(Reason(ReasonKind.ADMITTED, after.admitted_from))
+    elif after.examined_from > decided.height:
+        reasons.append(Reason(ReasonKind.NOT_ADMITTED, after.examined_from))
+    return after
 
 
 def _with_generated(member: Member, made: Generated, reasons: list[Reason], preset: Preset) -> Member:

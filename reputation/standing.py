@@ -12,6 +12,7 @@ from enum import Enum
 from consensus.params import Preset
 from consensus.rater_tables import ONE, bias, fairness, maturity, mean_squared_error, memories
 from consensus.types import Member, RaterTable
+from reputation.capability import is_capable
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,13 @@ class Role(Enum):
     RATER = "rater"
     NEWCOMER = "newcomer"
     """Too little is known of it: few seats, little voice."""
+    APPLICANT = "applicant"
+    """It has yet to prove that it can rate: it observes, makes nothing and votes on nothing (R39)."""
     OBSERVER = "observer"
     """Known and not trusted: its ratings teach its table, no more, until it recovers (R10, R37)."""
     BARRED = "barred"
-    """Suspended for broken commitments or a proven equivocation: no seat at all (R33)."""
+    """Suspended for broken commitments or a proven equivocation, or waiting for its next examination: no seat at all
+    (R33, R39)."""
 
 
 def standing_of(table: RaterTable, preset: Preset) -> Standing:
@@ -69,12 +73,15 @@ def _accuracy(table: RaterTable, preset: Preset) -> int:
 
 def role_of(member: Member, height: int, preset: Preset) -> Role:
     """What the member may do in the round at `height`."""
-    if height < member.suspended_until:
+    if height < member.suspended_until or height < member.examined_from:
         return Role.BARRED
+    if member.examined_from:
+        admitted = 0 < member.admitted_from <= height
+        return Role.NEWCOMER if admitted else Role.APPLICANT
     standing = standing_of(member.table, preset)
     if standing.maturity < preset.reputation.suspend_maturity_min:
         return Role.NEWCOMER
-    if standing.reputation_bp < preset.reputation.suspend_below_bp:
+    if standing.reputation_bp < preset.reputation.suspend_below_bp and not is_capable(member.table, preset):
         return Role.OBSERVER
     return Role.RATER
 

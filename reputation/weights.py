@@ -32,14 +32,20 @@ def voting_weights(members: Sequence[Member], height: int, preset: Preset) -> tu
 
 
 def _earned_points(member: Member, height: int, preset: Preset) -> int:
-    """Reputation in basis points; nothing for observers and the barred."""
-    if role_of(member, height + 1, preset) in {Role.OBSERVER, Role.BARRED}:
+    """Reputation in basis points; nothing for observers, applicants and the barred, nor for whoever is known by little.
+
+    Who tells probes apart keeps its seats however low its reputation (R37). Votes are another matter.
+    """
+    if role_of(member, height + 1, preset) in {Role.OBSERVER, Role.APPLICANT, Role.BARRED}:
         return 0
-    return standing_of(member.table, preset).reputation_bp
+    standing, params = standing_of(member.table, preset), preset.reputation
+    known = standing.maturity >= params.suspend_maturity_min
+    return 0 if known and standing.reputation_bp < params.suspend_below_bp else standing.reputation_bp
 
 
 def _not_barred(members: Sequence[Member], height: int, preset: Preset) -> list[Member]:
-    return [member for member in members if role_of(member, height + 1, preset) is not Role.BARRED]
+    none = {Role.BARRED, Role.APPLICANT}
+    return [member for member in members if role_of(member, height + 1, preset) not in none]
 
 
 def _cap_bp(active: int, preset: Preset) -> int:

@@ -3,7 +3,13 @@
 import os
 import sys
 
+from hypothesis import settings
+
 from node.demo import ground
+
+# How long an example takes is a matter of what else the machine does; how many there are is bounded, 100 by default.
+settings.register_profile("swarm", deadline=None)
+settings.load_profile("swarm")
 
 _DEPTH = sys.getrecursionlimit()
 

@@ -86,6 +86,7 @@ def learn(table: RaterTable, lessons: Sequence[Lesson], params: AggregationParam
         excess=(table.excess * slow >> 16) + sum(misses),
         excess_count=(table.excess_count * slow >> 16) + len(lessons) * ONE,
         pairs=_learn_pairs(table.pairs, lessons, params),
+        answers=_learn_answers(table.answers, lessons, params),
     )
 
 
@@ -107,6 +108,17 @@ def _faded(counts: tuple[int, ...], factor: int, added: list[int]) -> tuple[int,
 
 def _experience(lessons: Sequence[Lesson], params: AggregationParams) -> int:
     return sum(ONE if lesson.probe else params.maturity_per_rating for lesson in lessons)
+
+
+def _learn_answers(answers: tuple[int, ...], lessons: Sequence[Lesson], params: AggregationParams) -> tuple[int, ...]:
+    """Count which probes the rater called what they are, after what it answered before has faded."""
+    given = [0, 0, 0, 0]
+    for lesson in lessons:
+        if lesson.probe:
+            good = lesson.outcome.good > 0
+            given[2 * good + ((lesson.composite >= params.answer_cut) == good)] += ONE
+    factor = decay(params.forget_answers, sum(given) // ONE)
+    return tuple((count * factor >> 16) + more for count, more in zip(answers, given, strict=True))
 
 
 def _learn_pairs(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consensus.certificate import header_hash
@@ -10,8 +9,8 @@ from consensus.encoding import decode
 from consensus.genesis import Genesis, first_state
 from consensus.merkle import merkle_root
 from consensus.params import Preset
-from consensus.types import Certificate, ChainState, Hash, NodeId, Snapshot
-from node.chain.votes import Account, EpochVote, ShardVote, SignerSet, signer_set
+from consensus.types import Certificate, ChainState, Hash, Snapshot
+from node.chain.votes import EpochVote, ShardVote, SignerSet
 from node.errors import OperatorError, TransientError
 from node.store import Store
 from reputation import Score, epoch_scores, ledger_root
@@ -104,23 +103,10 @@ class LedgerFacts:
         """The weights in force in an epoch; raises as `end` for the epoch before it."""
         return (await self.end(epoch - 1)).snapshot(epoch)
 
-    async def epoch_vote(self, epoch: int, accounts: Mapping[NodeId, Account]) -> EpochVote:
-        """What is to be signed for an epoch.
-
-        Args:
-            epoch: Which.
-            accounts: Whose account is whose, for the set that anchors the next one.
-
-        Raises:
-            TransientError, OperatorError: As `end`.
-        """
+    async def epoch_vote(self, epoch: int, following: SignerSet) -> EpochVote:
+        """What is to be signed for an epoch, given who anchors the next one; raises as `end`."""
         end, before = await self.end(epoch), await self.end(epoch - 1)
-        following = signer_set(end.snapshot(epoch + 1).seats, accounts)
         return EpochVote(epoch, before.ledger_root, end.ledger_root, end.score_root, following.hash())
-
-    async def signers(self, epoch: int, accounts: Mapping[NodeId, Account]) -> SignerSet:
-        """Who anchors an epoch; raises as `seats`."""
-        return signer_set((await self.seats(epoch)).seats, accounts)
 
     async def shard_votes(self, first: int, last: int) -> dict[int, tuple[ShardVote, ...]]:
         """What is to be signed for the shards of rounds `first` to `last`, by height; at most a page of rounds."""

@@ -11,6 +11,8 @@ from node.chain.sender import Sender
 from node.chain.votes import ShardStatus, ShardVote
 from node.values.outbox import EntryState
 
+STAKE_PREFIX = "stake/"
+"""Before the steps of a withdrawal, in the outbox."""
 SHARD_ROUNDS = 100
 """Rounds whose shards are compared at once."""
 
@@ -134,6 +136,11 @@ def shard_name(vote: ShardVote) -> str:
 def registration_name(account: bytes) -> str:
     """The key of an account's registration."""
     return f"register/{account.hex()}"
+
+
+def stake_name(step: str, number: int) -> str:
+    """The key of a step of a withdrawal. It is done once; that somebody calls it off later does not bring it back."""
+    return f"{STAKE_PREFIX}{step}/{number}"
 
 
 def _range(name: str, first: int, last: int) -> str:

@@ -12,9 +12,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-from consensus.types import NodeId
 from node.anchoring.facts import LedgerFacts
 from node.anchoring.reconcile import (
     Difference,
@@ -25,12 +23,13 @@ from node.anchoring.reconcile import (
     repair_outbox,
     shard_name,
 )
+from node.anchoring.signers import Signers, SignerSchedule
 from node.anchoring.signing import Collector, Signatory
 from node.chain.account import EvmKey
 from node.chain.contracts import ANCHOR, SHARDS, contract_call
 from node.chain.gate import Gate
 from node.chain.sender import Sender
-from node.chain.votes import Account, EpochVote, ShardStatus, ShardVote, SignerSet
+from node.chain.votes import Account, EpochVote, ShardStatus, ShardVote
 from node.errors import OperatorError, TransientError
 from node.store import Store
 from node.values.outbox import Call, EntryState
@@ -49,14 +48,6 @@ SHARDS_AT_ONCE = 8
 """Commitments that wait for signatures or blocks at the same time."""
 TURN_S = 60.0
 """How long the next in line waits for the one before to have sent what both could."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Signers:
-    """Who may sign now: the set as the contract wants it, and whose account each is."""
-
-    entries: SignerSet
-    members: Mapping[NodeId, Account]
 
 
 class Anchoring:
@@ -92,7 +83,8 @@ class Anchoring:
         self._facts, self._store, self._collector = facts, store, collector
         self.gate = gate
         """The contracts."""
-        self._key, self._confirmations, self._clock, self._turn_s = key, confirmations, clock, turn_s
+        self._schedule = SignerSchedule(facts, gate, confirmations)
+        self._key, self._clock, self._turn_s = key, clock, turn_s
         self._signatory, self._with_shards = signatory, shards
         self.sender: Sender | None = None
         """Its outbox; None where it has no account."""
@@ -124,7 +116,7 @@ class Anchoring:
                 pause = min(pause * 2, BACK_OFF_MAX_S)
             except OperatorError as error:
                 if self.waits_for != str(error):
-                    log.error("anchoring: %s (%s)", error, error.hint)  # noqa: TRY400  (told to a person, not traced)
+                    log.log(logging.ERROR, "anchoring: %s (%s)", error, error.hint)
                 self.waits_for, pause = str(error), BACK_OFF_MAX_S
             except Exception as error:
                 log.exception("anchoring failed")
@@ -210,6 +202,8 @@ class Anchoring:
             return await self._found_shard(bytes.fromhex(job), int(height))
         if kind == "register":
             return await self.gate.is_registered(bytes.fromhex(rest))
+        if kind == "stake":
+            return None  # a step is done once, whatever its owner did afterwards
         return False  # a transaction that fills a gap wants nothing but its nonce
 
     async def _found_shard(self, job: bytes, height: int) -> bool | None:
@@ -250,12 +244,11 @@ class Anchoring:
             return
         self._refuse_if_contradicted()
         name = epoch_name(epoch)
-        accounts = await self._accounts_for(epoch + 1)
-        signers = await self._signers_of(epoch)
-        if accounts is None or signers is None:
+        following, signers = await self._schedule.planned(epoch + 1), await self._schedule.of(epoch)
+        if following is None or signers is None:
             self.waiting[name] = f"confirmations of epoch {epoch - 1}"
             return
-        vote = await self._facts.epoch_vote(epoch, accounts)
+        vote = await self._facts.epoch_vote(epoch, following.entries)
         await self._refuse_if_forked(epoch, vote)
         digest = vote.digest(self.gate.deployment.anchor_contract)
         signatures = await self._signatures(name, digest, signers)
@@ -288,34 +281,6 @@ class Anchoring:
                 hint="Run `swarm-node reputation verify --chain`; nothing is signed until both agree.",
             )
 
-    async def _accounts_for(self, epoch: int) -> Mapping[NodeId, Account] | None:
-        """Accounts of the set that anchors `epoch`, as bound two epochs before; None while that is not confirmed."""
-        deployment = self.gate.deployment
-        if epoch <= deployment.first_epoch + 1:
-            return await self.gate.accounts(deployment.block)
-        head = (await self.gate.endpoint.block()).number
-        block = await self.gate.anchored_in(epoch - 2, head - self._confirmations + 1)
-        return None if block is None else await self.gate.accounts(block)
-
-    async def _signers_of(self, epoch: int) -> _Signers | None:
-        """The set that anchors `epoch`; None while it is not certain.
-
-        Raises:
-            OperatorError: The contract has committed to another set than this node computes.
-        """
-        accounts = await self._accounts_for(epoch)
-        if accounts is None:
-            return None
-        entries = await self._facts.signers(epoch, accounts)
-        committed = await self.gate.signers(epoch)
-        if committed != entries.hash():
-            raise OperatorError(
-                f"the contract lets others anchor epoch {epoch} than this node computes from its ledger",
-                hint="Compare the deployment file with the others'; then `swarm-node reputation verify --chain`.",
-            )
-        seats = {seat.node for seat in (await self._facts.seats(epoch)).seats}
-        return _Signers(entries, {node: account for node, account in accounts.items() if node in seats})
-
     # Shards
 
     async def _commit_shards(self) -> None:
@@ -323,7 +288,7 @@ class Anchoring:
         done, height = await self._shards_done(), await self._facts.height()
         if done >= height:
             return
-        signers = await self._signers_of(epoch) if epoch <= await self._facts.epochs() else None
+        signers = await self._schedule.of(epoch) if epoch <= await self._facts.epochs() else None
         if signers is None:
             self.waiting["shards"] = f"the signers of epoch {epoch}"
             return
@@ -339,7 +304,7 @@ class Anchoring:
         if finished > done:
             await self._note_shards_done(finished)
 
-    async def _commit_shard(self, vote: ShardVote, epoch: int, signers: _Signers) -> bool:
+    async def _commit_shard(self, vote: ShardVote, epoch: int, signers: Signers) -> bool:
         """Bring one shard a step further; whether it is final, and confirmed where this node sent it."""
         name = shard_name(vote)
         entry = self.sender.outbox.get(name) if self.sender is not None else None
@@ -378,7 +343,7 @@ class Anchoring:
 
     # Both
 
-    async def _signatures(self, name: str, digest: bytes, signers: _Signers) -> Mapping[Account, bytes]:
+    async def _signatures(self, name: str, digest: bytes, signers: Signers) -> Mapping[Account, bytes]:
         """All signatures there are, this node's own first; where they are too few, `waiting` says so."""
         own: tuple[Account, bytes] | None = None
         if self._key is not None and signers.entries.weight_of([self._key.address]):
@@ -395,7 +360,7 @@ class Anchoring:
             )
         return found
 
-    def _is_ours_to_send(self, name: str, signatures: Mapping[Account, bytes], signers: _Signers) -> bool:
+    def _is_ours_to_send(self, name: str, signatures: Mapping[Account, bytes], signers: Signers) -> bool:
         """Whether there is enough to send and it is this node's turn; each in line waits longer than the one before.
 
         The line differs from subject to subject, so that the gas is shared and no single node can hold anything up.

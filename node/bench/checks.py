@@ -17,7 +17,7 @@ from pathlib import Path
 from node.bench.cargo_rows import CargoProjects, CargoSaid
 from node.bench.cpu import CpuClock, Spent
 from node.checking.packages import Packages
-from node.checking.reading import MalformedRow, PackageKey, Row, read_row
+from node.checking.reading import MalformedRowError, PackageKey, Row, read_row
 from node.checks import CheckEngine, CheckSettings, open_engine
 from node.checks.rows import Example, RowOptions, RowVerdict
 from node.errors import OperatorError
@@ -104,7 +104,7 @@ def read_rows(path: Path) -> tuple[Row, ...]:
     for number, line in enumerate(lines, start=1):
         try:
             rows.append(read_row(line))
-        except MalformedRow as error:
+        except MalformedRowError as error:
             raise OperatorError(
                 f"{path}, line {number}: {error}", hint="Leave such rows out of a measurement."
             ) from error

@@ -7,9 +7,10 @@ hits both. The bare client is nothing but an HTTP session and a queue: no deadli
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import statistics
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -179,27 +180,24 @@ async def _pace(send: Callable[[T], Awaitable[int]], items: Sequence[T], concurr
     return Pace(tokens, failed, loop.time() - begun)
 
 
-class _bare_client:  # noqa: N801 - used as a function
-    """The least that speaks the protocol."""
+@contextlib.asynccontextmanager
+async def _bare_client(
+    section: EngineSection, around: Surroundings
+) -> AsyncIterator[Callable[[bytes], Awaitable[int]]]:
+    """The least that speaks the protocol: sends a body, tells how many tokens came back."""
+    key = load_key(section, around.environment)
+    url = parse_url(section.url, key) + "/chat/completions"
+    headers = {"Content-Type": "application/json", **key.header()}
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), headers=headers) as session:
 
-    def __init__(self, section: EngineSection, around: Surroundings) -> None:
-        key = load_key(section, around.environment)
-        self._url = parse_url(section.url, key) + "/chat/completions"
-        self._headers = {"Content-Type": "application/json", **key.header()}
+        async def send(body: bytes) -> int:
+            async with session.post(url, data=body) as response:
+                response.raise_for_status()
+                value = json.loads(await response.read())
+            count: int = value["usage"]["completion_tokens"]
+            return count
 
-    async def __aenter__(self) -> Callable[[bytes], Awaitable[int]]:
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), headers=self._headers)
-        return self._send
-
-    async def __aexit__(self, *_error: object) -> None:
-        await self._session.close()
-
-    async def _send(self, body: bytes) -> int:
-        async with self._session.post(self._url, data=body) as response:
-            response.raise_for_status()
-            value = json.loads(await response.read())
-        count: int = value["usage"]["completion_tokens"]
-        return count
+        yield send
 
 
 async def _bodies(

@@ -66,7 +66,9 @@ class Log:
     index: int
 
 
-class _ErrorAnswer(Exception):  # noqa: N818  (an answer, not a failure of ours)
+class _AnsweredError(Exception):
+    """The endpoint answered, and the answer is an error of its own."""
+
     def __init__(self, error: Any) -> None:
         self.message = str(error.get("message", error)) if isinstance(error, dict) else str(error)
         super().__init__(self.message)
@@ -194,7 +196,7 @@ class Endpoint:
         """Send a signed transaction; what the endpoint said, in our words and its own."""
         try:
             await self._ask("eth_sendRawTransaction", "0x" + raw.hex())
-        except _ErrorAnswer as error:
+        except _AnsweredError as error:
             return _classified(error.message), error.message
         except TransientError as error:
             return Answer.UNREACHABLE, str(error)
@@ -205,7 +207,7 @@ class Endpoint:
     async def _ask_contract(self, method: str, *params: object) -> Any:
         try:
             return await self._ask(method, *params)
-        except _ErrorAnswer as error:
+        except _AnsweredError as error:
             if error.data is not None:
                 raise RevertedError(error_text(_data(error.data))) from error
             if "revert" in error.message:
@@ -217,7 +219,7 @@ class Endpoint:
 
         Raises:
             TransientError: No answer, or none that is JSON-RPC.
-            _ErrorAnswer: An error of `eth_sendRawTransaction`, `eth_call` or `eth_estimateGas`.
+            _AnsweredError: An error of `eth_sendRawTransaction`, `eth_call` or `eth_estimateGas`.
         """
         try:
             answer = await self._web3.provider.make_request(RPCEndpoint(method), list(params))
@@ -228,7 +230,7 @@ class Endpoint:
         if not isinstance(answer, dict):
             raise TransientError(f"{self.where} answers no JSON-RPC", waits_for=WAITS_FOR)
         if answer.get("error") is not None:
-            error_answer = _ErrorAnswer(answer["error"])
+            error_answer = _AnsweredError(answer["error"])
             if method in {"eth_sendRawTransaction", "eth_call", "eth_estimateGas"}:
                 raise error_answer
             raise TransientError(f"{self.where} refuses {method}: {error_answer.message}", waits_for=WAITS_FOR)

@@ -53,6 +53,19 @@ class _Events:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Stake:
+    """What a node has at stake."""
+
+    node_id: Account
+    """The node's name in the registry."""
+    owner: Account
+    """Who may ask for it."""
+    wei: int
+    unlock_s: int
+    """Unix time from which it may be fetched; 0 while nobody has asked for it."""
+
+
 class Gate:
     """One deployment through one endpoint."""
 
@@ -145,6 +158,12 @@ class Gate:
         """Whether an account signs, or once signed, for a node of the registry."""
         return bytes.fromhex((await self._ask(REGISTRY, "idOf", account))[0].removeprefix("0x")) != bytes(20)
 
+    async def stake(self, account: Account) -> Stake:
+        """What an account's node has at stake; nothing for one that is in no registration."""
+        node_id = _address((await self._ask(REGISTRY, "idOf", account))[0])
+        _, owner, wei, _, unlock_s, _ = (await self._ask(REGISTRY, "nodeOf", node_id))[0]
+        return Stake(node_id, _address(owner), int(wei), int(unlock_s))
+
     async def accounts(self, block: int) -> Mapping[NodeId, Account]:
         """Whose account is whose at the end of a block: the registry's, and the founders' that have none there."""
         logs = await self._registrations.up_to(block)
@@ -168,6 +187,16 @@ class Gate:
 
 # Bindings
 
+BINDING_EVENTS = (
+    "NodeRegistered",
+    "NodeRotated",
+    "NodeRevoked",
+    "NodeSlashed",
+    "WithdrawalRequested",
+    "StakeDeposited",
+)
+"""Events of the registry that change whose account signs for whom."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Registration:
@@ -176,13 +205,17 @@ class _Registration:
     owner: Account
     order: int
     is_good: bool
+    """Both keys agreed, and it was neither revoked nor slashed."""
+    is_leaving: bool = False
+    """Its stake is on its way out, or gone: whoever has nothing to lose has no voice."""
 
 
 def bound_accounts(founders: Iterable[Binding], logs: Iterable[Log], registry: Contract) -> dict[NodeId, Account]:
     """Which account signs for which node, after these events of the registry, in order.
 
     Of several good and active registrations of one node key the one whose event came last counts. A founder's account
-    of the deployment counts until its node has been in the registry; who left it or was slashed has none.
+    of the deployment counts until its node has been in the registry; who left it, was slashed or asked for its stake
+    back has none. A deposit calls a withdrawal off, and the account counts again.
     """
     found: dict[Account, _Registration] = {}
     seen: set[NodeId] = set()
@@ -190,14 +223,14 @@ def bound_accounts(founders: Iterable[Binding], logs: Iterable[Log], registry: C
         _apply(found, seen, log, registry, order)
     accounts = {item.node: item.account for item in founders if item.node not in seen}
     for item in sorted(found.values(), key=lambda item: item.order):
-        if item.is_good:
+        if item.is_good and not item.is_leaving:
             accounts[item.node] = item.account
     return accounts
 
 
 def _apply(found: dict[Account, _Registration], seen: set[NodeId], log: Log, registry: Contract, order: int) -> None:
     contract = artifact(REGISTRY)
-    names = {contract.topic(name): name for name in ("NodeRegistered", "NodeRotated", "NodeRevoked", "NodeSlashed")}
+    names = {contract.topic(name): name for name in BINDING_EVENTS}
     name = names.get(log.topics[0]) if log.topics else None
     if name is None:
         return
@@ -209,6 +242,8 @@ def _apply(found: dict[Account, _Registration], seen: set[NodeId], log: Log, reg
         found[node_id] = _Registration(node, node_id, owner, order, good)
     elif name == "NodeRotated" and node_id in found:
         found[node_id] = _rotated(found[node_id], node_id, fields, registry, order)
+    elif name in {"WithdrawalRequested", "StakeDeposited"} and node_id in found:
+        found[node_id] = replace(found[node_id], is_leaving=name == "WithdrawalRequested")
     elif node_id in found:
         found[node_id] = replace(found[node_id], is_good=False)
         return
@@ -224,7 +259,7 @@ def _rotated(
     handed = verify(
         before.node, handover_message(node_id, node, account, registry), _ed25519(fields["handoverSignature"])
     )
-    return _Registration(node, account, before.owner, order, before.is_good and bound and handed)
+    return _Registration(node, account, before.owner, order, before.is_good and bound and handed, before.is_leaving)
 
 
 def _address(value: str) -> Account:

@@ -148,6 +148,11 @@ class SignerSet:
         """Weight of all."""
         return sum(weight for _, weight in self.entries)
 
+    @property
+    def can_decide(self) -> bool:
+        """Whether all accounts together have a quorum: else nothing could ever be signed by this set."""
+        return self.has_quorum(account for account, _ in self.entries)
+
     def weight_of(self, accounts: Iterable[Account]) -> int:
         """Weight of those among `accounts` that may sign."""
         wanted = set(accounts) - {NOBODY}

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from node.checking.packages import Packages
-from node.checking.plan import make_plan
-from node.checking.reading import read_row
+from node.checking.plan import Plan, make_plan
+from node.checking.reading import PackageKey, Row, read_row, refusal
 from node.checks.rows import export_row
 from node.errors import OperatorError
 
 
 async def export_rows(packages: Packages, source: Path, folder: Path, only: Collection[str]) -> int:
-    """Write a project per row, into folders named by line and identifier.
+    """Write a project per row, into folders named by the row's place and identifier.
 
     Args:
         packages: What rows are compiled in.
@@ -27,22 +27,42 @@ async def export_rows(packages: Packages, source: Path, folder: Path, only: Coll
         How many were written.
 
     Raises:
-        OperatorError: A project is there already, the folder cannot be written, or no row is of that name.
+        OperatorError: There is no such row, or it cannot be tried: then nothing is written. Or a project is there
+            already, or the folder cannot be written.
     """
     plan = await asyncio.to_thread(make_plan, source)
     written = 0
-    for key, members in plan.groups.items():
-        for number in members:
-            row = read_row(plan.lines([number])[0])
-            if only and str(row.id) not in only:
-                continue
-            name = re.sub(r"[^A-Za-z0-9._-]+", "_", str(row.id if row.id is not None else ""))[:60]
-            target = folder / f"{number + 1:06}-{name}".rstrip("-")
-            try:
-                export_row(await packages.prepare(key), row.example, target)
-            except OSError as error:
-                raise OperatorError(f"{target}: {error}", hint="Name a folder that is empty or not there.") from error
-            written += 1
-    if not written:
-        raise OperatorError("no row to export", hint="--only takes identifiers as they stand in the rows.")
+    for key, number, row in await asyncio.to_thread(_chosen, plan, only):
+        name = re.sub(r"[^A-Za-z0-9._-]+", "_", "" if row.id is None else str(row.id))[:60]
+        target = folder / f"{number + 1:06}-{name}".rstrip("-")
+        try:
+            export_row(await packages.prepare(key), row.example, target)
+        except FileExistsError as error:
+            raise OperatorError(str(error), hint="Name a folder that is empty or not there.") from error
+        except OSError as error:
+            raise OperatorError(
+                f"{target}: {error.strerror or error}", hint="Name a folder that can be written."
+            ) from error
+        written += 1
     return written
+
+
+def _chosen(plan: Plan, only: Collection[str]) -> Iterable[tuple[PackageKey, int, Row]]:
+    """Rows to write; of all of them no more than some are held at once."""
+    if not only:
+        if not plan.groups:
+            raise OperatorError("no row of these can be tried", hint="Check them without --export to learn why.")
+        return _rows(plan)
+    found = [(key, number, row) for key, number, row in _rows(plan) if str(row.id) in only]
+    missing = sorted(set(only) - {str(row.id) for _, _, row in found})
+    if missing:
+        refused = {str(error.id): str(error) for error in map(refusal, plan.each(plan.refused))}
+        said = "; ".join(f"{name}: {refused.get(name, 'no row is of this name')}" for name in missing)
+        raise OperatorError(said, hint="--only takes identifiers as they stand in the rows that can be tried.")
+    return found
+
+
+def _rows(plan: Plan) -> Iterator[tuple[PackageKey, int, Row]]:
+    for key, members in plan.groups.items():
+        for number, line in zip(members, plan.each(members), strict=True):
+            yield key, number, read_row(line)

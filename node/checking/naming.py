@@ -6,19 +6,23 @@ reads the verdicts to say.
 
 from __future__ import annotations
 
+from array import array
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from node.checking.plan import Plan, make_plan
-from node.checking.reading import MalformedRow, Row, read_row
+from node.checking.reading import MalformedRowError, Row, read_row, refusal
 from node.checks.guards.copied import FULL, Grams
 from node.checks.guards.likeness import NearDuplicates
+from node.errors import OperatorError
 from node.values.crate import PreparedCrate
 
 _CRATES_KEPT = 8
 """Whose runs of tokens are kept: batches of one crate follow each other."""
+_AT_ONCE = 256
+"""Rows looked at before a caller may be interrupted: about a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,36 +37,76 @@ class Named:
     """Share that stands in rows that are held out; None where none were given."""
 
 
-class Namer:
-    """Compares rows as they come.
+class EarlierRows:
+    """Which row before it each row repeats.
+
+    Rows are settled in any order, and by several runs when one was stopped; they are looked at here in the order of
+    the file, so that what is said of a row depends on the rows before it alone.
 
     Args:
-        held_out: A file of rows, as `check` takes them, that no row should repeat.
+        plan: The rows.
     """
 
-    def __init__(self, held_out: Path | None = None) -> None:
-        self._seen = NearDuplicates()
-        self._held_out = None if held_out is None else Grams(row.example.code for row in _rows(held_out))
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._seen = NearDuplicates(self._code)
+        self._likes = array("Q")
+        """For each row looked at, one more than the number of the row that it repeats; 0 for none."""
+
+    @property
+    def unknown(self) -> int:
+        """Rows beyond the bound of what is remembered: of these only exact copies are found."""
+        return self._seen.unknown
+
+    def look(self, row: int) -> bool:
+        """Look at some more of the rows up to this one; False while there are more. Blocks for about a second."""
+        start = len(self._likes)
+        numbers = range(start, min(row + 1, start + _AT_ONCE))
+        for number, line in zip(numbers, self._plan.lines(numbers), strict=True):
+            found = _row(line)
+            alike = None if found is None else self._seen.first_like(number, found.example.code)
+            self._likes.append(0 if alike is None else alike.earlier + 1)
+        return len(self._likes) > row
+
+    def like(self, row: int) -> str | None:
+        """Identifier of the first row like this one, which was looked at."""
+        earlier = self._likes[row] - 1
+        if earlier < 0:
+            return None
+        found = _row(self._plan.lines([earlier])[0])
+        return f"row {earlier + 1}" if found is None or found.id is None else str(found.id)
+
+    def _code(self, row: int) -> str:
+        found = _row(self._plan.lines([row])[0])
+        return "" if found is None else found.example.code
+
+
+class Namer:
+    """Compares rows with their crates, with each other, and with rows that are held out.
+
+    Args:
+        plan: The rows.
+        held_out: A file of rows, as `check` takes them, that no row should repeat.
+
+    Raises:
+        OperatorError: A held-out row cannot be read.
+    """
+
+    def __init__(self, plan: Plan, held_out: Path | None = None) -> None:
+        self.earlier = EarlierRows(plan)
+        self._held_out = None if held_out is None else Grams(_codes(held_out))
         self._crates: OrderedDict[str, Grams] = OrderedDict()
 
-    def remember(self, plan: Plan, numbers: Iterable[int]) -> None:
-        """Rows that an earlier run settled: later ones may repeat them. Blocks."""
-        for number in numbers:
-            row = _row(plan.lines([number])[0])
-            if row is not None:
-                self._seen.first_like(_name(row, number), row.example.code)
-
     def name(self, package: PreparedCrate, rows: Iterable[tuple[int, Row]]) -> list[Named]:
-        """What is to be said of some rows of one package, in their order. Blocks."""
+        """What is to be said of some rows of one package, which were looked at. Blocks."""
         found = []
         for number, row in rows:
             code = row.example.code
-            alike = self._seen.first_like(_name(row, number), code)
             sources = self._crate(package, row.package.crate) if row.package.crate else None
             found.append(
                 Named(
                     copied=None if sources is None else sources.containment(code) / FULL,
-                    like=None if alike is None else alike.earlier,
+                    like=self.earlier.like(number),
                     held_out=None if self._held_out is None else self._held_out.containment(code) / FULL,
                 )
             )
@@ -79,10 +123,6 @@ class Namer:
         return self._crates[key]
 
 
-def _name(row: Row, number: int) -> str:
-    return str(row.id) if row.id is not None else f"line {number + 1}"
-
-
 def _sources(vendor: Path, name: str) -> Iterable[str]:
     for folder in sorted(vendor.iterdir()):
         stem, _, version = folder.name.rpartition("-")
@@ -92,16 +132,21 @@ def _sources(vendor: Path, name: str) -> Iterable[str]:
                     yield path.read_text(errors="replace")
 
 
-def _rows(path: Path) -> Iterable[Row]:
+def _codes(path: Path) -> Iterator[str]:
+    """Code of all rows of a file; what is left out of a guard in silence would pass for what it found nothing like."""
     plan = make_plan(path)
-    for number in range(len(plan)):
-        row = _row(plan.lines([number])[0])
-        if row is not None:
-            yield row
+    if plan.refused or not plan.groups:
+        said = next((f"row {row + 1}: {refusal(*plan.lines([row]))}" for row in plan.refused), "no rows")
+        raise OperatorError(
+            f"{path}: {len(plan.refused)} of {len(plan)} rows cannot be held against others; {said}",
+            hint='Held-out rows are like those that are checked: {"id":.., "code":..} on a line each.',
+        )
+    for members in plan.groups.values():
+        yield from (read_row(line).example.code for line in plan.each(members))
 
 
 def _row(line: bytes) -> Row | None:
     try:
         return read_row(line)
-    except MalformedRow:
+    except MalformedRowError:
         return None

@@ -7,15 +7,19 @@ read again when it is needed.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from node.checking.reading import LINE_BYTES_MAX, MalformedRow, PackageKey, read_row
+from node.checking.reading import LINE_BYTES_MAX, MalformedRowError, PackageKey, read_row
+from node.errors import OperatorError
 
 DIGEST_BYTES = 16
+_STEP = 2_000
+"""Rows between two looks at how far a plan is: a fraction of a second."""
 
 
 @dataclass(slots=True)
@@ -39,42 +43,64 @@ class Plan:
         """Of a row's line."""
         return bytes(self.digests[row * DIGEST_BYTES : (row + 1) * DIGEST_BYTES])
 
-    def lines(self, rows: Sequence[int]) -> list[bytes]:
-        """The lines of some rows, in the order given."""
+    def lines(self, rows: Iterable[int]) -> list[bytes]:
+        """The lines of some rows, in the order given.
+
+        Raises:
+            OperatorError: A line is no longer what it was when the plan was made.
+        """
+        return list(self.each(rows))
+
+    def each(self, rows: Iterable[int]) -> Iterator[bytes]:
+        """The same, one after the other."""
         with self.path.open("rb") as file:
-            found = []
             for row in rows:
                 file.seek(self.offsets[row])
-                found.append(_line(file))
-        return found
+                line = _line(file)
+                if _digest(line) != self.digest(row):
+                    raise OperatorError(
+                        f"row {row + 1} of {self.path} was changed while rows were being read",
+                        hint="Run the same command again once nothing writes that file: settled rows are kept.",
+                    )
+                yield line
 
     def batches(self, size: int, done: Iterator[bool]) -> Iterator[tuple[PackageKey, list[int]]]:
         """Rows that are not done, at most `size` of one package at a time."""
         finished = bytearray(done)
         for key, members in self.groups.items():
-            left = [row for row in members if not finished[row]]
-            for start in range(0, len(left), size):
-                yield key, left[start : start + size]
+            left = (row for row in members if not finished[row])
+            while batch := list(itertools.islice(left, size)):
+                yield key, batch
 
 
 def make_plan(path: Path) -> Plan:
     """Read a file of rows once; empty lines are no rows."""
+    *_, plan = planned(path)
+    return plan
+
+
+def planned(path: Path) -> Iterator[Plan]:
+    """The same in steps, so that a reader of many rows can say how far it is: one plan, as it grows."""
     plan = Plan(path)
     with path.open("rb") as file:
-        while True:
+        offset = 0
+        while line := _line(file):
+            if line.strip():
+                row = len(plan)
+                plan.offsets.append(offset)
+                plan.digests += _digest(line)
+                try:
+                    plan.groups.setdefault(read_row(line).package, array("Q")).append(row)
+                except MalformedRowError:
+                    plan.refused.append(row)
+                if len(plan) % _STEP == 0:
+                    yield plan
             offset = file.tell()
-            line = _line(file)
-            if not line:
-                return plan
-            if not line.strip():
-                continue
-            row = len(plan.offsets)
-            plan.offsets.append(offset)
-            plan.digests += hashlib.sha256(line).digest()[:DIGEST_BYTES]
-            try:
-                plan.groups.setdefault(read_row(line).package, array("Q")).append(row)
-            except MalformedRow:
-                plan.refused.append(row)
+    yield plan
+
+
+def _digest(line: bytes) -> bytes:
+    return hashlib.sha256(line).digest()[:DIGEST_BYTES]
 
 
 def _line(file: BinaryIO) -> bytes:

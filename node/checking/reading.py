@@ -25,7 +25,7 @@ _ID_LENGTH_MAX = 512
 
 _CRATE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,2}(?:-[0-9A-Za-z.-]{1,64})?(?:\+[0-9A-Za-z.-]{1,64})?")
-_OPENING = re.compile(r"[(\[{<]")
+_OPENING = re.compile(r"[(\[{]")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,7 +53,7 @@ class Row:
     category: str
 
 
-class MalformedRow(ValueError):  # noqa: N818  (an outcome of reading, not a failure of ours)
+class MalformedRowError(ValueError):
     """A row that cannot be tried.
 
     Attributes:
@@ -69,16 +69,25 @@ def read_row(line: bytes) -> Row:
     """A row out of its line.
 
     Raises:
-        MalformedRow: Not a JSON object in UTF-8, no code, a bound exceeded, an edition or crate name that cannot be.
+        MalformedRowError: No JSON object in UTF-8, no code, a bound exceeded, an edition or crate that cannot be.
     """
     if len(line) > LINE_BYTES_MAX:
-        raise MalformedRow(f"the line is longer than {LINE_BYTES_MAX} bytes")
+        raise MalformedRowError(f"the line is longer than {LINE_BYTES_MAX} bytes")
     value = _parse(line)
     identifier = _identifier(value)
     try:
         return _row(value, identifier)
-    except MalformedRow as error:
-        raise MalformedRow(str(error), identifier) from None
+    except MalformedRowError as error:
+        raise MalformedRowError(str(error), identifier) from None
+
+
+def refusal(line: bytes) -> MalformedRowError:
+    """Why a row that is known to be refused is."""
+    try:
+        read_row(line)
+    except MalformedRowError as error:
+        return error
+    raise AssertionError("what was refused once is refused again")
 
 
 def _parse(line: bytes) -> dict[str, Any]:
@@ -92,13 +101,13 @@ def _parse(line: bytes) -> dict[str, Any]:
             identifier = _identifier(value) if isinstance(value, dict) else None
         except (ValueError, RecursionError):
             pass
-        raise MalformedRow(f"invalid UTF-8 at byte {error.start}", identifier) from None
+        raise MalformedRowError(f"invalid UTF-8 at byte {error.start}", identifier) from None
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise MalformedRow(f"not JSON: {str(error)[:120]}") from None
+        raise MalformedRowError(f"not JSON: {str(error)[:120]}") from None
     if not isinstance(value, dict):
-        raise MalformedRow("not a JSON object")
+        raise MalformedRowError("not a JSON object")
     return value
 
 
@@ -112,17 +121,18 @@ def _identifier(value: dict[str, Any]) -> str | int | None:
 def _row(value: dict[str, Any], identifier: str | int | None) -> Row:
     code, context, tests = _text(value, "code"), _text(value, "context"), _text(value, "tests")
     if not code.strip():
-        raise MalformedRow("no code")
+        raise MalformedRowError("no code")
     whole = f"{context}\n{code}\n{tests}"
-    size = len(whole.encode(errors="surrogatepass"))
+    try:
+        size = len(whole.encode())
+    except UnicodeEncodeError:
+        raise MalformedRowError("half of a surrogate pair in the code") from None
     if size > TEXT_BYTES_MAX:
-        raise MalformedRow(f"{size} bytes of Rust, at most {TEXT_BYTES_MAX}")
+        raise MalformedRowError(f"{size} bytes of Rust, at most {TEXT_BYTES_MAX}")
     if "\0" in whole:
-        raise MalformedRow("a NUL byte in the code")
-    if any("\ud800" <= letter <= "\udfff" for letter in whole):
-        raise MalformedRow("half of a surrogate pair in the code")
+        raise MalformedRowError("a NUL byte in the code")
     if _depth(whole) > DEPTH_MAX:
-        raise MalformedRow(f"brackets are nested more than {DEPTH_MAX} deep")
+        raise MalformedRowError(f"brackets are nested more than {DEPTH_MAX} deep")
     category = value.get("category")
     return Row(
         identifier, _package(value), Example(code, context, tests), category[:64] if isinstance(category, str) else ""
@@ -138,26 +148,26 @@ def _text(value: dict[str, Any], key: str) -> str:
         return found
     if isinstance(found, list) and all(isinstance(part, str) for part in found):
         return "\n\n".join(found)
-    raise MalformedRow(f"`{key}` is not a string")
+    raise MalformedRowError(f"`{key}` is not a string")
 
 
 def _package(value: dict[str, Any]) -> PackageKey:
     edition = value.get("edition")
     edition = DEFAULT_EDITION if edition is None or edition == "" else str(edition)
     if edition not in EDITIONS:
-        raise MalformedRow(f"unknown edition {edition[:20]!r}: one of {', '.join(EDITIONS)}")
+        raise MalformedRowError(f"unknown edition {edition[:20]!r}: one of {', '.join(EDITIONS)}")
     crate = value.get("crate") or ""
     version = value.get("version") or ""
     if not isinstance(crate, str) or not isinstance(version, str):
-        raise MalformedRow("`crate` and `version` are strings")
+        raise MalformedRowError("`crate` and `version` are strings")
     if "@" in crate and not version:
         crate, version = crate.split("@", 1)
     if not crate or crate in {"std", "core", "alloc"}:
         return PackageKey(edition)
     if _CRATE.fullmatch(crate) is None:
-        raise MalformedRow(f"{crate[:80]!r} is no name of a published crate")
+        raise MalformedRowError(f"{crate[:80]!r} is no name of a published crate")
     if version and _VERSION.fullmatch(version) is None:
-        raise MalformedRow(f"{version[:80]!r} is no version")
+        raise MalformedRowError(f"{version[:80]!r} is no version")
     return PackageKey(edition, crate, version)
 
 

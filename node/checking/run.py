@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,8 +15,8 @@ from typing import BinaryIO
 from node.checking.journal import Journal
 from node.checking.naming import Named, Namer
 from node.checking.packages import Packages
-from node.checking.plan import Plan, make_plan
-from node.checking.reading import MalformedRow, PackageKey, Row, read_row
+from node.checking.plan import Plan, planned
+from node.checking.reading import PackageKey, Row, read_row, refusal
 from node.checks import CheckEngine
 from node.checks.rows import RowOptions, RowState, RowVerdict
 from node.checks.sandbox.errors import SandboxError
@@ -36,16 +38,28 @@ class Settings:
     """Rows that none should repeat."""
 
 
+_REFUSED_AT_ONCE = 1_000
+_NOTHING = Named()
+"""What is said of a row that is not looked at."""
+
+
 @dataclass(slots=True)
 class Tally:
     """How far a run has come."""
 
+    read: int = 0
+    """Rows that are known of so far."""
     total: int = 0
+    """All rows; 0 until they are read."""
     done: int = 0
     found: int = 0
     """Of them, by an earlier run."""
+    begun_anew: bool = False
+    """What an earlier run settled was settled under other conditions, and is not used."""
     states: Counter[str] = field(default_factory=Counter)
     cpu_ms: float = 0.0
+    unlike: int = 0
+    """Rows that were not compared with all before them: near copies of rows beyond the bound are not known."""
 
 
 class CheckRun:
@@ -81,38 +95,44 @@ class CheckRun:
             out: Verdicts, in the order of the rows, as soon as all before them are there.
             journal: What is settled; removed at the end, found again by the next run after an interruption.
         """
-        plan = await asyncio.to_thread(make_plan, source)
+        plan = await self._plan(source)
         conditions: dict[str, object] = {
             "rustc": self._engine.toolchain.identity,
             "sandbox": self._engine.level.value,
             "options": "cargo" if self._engine.uses_cargo else self._settings.options.label,
             "likeness": self._settings.likeness,
-            "held_out": str(self._settings.held_out or ""),
+            "held_out": _fingerprint(self._settings.held_out),
         }
+        if self._settings.likeness:
+            self._namer = await asyncio.to_thread(Namer, plan, self._settings.held_out)
         with Journal(journal, plan, conditions, out) as kept:
             self.tally.total = len(plan)
             self.tally.done = self.tally.found = kept.found
+            self.tally.begun_anew = kept.is_other
             self._watch(self.tally)
-            self._refuse(plan, kept)
-            if self._settings.likeness:
-                self._namer = await asyncio.to_thread(Namer, self._settings.held_out)
-                known = [row for row, done in enumerate(kept.done()) if done] if kept.found else []
-                await asyncio.to_thread(self._namer.remember, plan, known)
+            await self._refuse(plan, kept)
             await self._settle(plan, kept)
             kept.finish()
         return self.tally
 
-    def _refuse(self, plan: Plan, kept: Journal) -> None:
+    async def _plan(self, source: Path) -> Plan:
+        steps = planned(source)
+        plan = Plan(source)
+        while (further := await asyncio.to_thread(next, steps, None)) is not None:
+            plan = further
+            self.tally.read = len(plan)
+            self._watch(self.tally)
+        return plan
+
+    async def _refuse(self, plan: Plan, kept: Journal) -> None:
         done = bytearray(kept.done())
-        for row in plan.refused:
-            if done[row]:
-                continue
-            (line,) = plan.lines([row])
-            try:
-                read_row(line)
-            except MalformedRow as error:
+        left = (row for row in plan.refused if not done[row])
+        while rows := list(itertools.islice(left, _REFUSED_AT_ONCE)):
+            for row, line in zip(rows, await asyncio.to_thread(plan.lines, rows), strict=True):
+                error = refusal(line)
                 self._keep(kept, row, error.id, RowVerdict(RowState.ERROR, (str(error),)))
-        kept.flush()
+            kept.flush()
+            self._watch(self.tally)
 
     async def _settle(self, plan: Plan, kept: Journal) -> None:
         slots = asyncio.Semaphore(self._settings.cores + 1)
@@ -139,7 +159,7 @@ class CheckRun:
     async def _verdicts(
         self, key: PackageKey, numbers: Sequence[int], rows: Sequence[Row]
     ) -> tuple[Sequence[RowVerdict], Sequence[Named]]:
-        nothing = [Named()] * len(rows)
+        nothing = [_NOTHING] * len(rows)
         try:
             package = await self._packages.prepare(key)
             examples = [row.example for row in rows]
@@ -150,6 +170,9 @@ class CheckRun:
         if self._namer is None:
             return verdicts, nothing
         async with self._naming:
+            while not await asyncio.to_thread(self._namer.earlier.look, numbers[-1]):
+                pass  # in between, this can be cancelled
+            self.tally.unlike = self._namer.earlier.unknown
             return verdicts, await asyncio.to_thread(self._namer.name, package, list(zip(numbers, rows, strict=True)))
 
     def _keep(
@@ -158,12 +181,20 @@ class CheckRun:
         number: int,
         identifier: str | int | None,
         verdict: RowVerdict,
-        named: Named = Named(),  # noqa: B008  (frozen)
+        named: Named = _NOTHING,
     ) -> None:
         kept.add(number, verdict_line(identifier, verdict, named, self._engine))
         self.tally.done += 1
         self.tally.states[verdict.state.value] += 1
         self.tally.cpu_ms += verdict.cpu_ms
+
+
+def _fingerprint(path: Path | None) -> str:
+    """Of a file, whatever it is called; empty for none."""
+    if path is None:
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def verdict_line(identifier: str | int | None, verdict: RowVerdict, named: Named, engine: CheckEngine) -> bytes:

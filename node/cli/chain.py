@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib.util
 import json
 import os
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from node.cli.caller import data_option, home_of, json_option, load_key, passphrase_option, read_passphrase
+from node.cli.chain_home import no_account, reading, wait_option, writing
+from node.cli.chain_stake import register, withdraw
 from node.cli.output import example, print_json, say
 from node.errors import ExitCode, NodeError, OperatorError, TransientError
 
 if TYPE_CHECKING:
     from node.anchoring.reconcile import Difference
     from node.anchoring.report import ChainReport
-    from node.anchoring.service import Anchoring
-    from node.anchoring.setup import Swarm
-    from node.config import ChainSection
     from node.home import NodeHome
-
-wait_option = click.option(
-    "--wait", default=600.0, show_default=True, type=click.FloatRange(1, 86_400), help="Seconds to wait for blocks."
-)
 
 
 @click.group()
@@ -152,11 +145,11 @@ async def _deploy(
     key = IdentityStore(home.root, passphrase=passphrase).load()
     own = load_account(home.root, key, os.environ)
     if own is None:
-        raise _no_account()
+        raise no_account()
     founders = [bind(key, own), *(parse_binding(_read_json(path), str(path)) for path in bindings)]
     if len({binding.node for binding in founders}) != len(founders):
         raise OperatorError("two bindings are of the same node", hint="Give each founder's once; its own is added.")
-    async with _reading(home) as (swarm, config):
+    async with reading(home) as (swarm, config):
         terms = await first_terms(
             swarm.facts, swarm.genesis.network, tuple(founders), first_epoch=first_epoch, minimum_stake=stake_wei
         )
@@ -167,64 +160,8 @@ async def _deploy(
             await where.close()
 
 
-@chain.command(epilog=example("swarm-node chain register --data ./node1"))
-@data_option
-@passphrase_option
-@click.option("--stake-wei", type=click.IntRange(0, 1 << 90), help="What to stake.  [default: the registry's minimum]")
-@wait_option
-def register(data: Path, passphrase_file: Path | None, stake_wei: int | None, wait: float) -> None:
-    """Register this node with its account, so that it is bound on the chain and can be held to what it signs.
-
-    Both keys sign for each other. The node must not be running: one account serves one process.
-    """
-    asyncio.run(_register(home_of(data), read_passphrase(passphrase_file), stake_wei, wait))
-    click.echo("registered")
-
-
-async def _register(home: NodeHome, passphrase: bytes | None, stake_wei: int | None, wait_s: float) -> None:
-    from node.anchoring.registration import registration
-    from node.chain.account import load_account
-    from node.identity import IdentityStore
-
-    key = IdentityStore(home.root, passphrase=passphrase).load()
-    async with _writing(home, passphrase) as anchoring:
-        own = load_account(home.root, key, os.environ)
-        if own is None or anchoring.sender is None:
-            raise OperatorError(
-                "this node has no account", hint="Make one with `swarm-node chain account`, and fund it."
-            )
-        await anchoring.begin()
-        name, call = await registration(anchoring.gate, key, own, stake_wei=stake_wei)
-        await anchoring.sender.want(name, call)
-        await anchoring.sender.rewrite(name, call)
-        await _until_done(anchoring, name, wait_s)
-
-
-async def _until_done(anchoring: Anchoring, name: str, wait_s: float) -> None:
-    """Drive one entry to its end.
-
-    Raises:
-        OperatorError: The contract refused it.
-        TransientError: Not done in time; it stays in the outbox and goes on with the next start.
-    """
-    from node.values.outbox import EntryState
-
-    sender, until, told = anchoring.sender, time.monotonic() + wait_s, ""
-    assert sender is not None, "checked by the caller"
-    while True:
-        await sender.tick()
-        entry = sender.outbox.get(name)
-        assert entry is not None, "wanted before"
-        if entry.state is EntryState.DONE:
-            return
-        if entry.state is EntryState.FAILED:
-            raise OperatorError(f"{name}: {entry.reason}", hint="See `swarm-node chain status`.")
-        if entry.reason != told:
-            told = entry.reason
-            say(f"{name}: {entry.state.value}: {told}")
-        if time.monotonic() > until:
-            raise TransientError(f"{name} is {entry.state.value}: {entry.reason}", waits_for="the chain")
-        await asyncio.sleep(1)
+chain.add_command(register)
+chain.add_command(withdraw)
 
 
 @chain.command(epilog=example("swarm-node chain sync --data ./node1", "swarm-node chain sync --data ./node1 --retry"))
@@ -253,7 +190,7 @@ def sync(data: Path, passphrase_file: Path | None, retry: bool, wait: float, as_
 
 
 async def _sync(home: NodeHome, passphrase: bytes | None, wait_s: float, *, retry: bool) -> tuple[Difference, ...]:
-    async with _writing(home, passphrase) as anchoring:
+    async with writing(home, passphrase) as anchoring:
         await anchoring.begin()
         first = await anchoring.reconcile()
         if anchoring.sender is not None and retry:
@@ -305,7 +242,7 @@ async def _status(home: NodeHome, passphrase: bytes | None) -> ChainReport:
     from node.chain.gate import Gate
     from node.identity import IdentityStore
 
-    async with _reading(home) as (swarm, config):
+    async with reading(home) as (swarm, config):
         if config.endpoint in {"", EMBEDDED}:
             raise OperatorError(
                 "this node has no chain" if not config.endpoint else "its chain lives in the node's own process",
@@ -351,10 +288,6 @@ def _contradiction() -> NodeError:
     )
 
 
-def _no_account() -> NodeError:
-    return OperatorError("this node has no account", hint="Make one with `swarm-node chain account`, and fund it.")
-
-
 def _read_json(path: Path) -> object:
     try:
         with path.expanduser().open("rb") as file:
@@ -363,43 +296,3 @@ def _read_json(path: Path) -> object:
         raise OperatorError(
             f"no binding in {path}: {error}", hint="Give what `chain account --json` prints."
         ) from error
-
-
-@contextlib.asynccontextmanager
-async def _reading(home: NodeHome) -> AsyncIterator[tuple[Swarm, ChainSection]]:
-    """A node's ledger beside a running node."""
-    from node.anchoring.setup import Swarm
-    from node.config import load_config
-    from node.home import load_genesis
-    from node.store import open_store
-
-    config = load_config(home.config)
-    genesis, preset = load_genesis(home.genesis)
-    # A node that never ran has no store yet; an empty one says the same, and it is made at the first start anyway.
-    exists = bool(config.store.url) or any(home.store.glob("*.sqlite"))
-    async with await open_store(home.store, url=config.store.url or None, read_only=exists) as store:
-        yield Swarm(genesis, preset, store), config.chain
-
-
-@contextlib.asynccontextmanager
-async def _writing(home: NodeHome, passphrase: bytes | None) -> AsyncIterator[Anchoring]:
-    """A stopped node's anchoring, without its network."""
-    from node.anchoring.setup import EMBEDDED, Swarm, open_anchoring
-    from node.config import load_config
-    from node.home import load_genesis
-    from node.identity import DataDirLock, IdentityStore
-    from node.store import open_store
-
-    config = load_config(home.config)
-    if config.chain.endpoint in {"", EMBEDDED}:
-        raise OperatorError("this node has no chain of its own to write to", hint="Set chain.endpoint in config.toml.")
-    genesis, preset = load_genesis(home.genesis)
-    with DataDirLock(home.root):
-        key = IdentityStore(home.root, passphrase=passphrase).load()
-        async with (
-            await open_store(home.store, url=config.store.url or None) as store,
-            open_anchoring(
-                home=home, config=config.chain, key=key, swarm=Swarm(genesis, preset, store), network=None
-            ) as anchoring,
-        ):
-            yield anchoring

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import fcntl
 import os
 import shutil
 import sys
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from node.cli.files import PIPE, is_ordinary, refuse_overwriting
 from node.cli.output import Progress, bar, duration, example, say
 from node.errors import ExitCode, OperatorError
 
@@ -45,12 +48,14 @@ and they fail once the code's functions panic. `error`: it was not tried.
 
 """
 
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
 
 @click.command(
     epilog=FORMAT
     + example(
         "swarm-node check --in rows.jsonl --out verdicts.jsonl",
-        "swarm-node check --in rows.jsonl --only row-17 --export ./row-17",
+        "swarm-node check --in rows.jsonl --only row-17 --export ./projects",
     )
 )
 @click.option(
@@ -142,13 +147,17 @@ def check(
 
     if only and export is None:
         raise OperatorError("--only goes with --export", hint="Name a folder with --export.")
+    if export is not None and target != PIPE:
+        raise OperatorError("--export writes projects, no verdicts", hint="Leave out --out, or --export.")
     folder = cache_folder(cache)
-    with _rows(source) as rows:
+    with _rows(source) as rows, _journal(target) as journal:
         if export is not None:
             asyncio.run(_export(rows, folder, export, only))
             return
+        refuse_overwriting([source, *([] if held_out is None else [held_out])], [target, journal])
         settings = Settings(RowOptions(confirm, mutants), batch, cores or os.cpu_count() or 1, likeness, held_out)
-        asyncio.run(_check(rows, target, folder, sandbox, settings, use_cargo=engine == "cargo"))
+        with _failing_files(target), _alone(journal):
+            asyncio.run(_check(rows, target, journal, folder, sandbox, settings, use_cargo=engine == "cargo"))
 
 
 async def _export(rows: Path, folder: Path, export: Path, only: tuple[str, ...]) -> None:
@@ -159,7 +168,9 @@ async def _export(rows: Path, folder: Path, export: Path, only: tuple[str, ...])
     say(f"{written} projects in {export}; each is tried with `cargo clippy` and `cargo test`")
 
 
-async def _check(rows: Path, target: str, folder: Path, sandbox: str, settings: Settings, *, use_cargo: bool) -> None:
+async def _check(
+    rows: Path, target: str, journal: Path, folder: Path, sandbox: str, settings: Settings, *, use_cargo: bool
+) -> None:
     from node.checking.packages import Packages
     from node.checks import CheckSettings, Level, open_engine
 
@@ -170,7 +181,7 @@ async def _check(rows: Path, target: str, folder: Path, sandbox: str, settings: 
         if use_cargo:
             say("every row by a cargo project of its own; what mutants show is left out")
         with _target(target) as out:
-            await _run(engine, Packages(folder), rows, out, _journal(rows, target), settings)
+            await _run(engine, Packages(folder), rows, out, journal, settings)
     finally:
         await engine.close()
 
@@ -180,23 +191,49 @@ async def _run(
 ) -> None:
     from node.checking import CheckRun
 
-    began = time.monotonic()
+    began = settling = time.monotonic()
     with Progress() as progress:
 
         def watch(tally: Tally) -> None:
-            progress.show([_progress(tally, time.monotonic() - began)])
+            nonlocal settling
+            if not tally.total:
+                settling = time.monotonic()
+            elif tally.begun_anew and not tally.done:
+                progress.say(
+                    "the journal is of another toolchain, sandbox or set of options: all rows are settled anew"
+                )
+            progress.show([_progress(tally, time.monotonic() - settling)])
 
         tally = await CheckRun(engine, packages, settings, watch).run(rows, out, journal)
+    for line in summary(tally, time.monotonic() - began):
+        say(line)
+
+
+def summary(tally: Tally, seconds: float) -> list[str]:
+    """How a run ended, in lines."""
     states = ", ".join(f"{tally.states[name]} {name}" for name in ("pass", "fail", "error") if tally.states[name])
     fresh = tally.done - tally.found
     known = f", {tally.found} settled by an earlier run" if tally.found else ""
-    seconds = time.monotonic() - began
-    say(f"{tally.done} rows: {states or 'none new'}{known}")
+    lines = [f"{tally.done} rows: {states or 'none new'}{known}"]
+    if tally.unlike:
+        lines.append(
+            f"likeness: the last {tally.unlike} rows are more than are remembered; "
+            "of what repeats these, only exact copies are named"
+        )
     if fresh:
-        say(f"{duration(seconds)}, {fresh / max(seconds, 1e-3):.1f} rows/s, {tally.cpu_ms / fresh:.1f} CPU ms a row")
+        lines.append(f"{duration(seconds)}, {fresh / max(seconds, 1e-3):.1f} rows/s{_cost(tally)}")
+    return lines
+
+
+def _cost(tally: Tally) -> str:
+    """Rows that were not tried cost nothing, and say nothing about what others do."""
+    tried = tally.states["pass"] + tally.states["fail"]
+    return f", {tally.cpu_ms / tried:.1f} CPU ms a row that was tried" if tried else ""
 
 
 def _progress(tally: Tally, seconds: float) -> str:
+    if not tally.total:
+        return f"{tally.read} rows read"
     fresh = tally.done - tally.found
     rate = fresh / seconds if seconds > 0 else 0.0
     left = f", {duration((tally.total - tally.done) / rate)} to go" if rate > 0 and tally.done < tally.total else ""
@@ -214,37 +251,69 @@ def cache_folder(cache: Path | None) -> Path:
 @contextlib.contextmanager
 def _rows(source: str) -> Iterator[Path]:
     """The rows as a file that can be read more than once; what comes through a pipe is put into one."""
-    if source != "-":
-        path = Path(source)
-        if not path.is_file():
-            raise OperatorError(f"{source} is not there, or no file", hint="Name a file of JSON lines with --in.")
+    path = Path(source)
+    if source != PIPE and (path.is_dir() or not path.exists()):
+        raise OperatorError(f"{source} is not there, or no file", hint="Name a file of JSON lines with --in.")
+    if source != PIPE and path.is_file():
         yield path.absolute()
         return
     with tempfile.NamedTemporaryFile(prefix="swarm-node-rows-") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+        with contextlib.nullcontext(sys.stdin.buffer) if source == PIPE else path.open("rb") as pipe:
+            shutil.copyfileobj(pipe, file)
         file.flush()
         yield Path(file.name)
 
 
-def _journal(rows: Path, target: str) -> Path:
-    """Beside the output; of a run into a pipe nothing is found again, so its journal may stand anywhere."""
-    if target == "-":
-        return Path(tempfile.mkdtemp(prefix="swarm-node-check-")) / f"{rows.name}.journal"
+@contextlib.contextmanager
+def _journal(target: str) -> Iterator[Path]:
+    """Beside the output; what goes into a pipe or a device is not found again, so its journal goes with the run."""
+    if target == PIPE or not is_ordinary(target):
+        with tempfile.TemporaryDirectory(prefix="swarm-node-check-") as folder:
+            yield Path(folder) / "journal"
+        return
     path = Path(target).absolute()
-    return path.with_name(path.name + ".journal")
+    if not path.parent.is_dir():
+        raise OperatorError(f"{path.parent} is not there, or no folder", hint="Name a file in a folder with --out.")
+    yield path.with_name(path.name + ".journal")
 
 
 @contextlib.contextmanager
-def _target(target: str) -> Iterator[BinaryIO]:
+def _alone(journal: Path) -> Iterator[None]:
+    """Hold a journal for one run: two would write into each other's verdicts."""
+    with journal.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OperatorError(
+                f"another run is writing {journal}", hint="Let it come to its end, or stop it; or name another --out."
+            ) from None
+        try:
+            yield
+        finally:
+            if not os.fstat(file.fileno()).st_size:
+                journal.unlink(missing_ok=True)  # nothing was begun
+
+
+def _target(target: str) -> contextlib.AbstractContextManager[BinaryIO]:
+    """Where verdicts go; what stood there is gone, so this comes last."""
+    return contextlib.nullcontext(sys.stdout.buffer) if target == PIPE else Path(target).open("wb")
+
+
+@contextlib.contextmanager
+def _failing_files(target: str) -> Iterator[None]:
+    """A file that cannot be written is its owner's turn."""
     try:
-        if target == "-":
-            yield sys.stdout.buffer
-        else:
-            with Path(target).open("wb") as file:
-                yield file
-    except OSError as error:
+        yield
+    except BrokenPipeError:
         raise OperatorError(
-            f"{target}: {error.strerror or error}",
-            hint="Verdicts so far are in the journal beside it: make room, and run the same command again.",
+            "nobody reads the verdicts any more",
+            hint="Name a file with --out: a run into a file goes on where it was stopped.",
             exit_code=ExitCode.UNAVAILABLE,
+        ) from None
+    except OSError as error:
+        room = "Verdicts so far are in the journal beside it: make room, and run the same command again."
+        raise OperatorError(
+            f"{error.filename or target}: {error.strerror or error}",
+            hint=room if error.errno in _NO_ROOM else "Name files and folders that can be written.",
+            exit_code=ExitCode.UNAVAILABLE if error.errno in _NO_ROOM else ExitCode.USAGE,
         ) from error

@@ -23,7 +23,8 @@ def doctor(data: Path, passphrase_file: Path | None, offline: bool, as_json: boo
     The sandbox is attacked with a program of ours, as at every start of a node. Exit code 1 when something is wrong;
     notes do not count.
     """
-    from node.cli.examination import Grade, examine_all
+    from node.cli.examination import examine_all
+    from node.findings import Grade
 
     findings = asyncio.run(examine_all(home_of(data), read_passphrase(passphrase_file), offline=offline))
     if as_json:

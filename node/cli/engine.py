@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from node.config import EngineSection
-    from node.engines.examination import EngineReport, Finding
+    from node.engines.examination import EngineReport
     from node.engines.interface import TextModel
+    from node.findings import Finding
 
 
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -109,7 +110,7 @@ async def _examine(section: EngineSection) -> EngineReport:
 
 async def _examine_judge(model: TextModel) -> list[Finding]:
     """How far this model tells right from wrong on the built-in labels."""
-    from node.engines.examination import Finding, Grade
+    from node.findings import Finding, Grade
     from node.judge.probe import probe_judge
 
     found = await probe_judge(model)
@@ -178,5 +179,5 @@ def _print(report: EngineReport) -> None:
     marks = {"good": "ok", "note": "note", "wrong": "NOT OK"}
     for item in report.findings:
         click.echo(f"{marks[item.grade.value]:<6}  {item.subject:<10} {item.text}")
-        if item.fix:
-            click.echo(f"{'':<19}fix: {item.fix}")
+        if item.hint:
+            click.echo(f"{'':<19}fix: {item.hint}")

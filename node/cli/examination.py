@@ -8,8 +8,6 @@ import shutil
 import socket
 import tempfile
 import time
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
 from node.checks import CheckSettings, Level, examine
@@ -17,6 +15,7 @@ from node.config import NodeConfig, load_config
 from node.crates.limits import CrateLimits
 from node.crates.store import CrateStore
 from node.errors import NodeError, OperatorError
+from node.findings import Finding, Grade
 from node.home import NodeHome, load_genesis
 from node.identity import DataDirLock, IdentityStore, NodeKey, peer_id
 
@@ -30,31 +29,6 @@ SMALL_CRATE = "cfg-if"
 """Any crate of every registry and mirror; without a version, so that cargo has to ask for the newest."""
 _TIME_ERROR = 5
 """What adjtimex(2) returns where nothing keeps the clock right."""
-
-
-class Grade(Enum):
-    """How bad a finding is."""
-
-    GOOD = "good"
-    NOTE = "note"
-    """Works, and could be better."""
-    WRONG = "wrong"
-    """A node does not work, or not fully, before this is changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at."""
-
-    subject: str
-    grade: Grade
-    text: str
-    hint: str = ""
-
-    @property
-    def is_command(self) -> bool:
-        """Whether the hint is a command line as it stands."""
-        return self.hint.startswith(("swarm-node ", "rustup ", "apt-get ", "chmod "))
 
 
 async def examine_all(home: NodeHome, passphrase: bytes | None, *, offline: bool) -> tuple[Finding, ...]:

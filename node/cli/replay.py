@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from node.cli.caller import data_option, home_of, json_option
+from node.cli.files import refuse_overwriting
 from node.cli.output import Progress, bar, example, print_json
 from node.errors import ExitCode, OperatorError
 
@@ -84,6 +85,7 @@ def replay(
     if (source is None) != (target is None):
         raise OperatorError("--in and --out go together", hint="Name both; - stands for a pipe.")
     if source is not None and target is not None:
+        refuse_overwriting([source], [target])
         _replay_scenario(source, target)
         return
     found = asyncio.run(_replay_store(home_of(data), genesis, first, last))

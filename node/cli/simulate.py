@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 ALL = "all"
 
+PLANNED_NODES_MAX = 200
+"""With more nodes, drawing their seats takes several times as long as everything else."""
+
 ATTACKS = """\b
 Attacks on ratings:
   const1 const0 random inverted copycat_cr camouflage clique stealth aware
@@ -56,7 +59,16 @@ Attacks on the protocol:
 @click.option("--tasks", type=click.IntRange(1, 10_000), help="Per round.  [default: a tenth of the nodes, 10 or more]")
 @click.option("--committee", default=5, show_default=True, type=click.IntRange(1, 100), help="Raters of a task.")
 @click.option("--probes", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of probe tasks.")
-@click.option("--self-rating", is_flag=True, help="Generators may sit in their own committee.")
+@click.option(
+    "--leaks", type=click.FloatRange(0, 1), help="Share of probes that adversaries tell apart.  [default: their share]"
+)
+@click.option(
+    "--seats",
+    type=click.Choice(["alike", "standing"]),
+    help="The same chance for everybody, as in the study that the figures are compared with; or as shipped plans draw "
+    f"them: by skill and standing, one newcomer at most.  [default: standing; alike beyond {PLANNED_NODES_MAX} nodes]",
+)
+@click.option("--self-rating", is_flag=True, help="Generators may sit in their own committee (seats alike).")
 @click.option(
     "--network",
     default="calm",
@@ -110,7 +122,7 @@ def _ratings(attacks: tuple[str, ...], options: dict[str, Any], *, as_json: bool
         return
     click.echo(
         f"{shape.nodes} nodes, {shape.rounds} rounds of {shape.tasks} tasks, committees of {shape.committee}, "
-        f"{share:.0%} adversaries, seeds {seeds.start} to {seeds.stop - 1}"
+        f"{share:.0%} adversaries, seats {shape.seats}, seeds {seeds.start} to {seeds.stop - 1}"
     )
     print_table(HEAD, rows_of(table))
 
@@ -124,13 +136,23 @@ def _world(options: dict[str, Any]) -> World:
             f"{nodes} nodes cannot fill a committee of {options['committee']} beside a generator",
             hint="Ask for more --nodes or a smaller --committee.",
         )
+    seats = options["seats"]
+    if seats is None:
+        seats = "alike" if nodes > PLANNED_NODES_MAX or options["self_rating"] else "standing"
+    if seats == "standing" and options["self_rating"]:
+        raise OperatorError(
+            "no plan that ships seats a generator in its own committee",
+            hint="Add --seats alike to see what that would do.",
+        )
     return World(
         nodes=nodes,
+        seats=seats,
         rounds=options["rounds"] or 40,
         tasks=options["tasks"] or max(10, nodes // 10),
         committee=options["committee"],
         probes=options["probes"],
         self_rating=options["self_rating"],
+        leaks=options["leaks"],
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from consensus.encoding import decode
 from consensus.params import Preset
+from consensus.rater_tables import ONE
 from consensus.types import ZERO_HASH, ChainState, Member, NodeId, Snapshot
 from node.desks.chronicle import Chronicle
 from node.desks.words import basis_points, factor
@@ -20,7 +21,8 @@ EVENTS_LOOKED_AT_MAX = 50_000
 _ROLES = {
     Role.RATER: "it rates with full voice",
     Role.NEWCOMER: "too little is known of it yet: few seats, little voice",
-    Role.OBSERVER: "it is known and not trusted: only its ratings of probes count, until it recovers (R37)",
+    Role.APPLICANT: "it is examined: it observes until it has answered 24 hidden probes (R39)",
+    Role.OBSERVER: "it is known and not trusted: its ratings teach its table and do not count, until it recovers (R10)",
     Role.BARRED: "it is suspended",
 }
 
@@ -106,9 +108,15 @@ def explain_standing(
         views.ExplainedStep("R37", _ROLES[role], b""),
         views.ExplainedStep("R35", f"generating skill {generating_skill_bp(member, preset) / 10_000:.2f}", b""),
     ]
+    bad_wrong, bad_right, good_wrong, good_right = (count / ONE for count in member.table.answers)
+    probes = (
+        f"of its latest hidden probes it called {bad_right:.1f} of {bad_right + bad_wrong:.1f} bad ones bad "
+        f"and {good_right:.1f} of {good_right + good_wrong:.1f} good ones good"
+    )
+    steps.append(views.ExplainedStep("R37", probes, b""))
     ahead = [snapshot for snapshot in state.snapshots if snapshot.epoch > preset.epoch_of(state.height + 1)]
     steps += [views.ExplainedStep("R36", f"fixed: {_weight_text(item, member.node)}", b"") for item in ahead]
-    if role is Role.BARRED:
+    if member.suspended_until > state.height:
         steps.append(views.ExplainedStep("R33", f"suspended until round {member.suspended_until}", b""))
     steps += [_event_step(event) for event in events]
     return views.Explanation(
@@ -147,5 +155,9 @@ def _reason_text(reason: Reason) -> str:
         + (f", suspended until round {amount}" if amount else ""),
         ReasonKind.FALSE_FACT: f"it stated {amount} facts that more than two thirds contradict",
         ReasonKind.EQUIVOCATED: f"it signed two messages for one slot, suspended until round {amount}",
+        ReasonKind.ADMITTED: f"it has proven by hidden probes that it can rate, and has seats from round {amount}",
+        ReasonKind.NOT_ADMITTED: f"it has not proven that it can rate, and may try again from round {amount}",
+        ReasonKind.APPLIED: "it asked to become a member",
+        ReasonKind.DROPPED: "its examination was in vain",
     }
     return texts[reason.kind]

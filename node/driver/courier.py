@@ -16,13 +16,14 @@ from dataclasses import replace
 from typing import Protocol
 
 from consensus.certificate import precommit_bytes
-from consensus.types import Hash, Kind, NodeId, Signed, Vote, VotePhase
+from consensus.types import Certificate, Hash, Kind, NodeId, Proposal, Signed, Vote, VotePhase
 from node.driver.frames import BATCH_MAX, NAMES_MAX, pack_batch, pack_names, parse_batch, parse_names
 from node.errors import NodeError, PeerFaultError, TransientError
 from node.identity import NodeKey
 from node.network.interface import GOSSIP_BYTES_MAX, REQUEST_BYTES_MAX, Network
 from node.store import EnvelopeRow, Store
 from node.wire import Domain, decode_message, seal_evidence, seal_message
+from node.wire.messages import Body
 
 log = logging.getLogger(__name__)
 
@@ -96,12 +97,12 @@ class Courier:
 
     # Out
 
-    async def send(self, body: object) -> None:
+    async def send(self, body: Body) -> None:
         """Sign, store and tell a message of this node that fills a slot, and hand it back as received.
 
         If the slot was filled before, that earlier message is told again instead.
         """
-        envelope = seal_message(self._domain, self._own_signature(body), self._key)  # type: ignore[arg-type]  # checked there
+        envelope = seal_message(self._domain, self._own_signature(body), self._key)
         message = decode_message(self._domain, envelope)
         slot, height = _slot_name(message)
         if slot is not None:
@@ -157,7 +158,7 @@ class Courier:
             if row is not None:
                 self._receive_own(decode_message(self._domain, row.envelope))
 
-    def _own_signature(self, body: object) -> object:
+    def _own_signature(self, body: Body) -> Body:
         """A precommit for a header carries a signature of its own, for the certificate."""
         if isinstance(body, Vote) and body.phase is VotePhase.PRECOMMIT and body.header is not None:
             text = precommit_bytes(self._domain.network, body.height, body.view, body.header)
@@ -295,9 +296,8 @@ async def _as_task(work: Awaitable[None]) -> None:
 
 def height_of(message: Signed[object]) -> int:
     """The round a message belongs to; 0 for jobs, cancellations and evidence."""
-    header = getattr(message.body, "header", None)
-    if message.kind in {Kind.PROPOSAL, Kind.CERTIFICATE}:
-        return int(header.height)  # type: ignore[union-attr]  # both bodies have a header
+    if isinstance(message.body, Proposal | Certificate):
+        return message.body.header.height
     if message.kind in {Kind.JOB, Kind.CANCEL, Kind.EVIDENCE}:
         return 0
     return int(getattr(message.body, "height", 0))

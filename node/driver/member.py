@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from consensus import agreement as ag
@@ -368,7 +368,7 @@ class Member:
 def _as_terms(message: Signed[object]) -> Signed[JobTerms]:
     spec = message.body
     assert isinstance(spec, JobSpec), "only jobs become terms"
-    return replace(message, body=spec.terms(JobId(message.digest), message.sender))  # type: ignore[return-value]  # the body is replaced
+    return Signed(message.sender, message.kind, message.digest, spec.terms(JobId(message.digest), message.sender))
 
 
 def _summary(decided: Decided) -> str:

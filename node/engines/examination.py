@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from node.engines.interface import (
     Failure,
@@ -19,6 +18,7 @@ from node.engines.interface import (
     TextRequest,
     TextResponse,
 )
+from node.findings import Finding, Grade
 from node.values.job import Sampling
 
 STREAMS = (1, 8, 32)
@@ -53,27 +53,6 @@ TASKS = (
     "Explain what Iterator::fold does, with an example.",
     "Write a doc comment for fn clamp(low: i64, high: i64, value: i64) -> i64.",
 )
-
-
-class Grade(Enum):
-    """How bad a finding is."""
-
-    GOOD = "good"
-    NOTE = "note"
-    """Works, and could be better."""
-    WRONG = "wrong"
-    """Candidates are lost or scores mean nothing before this is changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing found."""
-
-    subject: str
-    grade: Grade
-    text: str
-    fix: str = ""
-    """What to do, as a sentence or a setting."""
 
 
 @dataclass(frozen=True, slots=True)

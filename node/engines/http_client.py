@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
@@ -97,9 +96,7 @@ class HttpClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.close()
 
     @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from node.config import EngineSection
@@ -201,12 +201,14 @@ def _sampling(call: Call, kind: Any) -> Any:
     )
 
 
-class _translated(contextlib.AbstractContextManager[None]):  # noqa: N801 - used as a function
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
     """What vLLM raises, as what an attempt can end in."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None or isinstance(error, AttemptError | asyncio.CancelledError | GeneratorExit):
-            return
+    try:
+        yield
+    except AttemptError:
+        raise
+    except Exception as error:
         from vllm.exceptions import VLLMClientError
         from vllm.v1.engine.exceptions import EngineDeadError
 
@@ -214,8 +216,7 @@ class _translated(contextlib.AbstractContextManager[None]):  # noqa: N801 - used
             raise AttemptError(Failure.CLOSED, DIED) from error
         if isinstance(error, VLLMClientError | ValueError | TypeError):
             raise classify(400, str(error), 0.0) from error
-        if isinstance(error, Exception):
-            raise AttemptError(Failure.UNAVAILABLE, f"the engine failed: {error}", Circumstances()) from error
+        raise AttemptError(Failure.UNAVAILABLE, f"the engine failed: {error}", Circumstances()) from error
 
 
 def _finish(answer: Any) -> Finish:

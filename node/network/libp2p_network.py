@@ -241,7 +241,8 @@ class Libp2pNetwork(Network):
         loop = asyncio.get_running_loop()
         limits = self._config.limits
         life = self._life = Life(loop, limits.bridge_events_max)
-        outside = _Asyncio(self, life, loop)
+        mailbox = Mailbox(loop.call_soon_threadsafe, limits.bridge_events_max)
+        outside = _Asyncio(self.peers_changed, self._handlers, self._tally, mailbox, life, loop)
         book = self._memory.book(self.node, limits)
         listening = self._listening
         assert listening is not None
@@ -320,13 +321,17 @@ class Libp2pNetwork(Network):
 class _Asyncio:
     """What a life knows of the asyncio side (`libp2p_core.Outside`). Used in the trio thread."""
 
-    def __init__(self, network: Libp2pNetwork, life: Life, loop: asyncio.AbstractEventLoop) -> None:
-        self._network = network
-        self._handlers = network._handlers  # noqa: SLF001 - one class in two threads; this is its other half
-        self._tally = network._tally  # noqa: SLF001 - as above
-        self._life = life
-        self._loop = loop
-        self._mailbox = Mailbox(loop.call_soon_threadsafe, network._config.limits.bridge_events_max)  # noqa: SLF001 - as above
+    def __init__(
+        self,
+        tell_peers: Callable[[Life, tuple[PeerInfo, ...], tuple[KnownPeer, ...]], None],
+        handlers: Handlers,
+        tally: Tally,
+        mailbox: Mailbox,
+        life: Life,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._tell_peers, self._handlers, self._tally = tell_peers, handlers, tally
+        self._mailbox, self._life, self._loop = mailbox, life, loop
 
     def tell(self, call: Callable[[], None]) -> None:
         """Make a call on the asyncio side that must not be lost; there are few of these."""
@@ -351,7 +356,7 @@ class _Asyncio:
 
     def peers_changed(self, peers: tuple[PeerInfo, ...], known: tuple[KnownPeer, ...]) -> None:
         """See `Outside.peers_changed`."""
-        self.tell(lambda: self._network.peers_changed(self._life, peers, known))
+        self.tell(lambda: self._tell_peers(self._life, peers, known))
 
 
 def _teach(core: Core, told: tuple[Told, ...]) -> None:

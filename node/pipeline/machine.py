@@ -12,27 +12,23 @@ Otherwise the swarm is idle and sends nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from consensus import agreement as ag
 from consensus import round as rd
-from consensus import vrf
-from consensus.agreement.validity import check_builder, check_place
 from consensus.certificate import header_hash
 from consensus.draw import builder_alpha
 from consensus.errors import RefusedError
 from consensus.evidence import ROUND_KINDS, prove_equivocation
 from consensus.genesis import Genesis
-from consensus.openings import probe_alpha, slot_rule
+from consensus.narrowing import narrow
 from consensus.params import Preset
 from consensus.types import (
     Certificate,
     ChainState,
     Equivocation,
-    GeneratorReveal,
     Hash,
-    Header,
     JobId,
     JobTerms,
     Kind,
@@ -43,37 +39,29 @@ from consensus.types import (
     RoundPlan,
     Shortfall,
     SlotOpening,
+    Vote,
 )
 from node.pipeline.effects import (
     Decided,
     Effect,
     FetchMessages,
     FetchRound,
-    FillSlots,
     Halt,
     Message,
     Report,
     SetAgreementTimer,
 )
+from node.pipeline.headers import HeaderWork
 from node.pipeline.inputs import IncompleteError, InputReader
 from node.pipeline.mempool import Mempool
 from node.pipeline.message_book import MessageBook, height_of
+from node.pipeline.rounds import RoundsInWork, Secrets, told_shortfalls
 from node.pipeline.stored_votes import checked_votes
 from node.pipeline.transition import Builder, ComputeTransition, Transition, compute_transition, may_admit
 from node.values.job import JobCancel
 
 _AGREEMENT_KINDS = {Kind.PROPOSAL, Kind.PREVOTE, Kind.PRECOMMIT}
 _SLOT_KINDS = ROUND_KINDS | {Kind.ATTESTATION}
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """What only this member can compute, handed in as pure functions of their argument."""
-
-    prove: Callable[[bytes], bytes]
-    """Its ECVRF proof."""
-    round_salt: Callable[[int], bytes]
-    """Its 32-byte salt for a round's rating commitment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +104,15 @@ class Pipeline:
         self._genesis, self._preset, self._me, self._secrets = genesis, preset, me, secrets
         self._compute = compute
         self._mempool = Mempool()
-        self._rounds: dict[int, rd.Round] = {}
         self._book = MessageBook(preset.conflicts_kept)
-        self._absent: frozenset[NodeId] = frozenset()
-        self._hold = 0
-        self._closed: set[int] = set()
+        self._rounds = RoundsInWork(preset, me, secrets, self._book)
         self._stored = tuple(stored)
         self._agreement = self._new_agreement(checked_votes(self._stored, state.network, state.plans[0]))
         self._building: int | None = None
         self._checking: dict[Hash, Proposal] = {}
-        self._proposals: dict[Hash, tuple[Hash, ...]] = {}
+        self._headers = self._new_header_work()
         self._asked: set[Hash] = set()
         self._certificate: Certificate | None = None
-        self._transitions: dict[Hash, Transition] = {}
         self._started_agreement = False
         self._out: list[Effect] = []
 
@@ -157,8 +141,7 @@ class Pipeline:
             case Kind.JOB:
                 self._on_job(message)
             case Kind.CANCEL:
-                assert isinstance(message.body, JobCancel)
-                self._mempool.add_cancel(message)  # type: ignore[arg-type]  # the assertion above narrows the body only
+                self._mempool.add_cancel(narrow(message, JobCancel))
             case Kind.EVIDENCE:
                 assert isinstance(message.body, Equivocation)
                 if self._is_of_use(message.body):
@@ -176,38 +159,27 @@ class Pipeline:
         self, height: int, slots: tuple[SlotOpening, ...], shortfalls: tuple[Shortfall, ...]
     ) -> list[Effect]:
         """The answer to `FillSlots`."""
-        current = self._rounds.get(height)
-        if current is not None:
-            proof = self._secrets.prove(probe_alpha(current.plan.seed, height))
-            self._emit(current.on_candidates_ready(slots, shortfalls, proof))
+        self._rounds.on_candidates_ready(height, slots, shortfalls)
         return self._flush()
 
     def on_candidate_held(self, height: int, task: int, content: Hash) -> list[Effect]:
         """A candidate's content, announced under a pseudonym, is on this machine."""
-        current = self._rounds.get(height)
-        if current is not None:
-            self._emit(current.on_candidate_held(task, content))
+        self._rounds.on_candidate_held(height, task, content)
         return self._flush()
 
     def on_ratings_ready(self, height: int, ratings: tuple[Rating, ...]) -> list[Effect]:
         """The answer to `RateCandidates`."""
-        current = self._rounds.get(height)
-        if current is not None:
-            self._emit(current.on_ratings_ready(ratings))
+        self._rounds.on_ratings_ready(height, ratings)
         return self._flush()
 
     def on_probes_executed(self, height: int, findings: tuple[ProbeFinding, ...]) -> list[Effect]:
         """The answer to `ExecuteProbes`."""
-        current = self._rounds.get(height)
-        if current is not None:
-            self._emit(current.on_probes_executed(findings))
+        self._rounds.on_probes_executed(height, findings)
         return self._flush()
 
     def on_phase_timer(self, height: int, phase: rd.Phase) -> list[Effect]:
         """The time of a `SetPhaseTimer` is up."""
-        current = self._rounds.get(height)
-        if current is not None:
-            self._emit(current.on_timer(phase))
+        self._rounds.on_timer(height, phase)
         return self._flush()
 
     def on_agreement_timer(self, height: int, timer: ag.Timer) -> list[Effect]:
@@ -218,9 +190,7 @@ class Pipeline:
 
     def on_absent(self, nodes: Collection[NodeId]) -> list[Effect]:
         """These members have been unreachable for longer than `absent_ms` (R12)."""
-        self._absent = frozenset(nodes)
-        for current in list(self._rounds.values()):
-            self._emit(current.on_absent(self._absent))
+        self._rounds.on_absent(nodes)
         return self._flush()
 
     def on_deadline(self, job: JobId) -> list[Effect]:
@@ -230,13 +200,13 @@ class Pipeline:
 
     def on_hold(self, height: int) -> list[Effect]:
         """Begin no work for rounds up to this height: they are said to be decided. 0 ends it."""
-        self._hold = height
+        self._rounds.hold(height)
         return self._flush()
 
     def on_attestations_known(self, height: int, digests: tuple[Hash, ...]) -> list[Effect]:
         """The answer to `FetchRound`: a certified header's attestations, as a peer lists them (the root is checked)."""
         if height == self.state.height + 1 and self._certificate is not None:
-            self._proposals.setdefault(self._certificate.header.attestation_root, digests)
+            self._headers.learn(self._certificate.header.attestation_root, digests)
         return self._flush()
 
     # Questions
@@ -244,8 +214,7 @@ class Pipeline:
     @property
     def progress(self) -> Progress:
         """Where things stand."""
-        rounds = tuple((height, self._rounds[height].waiting) for height in sorted(self._rounds))
-        return Progress(self.state.height + 1, self._waits_for(), rounds, self._agreement.view)
+        return Progress(self.state.height + 1, self._waits_for(), self._rounds.waiting(), self._agreement.view)
 
     def messages(self, height: int) -> dict[Hash, Message]:
         """Everything kept of a height that is not decided yet: what a peer may lack."""
@@ -282,10 +251,10 @@ class Pipeline:
     # Messages
 
     def _on_job(self, message: Message) -> None:
-        assert isinstance(message.body, JobTerms)
-        if not may_admit(message.body, self._genesis, self._preset):
+        job = narrow(message, JobTerms)
+        if not may_admit(job.body, self._genesis, self._preset):
             raise RefusedError("bad-job", "its signer may not submit here, or its terms are beyond the preset's bounds")
-        self._mempool.add_job(message)  # type: ignore[arg-type]  # the assertion above narrows the body only
+        self._mempool.add_job(job)
 
     def _is_of_use(self, proof: Equivocation) -> bool:
         """Whether a reported equivocation may count in a round that is not decided here, or is soon to be planned.
@@ -307,9 +276,7 @@ class Pipeline:
         if not fits and message.digest not in self._asked:
             return  # What counts in the round is kept even if its sender has filled the slot here with other messages.
         self._book.keep(message)
-        current = self._rounds.get(height)
-        if current is not None:
-            self._emit(current.on_message(message))
+        self._rounds.on_message(height, message)
 
     def _is_near(self, height: int) -> bool:
         return self.state.height < height <= self.state.height + self._preset.lookback
@@ -318,7 +285,7 @@ class Pipeline:
         return any(member.node == node for member in self.state.members)
 
     def _report(self, first: Message, second: Message) -> None:
-        proof = prove_equivocation(first, second)  # type: ignore[arg-type]  # both fill a slot
+        proof = prove_equivocation(first, second)
         if self._is_of_use(proof) and self._mempool.add_evidence(proof):
             self._out.append(Report(proof, first.digest, second.digest))
 
@@ -334,10 +301,10 @@ class Pipeline:
 
     def _take_vote(self, message: Message) -> None:
         if isinstance(message.body, Proposal):
-            self._proposals.setdefault(message.body.header.attestation_root, message.body.attestations)
-            self._agree(ag.ProposalReceived(message))  # type: ignore[arg-type]  # narrowed by the kind
+            self._headers.learn(message.body.header.attestation_root, message.body.attestations)
+            self._agree(ag.ProposalReceived(narrow(message, Proposal)))
         else:
-            self._agree(ag.VoteReceived(message))  # type: ignore[arg-type]  # narrowed by the kind
+            self._agree(ag.VoteReceived(narrow(message, Vote)))
 
     def _on_certificate(self, certificate: Certificate) -> None:
         if certificate.header.height == self._agreement.height:
@@ -352,54 +319,13 @@ class Pipeline:
             self._start_agreement()
             self._retry()
             self._finish()
+        self._out += self._rounds.take()
         out, self._out = self._out, []
         return out
 
     def _start_rounds(self) -> None:
-        news = self._mempool.attested(self.state)
-        for current in self._rounds.values():
-            current.set_extras(news)
-        for plan in self.state.plans:
-            if plan.height in self._rounds or plan.height <= self._hold or not self._is_due(plan, has_news=bool(news)):
-                continue
-            current = rd.Round(plan, self._me, self._preset.times, self._secrets.round_salt(plan.height))
-            current.set_extras(news)
-            self._rounds[plan.height] = current
-            self._emit(current.start())
-            self._emit(current.on_absent(self._absent))
-            for message in list(self._book.at(plan.height).values()):
-                self._emit(current.on_message(message))
-
-    def _is_due(self, plan: RoundPlan, *, has_news: bool) -> bool:
-        """The next round runs if there is anything to do; a later one with tasks, once the one before is attested."""
-        if plan.height == self.state.height + 1:
-            kept = self._book.at(plan.height).values()
-            return (
-                has_news
-                or any(coming.tasks for coming in self.state.plans)
-                or any(message.kind is Kind.ATTESTATION for message in kept)
-            )
-        before = self._rounds.get(plan.height - 1)
-        return bool(plan.tasks) and before is not None and before.phase >= rd.Phase.ATTEST
-
-    def _emit(self, effects: Iterable[rd.Effect]) -> None:
-        for effect in effects:
-            if isinstance(effect, rd.RoundClosed):
-                self._closed.add(effect.height)
-            elif isinstance(effect, rd.Generate):
-                self._out.append(self._fill_slots(effect))
-            else:
-                self._out.append(effect)
-
-    def _fill_slots(self, order: rd.Generate) -> FillSlots:
-        plan = self._rounds[order.height].plan
-        output = vrf.proof_to_hash(self._secrets.prove(probe_alpha(plan.seed, plan.height)))
-        rules = tuple(
-            (task.index, slot, slot_rule(output, task.index, slot, self._preset))
-            for task in order.tasks
-            for slot in range(task.slots)
-        )
-        return FillSlots(plan, order.tasks, rules)
+        self._rounds.start_due(self.state, self._mempool.attested(self.state))
+        self._out += self._rounds.take()
 
     # Agreement
 
@@ -412,8 +338,17 @@ class Pipeline:
             stored=stored,  # type: ignore[arg-type]  # votes and proposals only, see checked_votes
         )
 
+    def _new_header_work(self) -> HeaderWork:
+        return HeaderWork(
+            self.state,
+            lambda attestations: self._reader().read(attestations),
+            self._compute,
+            genesis=self._genesis,
+            preset=self._preset,
+        )
+
     def _start_agreement(self) -> None:
-        if self._started_agreement or self._agreement.height not in self._closed:
+        if self._started_agreement or not self._rounds.is_closed(self._agreement.height):
             return
         self._started_agreement = True
         self._agree(ag.Started())
@@ -462,16 +397,14 @@ class Pipeline:
             return
         except RefusedError:
             return  # Too little weight yet: the next attestation tries again, the view's timer ends the wait.
-        proof = self._secrets.prove(builder_alpha(current.plan.seed, view))
-        builder = Builder(self._me, view, proof)
-        transition = self._compute(self.state, inputs, builder, genesis=self._genesis, preset=self._preset)
+        builder = Builder(self._me, view, self._secrets.prove(builder_alpha(current.plan.seed, view)))
+        transition = self._headers.build(inputs, builder, attestations)
         self._building = None
-        self._remember(transition, attestations)
         self._agree(ag.HeaderBuilt(view, transition.header, attestations))
 
     def _try_check(self, name: Hash, proposal: Proposal) -> None:
         try:
-            transition = self._recompute(proposal.header, proposal.attestations)
+            transition = self._headers.recompute(proposal.header, proposal.attestations)
         except IncompleteError as missing:
             self._ask(missing.digests)
             return
@@ -480,26 +413,11 @@ class Pipeline:
             self._agree(ag.HeaderChecked(name, valid=False))
             return
         self._checking.pop(name, None)
-        valid = transition.header == proposal.header
-        if valid:
-            self._remember(transition, proposal.attestations)
-        self._agree(ag.HeaderChecked(name, valid=valid))
-
-    def _recompute(self, header: Header, attestations: tuple[Hash, ...]) -> Transition:
-        plan = self.state.plans[0]
-        check_place(header, network=self.state.network, plan=plan, previous=self.state.previous, preset=self._preset)
-        check_builder(header, plan)
-        inputs = self._reader().read(attestations)
-        builder = Builder(header.builder, header.builder_view, header.vrf_proof)
-        return self._compute(self.state, inputs, builder, genesis=self._genesis, preset=self._preset)
+        self._agree(ag.HeaderChecked(name, valid=transition.header == proposal.header))
 
     def _reader(self) -> InputReader:
         height = self.state.height + 1
         return InputReader(self.state.plans[0], self._book.at(height), self._mempool, self.state)
-
-    def _remember(self, transition: Transition, attestations: tuple[Hash, ...]) -> None:
-        self._transitions[header_hash(transition.header)] = transition
-        self._proposals[transition.header.attestation_root] = attestations
 
     def _ask(self, digests: tuple[Hash, ...]) -> None:
         self._asked.update(digests)
@@ -514,20 +432,19 @@ class Pipeline:
         while self._certificate is not None and not self.halted:
             certificate = self._certificate
             header = certificate.header
-            attestations = self._proposals.get(header.attestation_root)
+            attestations = self._headers.attestations_of(header)
             if attestations is None:
                 self._out.append(FetchRound(certificate))
                 return
-            transition = self._transitions.get(header_hash(header))
             try:
-                transition = transition or self._recompute(header, attestations)
+                transition = self._headers.known(header) or self._headers.recompute(header, attestations)
             except IncompleteError as missing:
                 self._ask(missing.digests)
                 return
             except RefusedError as refusal:
                 # The digests may be a peer's invention: their root tells. A certified header itself is believed.
                 if refusal.rule == "bad-attestations":
-                    del self._proposals[header.attestation_root]
+                    self._headers.forget(header.attestation_root)
                     self._out.append(FetchRound(certificate))
                 else:
                     self._halt(f"the certified header {header.height} breaks a rule here: {refusal}", (certificate,))
@@ -544,33 +461,21 @@ class Pipeline:
         used = self._reader().used(attestations)
         self.state = transition.state
         height = self.state.height
-        shortfalls = self._shortfalls(used.digests)
+        kept = self._book.at(height)
+        shortfalls = told_shortfalls(kept[digest] for digest in used.digests if digest in kept)
         self._out.append(Decided(transition, certificate, attestations, used.digests, shortfalls, plan))
         self._mempool.forget(self.state)
-        self._rounds.pop(height, None)
+        self._rounds.forget(height)
         self._book.forget(height)
-        self._closed.discard(height)
         self._building, self._certificate = None, None
         self._checking.clear()
         self._asked.clear()
-        self._transitions.clear()
-        self._proposals.clear()
+        self._headers = self._new_header_work()
         self._started_agreement = False
         self._agreement = self._new_agreement()
         self._start_rounds()
         self._start_agreement()
         self._retry()
-
-    def _shortfalls(self, used: tuple[Hash, ...]) -> tuple[tuple[int, str], ...]:
-        kept = self._book.at(self._agreement.height)
-        reveals = [kept[digest].body for digest in used if digest in kept]
-        told = {
-            (item.task, item.reason)
-            for body in reveals
-            if isinstance(body, GeneratorReveal)
-            for item in body.shortfalls
-        }
-        return tuple(sorted(told))
 
     def _halt(self, reason: str, certificates: tuple[Certificate, ...]) -> None:
         self.halted = reason

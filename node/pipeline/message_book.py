@@ -47,7 +47,7 @@ class MessageBook:
         Returns:
             Whether there was one left, and the message before if this is the slot's second: an equivocation.
         """
-        slot = self._by_slot.setdefault(slot_of(message), [])  # type: ignore[arg-type]  # kinds with slots only
+        slot = self._by_slot.setdefault(slot_of(message), [])
         if len(slot) >= self._conflicts_kept:
             return False, None
         slot.append(message)

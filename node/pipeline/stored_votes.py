@@ -8,6 +8,7 @@ from consensus.agreement.admission import Admission
 from consensus.certificate import verify_ed25519
 from consensus.committee import Committee
 from consensus.errors import RefusedError
+from consensus.narrowing import narrow
 from consensus.types import Hash, Proposal, RoundPlan, Vote
 from node.pipeline.effects import Message
 
@@ -24,10 +25,11 @@ def checked_votes(stored: Iterable[Message], network: Hash, plan: RoundPlan) -> 
 def _is_admitted(message: Message, admission: Admission) -> bool:
     try:
         if isinstance(message.body, Proposal):
-            admission.check_proposal(message, message.body.view)  # type: ignore[arg-type]  # narrowed by the body
+            admission.check_proposal(narrow(message, Proposal), message.body.view)
         elif isinstance(message.body, Vote):
-            admission.check_vote(message)  # type: ignore[arg-type]  # narrowed by the body
-            admission.check_signature(message)  # type: ignore[arg-type]  # likewise
+            vote = narrow(message, Vote)
+            admission.check_vote(vote)
+            admission.check_signature(vote)
         else:
             return False
     except RefusedError:

@@ -109,7 +109,8 @@ def standings(members: tuple[Member, ...], height: int, preset: Preset) -> tuple
             owner=member.owner,
             may_rate=role in {Role.RATER, Role.NEWCOMER},
             mature=role is Role.RATER,
-            skill=max(1, generating_skill_bp(member, preset)),
+            # Who is still examined makes nothing: a draw never takes what weighs nothing.
+            skill=0 if role is Role.APPLICANT else max(1, generating_skill_bp(member, preset)),
         )
         for member, role in roles
         if role is not Role.BARRED

@@ -20,6 +20,7 @@ from consensus.errors import RefusedError
 from consensus.evidence import offence
 from consensus.genesis import Genesis, first_state
 from consensus.inputs import count_attestations
+from consensus.narrowing import narrow
 from consensus.params import Preset
 from consensus.types import (
     Attestation,
@@ -217,13 +218,10 @@ class _Replay:
         self, state: ChainState, attestations: Sequence[Hash], messages: dict[Hash, Message]
     ) -> list[Equivocation]:
         """Proofs of the offences that this round's attestations name."""
-        signed = [messages[digest] for digest in attestations if isinstance(messages[digest].body, Attestation)]
+        named = [messages[digest] for digest in attestations]
+        signed = [narrow(message, Attestation) for message in named if isinstance(message.body, Attestation)]
         try:
-            found = count_attestations(
-                signed,  # type: ignore[arg-type]  # narrowed by the line above
-                state.height + 1,
-                Committee(state.plans[0].committee),
-            )
+            found = count_attestations(signed, state.height + 1, Committee(state.plans[0].committee))
         except RefusedError:
             return []  # The reader of the inputs refuses them for the same reason and says so.
         if not found.offences:
@@ -292,7 +290,7 @@ def _sort_in(message: Message, messages: dict[Hash, Message], mempool: Mempool) 
     elif isinstance(body, Equivocation):
         mempool.add_evidence(body)
     elif isinstance(body, JobCancel):
-        mempool.add_cancel(message)  # type: ignore[arg-type]  # narrowed by the body
+        mempool.add_cancel(narrow(message, JobCancel))
     else:
         messages[message.digest] = message
 

@@ -20,7 +20,8 @@ from consensus.types import (
     VotePhase,
 )
 from node.simulate import opinions
-from node.simulate.members import Disk, SimulatedMember
+from node.simulate.disks import Disk
+from node.simulate.members import SimulatedMember
 from node.simulate.opinions import Opinion
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,9 @@ from consensus import round as rd
 from consensus.certificate import precommit_bytes
 from consensus.draw import SlotContent
 from consensus.errors import RefusedError
-from consensus.evidence import MessageSlot, slot_of
+from consensus.evidence import slot_of
 from consensus.genesis import first_state
 from consensus.types import (
-    ChainState,
     Hash,
     JobId,
     Kind,
@@ -48,6 +47,8 @@ from node.pipeline.effects import (
     Report,
     SetAgreementTimer,
 )
+from node.simulate.catching_up import CatchingUp
+from node.simulate.disks import Disk
 from node.simulate.opinions import Opinion, honest
 from node.values.job import JobSpec
 from node.wire import seal_evidence, seal_message
@@ -55,50 +56,8 @@ from node.wire import seal_evidence, seal_message
 if TYPE_CHECKING:
     from node.simulate.protocol import Swarm
 
-SYNC_MS = 2_000
-ASK_PAUSE_MS = 200
 WATCH_MS = 5_000
-ROUNDS_AT_ONCE = 4
 _NO_SLOT = {Kind.JOB, Kind.CANCEL, Kind.EVIDENCE, Kind.CERTIFICATE, Kind.CANDIDATE_NOTICE}
-
-
-@dataclass(slots=True)
-class Disk:
-    """What a member still has when it comes back."""
-
-    state: ChainState | None = None
-    messages: dict[Hash, Message] = field(default_factory=dict)
-    envelopes: dict[Hash, bytes] = field(default_factory=dict)
-    slots: dict[MessageSlot, Message] = field(default_factory=dict)
-    """What was signed (R4)."""
-    rounds: dict[int, Decided] = field(default_factory=dict)
-    filled: dict[int, tuple[SlotOpening, ...]] = field(default_factory=dict)
-    held: dict[int, set[tuple[int, Hash]]] = field(default_factory=dict)
-    """Contents at hand by height: (task, content)."""
-    heights: dict[int, list[Message]] = field(default_factory=dict)
-    """The same messages by the round they belong to."""
-
-    def store(self, message: Message, envelope: bytes) -> None:
-        """Keep a message."""
-        if message.digest not in self.messages:
-            self.heights.setdefault(height_of(message), []).append(message)
-        self.messages[message.digest] = message
-        self.envelopes[message.digest] = envelope
-
-    def at(self, *heights: int) -> list[Message]:
-        """The messages of these rounds; height 0 has jobs, cancellations and evidence."""
-        return [message for height in heights for message in self.heights.get(height, ())]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one member gives another that asked."""
-
-    messages: tuple[Hash, ...]
-    held: tuple[tuple[int, int, Hash], ...]
-    """(height, task, content)"""
-    rounds: tuple[tuple[int, tuple[Hash, ...], Hash], ...]
-    """(height, attestations, digest of the certificate's message) of decided rounds."""
 
 
 class SimulatedMember:
@@ -121,7 +80,7 @@ class SimulatedMember:
         self.pipeline: Pipeline
         self._inbox: deque[Callable[[], Iterable[Effect]]] = deque()
         self._busy = False
-        self._wanted: set[Hash] = set()
+        self.catching_up = CatchingUp(self)
         self._handed: set[Hash] = set()
         self._last_seen: dict[int, int] = {}
         self._deeds = self._all_deeds()
@@ -151,11 +110,11 @@ class SimulatedMember:
         self.put(self.pipeline.start)
         for message in disk.at(0):
             if message.kind in {Kind.JOB, Kind.EVIDENCE}:
-                self.put(partial(self._take, message))
+                self.put(partial(self.take, message))
         for height in heights:
             for task, content in sorted(disk.held.get(height, ())):
                 self.put(partial(self.pipeline.on_candidate_held, height, task, content))
-        self.later(self.chance.randrange(SYNC_MS), self._sync)
+        self.catching_up.begin()
         self.later(WATCH_MS, self._watch)
 
     def kill(self, back_ms: int | None) -> None:
@@ -205,14 +164,16 @@ class SimulatedMember:
         """A message has arrived: stored, then handed in, once."""
         if not self.up or message.digest in self.disk.messages:
             return
-        self._store(message, envelope)
-        self.put(lambda: self._take(message))
+        self.store(message, envelope)
+        self.put(lambda: self.take(message))
 
-    def _store(self, message: Message, envelope: bytes) -> None:
+    def store(self, message: Message, envelope: bytes) -> None:
+        """Keep a message that was wanted or not."""
         self.disk.store(message, envelope)
-        self._wanted.discard(message.digest)
+        self.catching_up.has(message.digest)
 
-    def _take(self, message: Message) -> Iterable[Effect]:
+    def take(self, message: Message) -> Iterable[Effect]:
+        """Hand a message to the pipeline; what that refuses is counted."""
         body = message.body
         if isinstance(body, JobSpec):
             message = replace(message, body=body.terms(JobId(message.digest), message.sender))
@@ -252,7 +213,7 @@ class SimulatedMember:
         """Sign, store, send to everybody and take in; what fills a slot that is filled is not signed again (R4)."""
         message, envelope = self.sign(body)
         if message.kind not in _NO_SLOT:
-            earlier = self.disk.slots.setdefault(slot_of(message), message)  # type: ignore[arg-type]  # it has a slot
+            earlier = self.disk.slots.setdefault(slot_of(message), message)
             if earlier.digest != message.digest:
                 message, envelope = earlier, self.disk.envelopes[earlier.digest]
         self.receive(message, envelope)
@@ -289,9 +250,9 @@ class SimulatedMember:
         if one is not None and other is not None:
             envelope = seal_evidence(self.swarm.domain, one, other, self.key)
             message = self.swarm.decode(envelope)
-            self._store(message, envelope)
+            self.store(message, envelope)
             self.broadcast(message, envelope)
-            self.put(lambda: self._take(message))
+            self.put(lambda: self.take(message))
 
     def _set_phase_timer(self, effect: rd.SetPhaseTimer) -> None:
         self.later(effect.delay_ms, lambda: self.put(lambda: self.pipeline.on_phase_timer(effect.height, effect.phase)))
@@ -371,20 +332,18 @@ class SimulatedMember:
         for digest in sorted(set(effect.digests) - self._handed):
             self._handed.add(digest)
             if digest in self.disk.messages:
-                self.put(partial(self._take, self.disk.messages[digest]))
-        if not self._wanted:
-            self.later(ASK_PAUSE_MS, self._ask)
-        self._wanted.update(effect.digests)
+                self.put(partial(self.take, self.disk.messages[digest]))
+        self.catching_up.want(effect.digests)
 
     def _want_round(self, effect: FetchRound) -> None:
         del effect
-        self.later(ASK_PAUSE_MS, self._ask)
+        self.catching_up.ask_soon()
 
     def _decide(self, decided: Decided) -> None:
         height = decided.transition.header.height
         self.disk.state = decided.transition.state
         self.disk.rounds[height] = decided
-        self._wanted.clear()
+        self.catching_up.forget()
         self._handed.clear()
         self._prune(height)
         self.say(decided.certificate)
@@ -396,7 +355,7 @@ class SimulatedMember:
                 or (message.kind is Kind.CERTIFICATE and height_of(message) == height + 1)
                 or message.kind is Kind.EVIDENCE
             ):
-                self.put(partial(self._take, message))
+                self.put(partial(self.take, message))
 
     def _prune(self, height: int) -> None:
         """Forget contents of decided rounds: nobody asks for them any more."""
@@ -405,69 +364,6 @@ class SimulatedMember:
 
     def _halt(self, effect: Halt) -> None:
         self.swarm.violate(f"{self.name} halts: {effect.reason}")
-
-    # What got lost
-
-    def _sync(self) -> None:
-        self._ask()
-        self.later(SYNC_MS, self._sync)
-
-    def _ask(self) -> None:
-        peer = self.swarm.members[self.chance.randrange(len(self.swarm.members))]
-        if peer is self:
-            return
-        height, wanted = self.pipeline.state.height, frozenset(self._wanted)
-        self.swarm.network.carry(self.index, peer.index, lambda: peer.on_asked(self, height, wanted))
-
-    def on_asked(self, asker: SimulatedMember, height: int, wanted: frozenset[Hash]) -> None:
-        """Give what the asker lacks; it is told by looking, where a real node is sent a list of what it has."""
-        if not self.up:
-            return
-        answer = self._answer(asker, height, wanted)
-        if answer.messages or answer.held or answer.rounds:
-            self.swarm.network.carry(self.index, asker.index, lambda: asker.on_answer(self, answer))
-
-    def _answer(self, asker: SimulatedMember, height: int, wanted: frozenset[Hash]) -> Answer:
-        has = asker.disk.messages
-        digests = [digest for digest in wanted if digest in self.disk.messages]
-        plans = self.pipeline.state.plans
-        for plan in plans:
-            digests += [digest for digest in self.pipeline.messages(plan.height) if digest not in has]
-        digests += [digest for digest in self.pipeline.news() if digest not in has]
-        rounds = []
-        for ahead in range(height + 1, min(self.pipeline.state.height, height + ROUNDS_AT_ONCE) + 1):
-            decided = self.disk.rounds.get(ahead)
-            if decided is not None:
-                digests += [digest for digest in decided.messages if digest not in has]
-                rounds.append((ahead, decided.attestations, self._certificate_of(decided)))
-        held = [
-            (plan.height, task, content)
-            for plan in plans
-            for task, content in sorted(self.disk.held.get(plan.height, ()))
-            if (task, content) not in asker.disk.held.get(plan.height, ())
-        ]
-        known = [digest for digest in dict.fromkeys(digests) if digest in self.disk.messages]
-        return Answer(tuple(known), tuple(held), tuple(rounds))
-
-    def _certificate_of(self, decided: Decided) -> Hash:
-        message, envelope = self.sign(decided.certificate)
-        self._store(message, envelope)
-        return message.digest
-
-    def on_answer(self, giver: SimulatedMember, answer: Answer) -> None:
-        """Take in what another gave."""
-        if not self.up:
-            return
-        for digest in answer.messages:
-            self.receive(giver.disk.messages[digest], giver.disk.envelopes[digest])
-        for height, task, content in answer.held:
-            self.hold(height, task, content)
-        for height, attestations, certificate in answer.rounds:
-            if height == self.pipeline.state.height + 1:
-                message = giver.disk.messages[certificate]
-                self._store(message, giver.disk.envelopes[certificate])
-                self.put(partial(self._take, message))
-                self.put(partial(self.pipeline.on_attestations_known, height, attestations))
 
     def _watch(self) -> None:
         """Tell the pipeline who has been unreachable for too long (R12)."""

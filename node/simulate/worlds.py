@@ -2,8 +2,7 @@
 
 Every candidate has a quality; what is above 0.7 is good. Honest raters see it through their own shift, stretch and
 noise, and all of them share an error per candidate that no aggregation can remove. What adversaries say instead:
-`attacks`. `draw_rounds` gives arrays, one round at a time; `make_scenario` a whole scenario as PROTOCOL section 8
-records, with the truth beside them.
+`attacks`. `draw_rounds` gives arrays, one round at a time; `scenarios` a whole scenario as PROTOCOL section 8 records.
 
 The generator draws from one seeded NumPy generator in a fixed order, so a seed is a scenario on every machine.
 """
@@ -12,9 +11,8 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +21,9 @@ from node.simulate.attacks import ATTACKS, IDENTITY_ROUNDS, MAKE_JUNK, MORE_ATTA
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.str_]
+
+NOBODY = -1
+"""In a row of seats: this one stays empty."""
 
 BURN_IN = 5
 """Rounds at the start that are not judged: nobody is known yet."""
@@ -72,32 +73,28 @@ class World:
     """Generators of a task may sit in its committee."""
     junk: float = 0.6
     """How often a clique-like generator makes junk."""
+    leaks: float | None = None
+    """Share of probes that adversaries tell from candidates; None for their share of the nodes, who make as many."""
+    seats: str = "alike"
+    """`alike`: everybody has the same chance, as in the study. `standing`: as plans that ship draw them."""
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What a candidate really is."""
+class Seats:
+    """Who makes and who rates the candidates of a round's tasks."""
 
-    round: int
-    task: str
-    quality: float
-    good: bool
-    probe: bool
-    fails_check: bool
+    makers: Ints
+    """[task, slot] `NOBODY` throughout for a task that is not worked."""
+    committee: Ints
+    """[task, seat] Raters, then observers; `NOBODY` where a seat stays empty."""
+    observing: Bools
+    """[task, seat]"""
+    examined: Bools
+    """[N] Newcomers that have yet to prove that they can rate: until then adversaries are honest."""
 
 
-@dataclass
-class Scenario:
-    """Records in protocol order, and what they hide."""
-
-    world: World
-    seed: int
-    records: list[dict[str, Any]] = field(default_factory=list)
-    truths: dict[str, Truth] = field(default_factory=dict)
-    adversaries: set[str] = field(default_factory=set)
-    """Every identity an adversary ever used."""
-    present: set[str] = field(default_factory=set)
-    """Identities of the last round."""
+Seating = Callable[[int], Seats]
+"""Seats for the round of that number."""
 
 
 @dataclass
@@ -109,9 +106,11 @@ class DrawnRound:
     makers: Ints
     """Node that made the candidate."""
     committee: Ints
-    """[task, K] Nodes that rate the task's candidates."""
+    """[task, seat] Nodes that rate the task's candidates."""
+    observing: Bools
+    """[task, seat] Whether they observe: then their ratings teach, and do not count."""
     fresh: Ints
-    """[task, K] Nodes that a review would ask."""
+    """[task, K] Nodes that a review would ask; no columns where reviews are seated when it is known what goes there."""
     kinds: Ints
     quality: Floats
     checks: Words
@@ -120,6 +119,10 @@ class DrawnRound:
     """[task]"""
     stages: list[Floats]
     """[task, slot, rater, criterion] for the committee and for the fresh raters, 0..1 with three decimals."""
+    seen: Floats
+    """[task, slot, criterion] What all honest raters see, before each adds an error of its own."""
+    leaked: Bools
+    """[task, slot] Probes that adversaries know of."""
     names: tuple[str, ...]
     """Identity of each node in this round."""
 
@@ -137,12 +140,12 @@ class DrawnRound:
 
 def draw_rounds(world: World, seed: int) -> Iterator[DrawnRound]:
     """Draw a world's rounds one after the other, in bounded memory."""
-    return _Maker(world, seed).rounds()
+    return WorldMaker(world, seed).rounds()
 
 
 def bad_nodes(world: World, seed: int) -> Bools:
     """Which of a world's nodes are adversaries."""
-    return _Maker(world, seed).bad
+    return WorldMaker(world, seed).bad
 
 
 def first_judged(world: World) -> int:
@@ -150,35 +153,17 @@ def first_judged(world: World) -> int:
     return (SLEEPER_WAKES if world.attack == "sleeper" else BURN_IN) + 1
 
 
-def make_scenario(world: World, seed: int) -> Scenario:
-    """Draw a whole scenario."""
-    scenario = Scenario(world=world, seed=seed)
-    scenario.records.append(
-        {
-            "type": "scenario",
-            "id": f"{world.attack}-{world.adversaries}-{seed}",
-            "criteria": ["syntactic_correctness", "semantic_validity", "idiomatic_rust", "compilation_potential"],
-            "weights": [0.25] * 4,
-            "accept": 0.7,
-            "review": 0.5,
-            "committee": world.committee,
-            "rounds": world.rounds,
-        }
-    )
-    bad = np.flatnonzero(bad_nodes(world, seed))
-    for drawn in draw_rounds(world, seed):
-        scenario.adversaries.update(drawn.names[node] for node in bad)
-        scenario.present = set(drawn.names)
-        _add_truths(scenario, drawn)
-        scenario.records += _candidate_records(drawn)
-        for stage in (1, 2):
-            scenario.records += _rating_records(drawn, stage)
-        scenario.records += _reveal_records(drawn)
-    return scenario
+def makers_of_task(world: World) -> int:
+    """Nodes that make a task's candidates: one each, unless they are needed as raters."""
+    return min(world.candidates[1], max(2, world.nodes - 2 * world.committee))
 
 
-class _Maker:
-    """Draws a world's nodes once, then its rounds one after the other."""
+class WorldMaker:
+    """Draws a world's nodes once, then its rounds one after the other.
+
+    Attributes:
+        bad: [N] Which nodes are adversaries.
+    """
 
     def __init__(self, world: World, seed: int) -> None:
         self._world = world
@@ -191,32 +176,74 @@ class _Maker:
         self._stretch = np.exp(self._rng.normal(*world.stretch, nodes))
         self._noise = np.exp(self._rng.uniform(math.log(world.noise[0]), math.log(world.noise[1]), nodes))
         self._names = [f"node-{number}" for number in range(nodes)]
+        self._lying = self.bad
+        """Adversaries that have nothing to prove."""
 
-    def rounds(self) -> Iterator[DrawnRound]:
+    def rounds(self, seating: Seating | None = None) -> Iterator[DrawnRound]:
+        """All rounds; each is drawn when it is asked for.
+
+        Args:
+            seating: Asked for each round's seats before the round is drawn. Without it everybody is seated alike, as in
+                the study, and the fresh raters of reviews are drawn with the round.
+        """
         lifetime = IDENTITY_ROUNDS.get(self._world.attack, 0)
         for number in range(1, self._world.rounds + 1):
             if lifetime and number > 1 and (number - 1) % lifetime == 0:
                 for node in np.flatnonzero(self.bad):
                     self._names[node] = f"node-{node}-{number}"
-            yield self._round(number)
+            yield self._round(number, seating)
 
-    def _round(self, number: int) -> DrawnRound:
+    def second(self, drawn: DrawnRound, task: Ints, slot: Ints, raters: Ints) -> Floats:
+        """[n, rater, criterion] What fresh raters [n, rater] say of n candidates of a round, as `DrawnRound.stages`."""
+        scores = self._scores(
+            drawn.number,
+            raters,
+            drawn.makers[task, slot][:, None],
+            drawn.probes[task],
+            drawn.seen[task, slot][:, None],
+            drawn.checks[task, slot][:, None],
+            drawn.leaked[task, slot][:, None],
+        )
+        return scores[:, 0]
+
+    def _round(self, number: int, seating: Seating | None) -> DrawnRound:
         world, rng = self._world, self._rng
         shape = (world.tasks, world.candidates[1])
         counts = rng.integers(world.candidates[0], world.candidates[1] + 1, world.tasks)
         probes = self._probe_tasks()
         counts[probes] = 4
         present = np.arange(shape[1])[None, :] < counts[:, None]
-        makers, committee, fresh = self._seats(shape[1])
+        if seating is None:
+            seats, fresh = self._alike(shape[1])
+        else:
+            seats, fresh = seating(number), np.zeros((world.tasks, 0), dtype=np.int64)
+            present &= seats.makers[:, :1] != NOBODY
+        makers = seats.makers
+        self._lying = self.bad & ~seats.examined
         kinds = self._kinds(number, makers, probes)
         quality = self._quality(kinds)
         checks = self._checks(kinds, probes)
         criteria = np.clip(quality[..., None] + rng.normal(0, 0.03, (*shape, 4)), 0, 1)
         seen = criteria + (rng.normal(0, world.shared_error, shape) + 0.04 * (kinds == Kind.WRONG))[..., None]
-        leaked = probes[:, None] & (rng.random(shape) < self.bad.mean())
-        stages = [self._scores(number, seats, makers, probes, seen, checks, leaked) for seats in (committee, fresh)]
-        names = tuple(self._names)
-        return DrawnRound(number, present, makers, committee, fresh, kinds, quality, checks, probes, stages, names)
+        leaks = self.bad.mean() if world.leaks is None else world.leaks
+        leaked = probes[:, None] & (rng.random(shape) < leaks)
+        asked = (seats.committee, fresh) if seating is None else (seats.committee,)
+        return DrawnRound(
+            number=number,
+            present=present,
+            makers=makers,
+            committee=seats.committee,
+            observing=seats.observing,
+            fresh=fresh,
+            kinds=kinds,
+            quality=quality,
+            checks=checks,
+            probes=probes,
+            stages=[self._scores(number, these, makers, probes, seen, checks, leaked) for these in asked],
+            seen=seen,
+            leaked=leaked,
+            names=tuple(self._names),
+        )
 
     def _quality(self, kinds: Ints) -> Floats:
         low, high = (np.array([QUALITY[kind][end] for kind in Kind])[kinds] for end in (0, 1))
@@ -232,14 +259,17 @@ class _Maker:
         probes[self._rng.permutation(self._world.tasks)[:count]] = True
         return probes
 
-    def _seats(self, candidates: int) -> tuple[Ints, Ints, Ints]:
-        """Per task its makers, its committee and the fresh raters of a review; in small swarms makers repeat."""
+    def _alike(self, candidates: int) -> tuple[Seats, Ints]:
+        """Seats with the same chance for everybody, and the fresh raters of a review; in small swarms makers repeat."""
         world, rng = self._world, self._rng
         order = np.argsort(rng.random((world.tasks, world.nodes)), axis=1)
-        makers = min(candidates, max(2, world.nodes - 2 * world.committee))
+        makers = makers_of_task(world)
         chosen = order[:, np.arange(candidates) % makers]
         raters = np.argsort(rng.random(order.shape), axis=1) if world.self_rating else order[:, makers:]
-        return chosen, raters[:, : world.committee], raters[:, world.committee : 2 * world.committee]
+        committee = raters[:, : world.committee]
+        nobody = np.zeros(world.nodes, dtype=np.bool_)
+        seats = Seats(chosen, committee, np.zeros(committee.shape, dtype=np.bool_), nobody)
+        return seats, raters[:, world.committee : 2 * world.committee]
 
     def _kinds(self, number: int, makers: Ints, probes: Bools) -> Ints:
         """Probes are known-good code or compiling mutants, half and half."""
@@ -278,59 +308,9 @@ class _Maker:
         honest = honest + 0.9 * noise * halo + 0.6 * noise * rng.normal(0, 1, honest.shape)
         if self._world.attack != "none":
             friend = self.bad[makers] & ~probes[:, None]
-            liar = self.bad[seats][:, None, :, None]
+            liar = (self._lying[seats] | (seats == NOBODY))[:, None, :, None]  # nobody's scores are nobody's example
             scene = Scene(number, honest, liar, friend[..., None, None], leaked[..., None, None], rng)
             attack = (ATTACKS | MORE_ATTACKS)[self._world.attack]
             honest = np.where(liar, attack(scene), honest)
         said: Floats = np.round(np.clip(honest, 0, 1), 3)
         return said
-
-
-def _add_truths(scenario: Scenario, drawn: DrawnRound) -> None:
-    for task, slot, name in drawn.named():
-        scenario.truths[name] = Truth(
-            round=drawn.number,
-            task=f"r{drawn.number}-t{task}",
-            quality=float(drawn.quality[task, slot]),
-            good=bool(drawn.good[task, slot]),
-            probe=bool(drawn.probes[task]),
-            fails_check=str(drawn.checks[task, slot]) == "fail",
-        )
-
-
-def _candidate_records(drawn: DrawnRound) -> Iterator[dict[str, Any]]:
-    for task, slot, name in drawn.named():
-        yield {
-            "type": "candidate",
-            "round": drawn.number,
-            "id": name,
-            "task": f"r{drawn.number}-t{task}",
-            "category": "code_generation",
-            "check": str(drawn.checks[task, slot]),
-        }
-
-
-def _rating_records(drawn: DrawnRound, stage: int) -> Iterator[dict[str, Any]]:
-    """Stage 2 is what fresh raters would say in a review; probes are not reviewed."""
-    seats, scores = (drawn.committee, drawn.fresh)[stage - 1], drawn.stages[stage - 1]
-    for task, slot, name in drawn.named():
-        if stage == 2 and drawn.probes[task]:
-            continue
-        for rater, given in zip(seats[task], scores[task, slot].tolist(), strict=True):
-            yield {
-                "type": "rating",
-                "round": drawn.number,
-                "candidate": name,
-                "rater": drawn.names[rater],
-                "stage": stage,
-                "scores": given,
-            }
-
-
-def _reveal_records(drawn: DrawnRound) -> Iterator[dict[str, Any]]:
-    for task, slot, name in drawn.named():
-        reveal: dict[str, Any] = {"type": "reveal", "round": drawn.number, "candidate": name}
-        reveal["generator"] = drawn.names[drawn.makers[task, slot]]
-        if drawn.probes[task]:
-            reveal["probe"] = "good" if drawn.good[task, slot] else "bad"
-        yield reveal

@@ -34,6 +34,10 @@ def project(view: SourceView, edits: Iterable[Edit] = (), tests: Iterable[TestNa
 
 def source_of_test(view: SourceView, name: TestName) -> str:
     """The Rust source of a test, or the macro call that makes it; empty when neither can be told."""
+    return view.remembered(("source of", name), lambda: (_source_of_test(view, name),))[0]
+
+
+def _source_of_test(view: SourceView, name: TestName) -> str:
     if name in view.doc_cases:
         return view.doc_cases[name].file.text.split("\n\n", 1)[-1].strip("\n") + "\n"
     if name in view.test_items:

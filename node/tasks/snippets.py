@@ -19,6 +19,9 @@ STUB = '{ panic!("not implemented") }'
 
 INDENT = "    "
 
+DOC_OPENINGS = ("///", "//!", "/**", "/*!")
+"""How documentation begins, outer and inner."""
+
 
 def render(view: SourceView, item: Item, body: str | None = None) -> str:
     """The snippet of an item: attributes and code, docs left out, methods inside their impl's header.
@@ -95,6 +98,8 @@ def is_from_trait_impl(view: SourceView, item: Item) -> bool:
 
 def without_docs(code: str) -> str:
     """`code` without doc comments, anywhere in it."""
+    if not any(opening in code for opening in DOC_OPENINGS):
+        return code  # most code, and not worth a tree
     data = code.encode()
     docs = [node for node in leaves(parse(data)) if node.type in COMMENTS and is_doc(text_of(node))]
     for node in reversed(docs):
@@ -142,9 +147,15 @@ def _dedent(code: str, indent: str, *, wrapped: bool) -> str:
     target = INDENT if wrapped else ""
     if indent == target:
         return code
+    if '"' not in code:  # no literal that could span lines: spared a tree
+        return _shifted(code, indent, target)
     spanning = (text_of(leaf) for leaf in leaves(parse(code.encode())) if leaf.type not in COMMENTS)
     if any("\n" in text for text in spanning):
         return code
+    return _shifted(code, indent, target)
+
+
+def _shifted(code: str, indent: str, target: str) -> str:
     lines = code.split("\n")
     return "\n".join([lines[0], *(_shift(line, indent, target) for line in lines[1:])])
 

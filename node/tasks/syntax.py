@@ -19,6 +19,9 @@ COMMENTS = frozenset({"line_comment", "block_comment"})
 ATOMS = frozenset({"string_literal", "raw_string_literal", "char_literal", "lifetime", "line_comment", "block_comment"})
 """Nodes with children that are one token to a reader (and to the compiler)."""
 
+TEXTS_KEPT = 256
+"""Texts whose tokens and names are remembered: the same few are asked for again and again."""
+
 FUNCTIONS = frozenset({"function_item", "function_signature_item"})
 
 
@@ -68,6 +71,7 @@ def leaves(node: Node) -> Iterator[Node]:
             stack.extend(reversed(current.children))
 
 
+@functools.lru_cache(TEXTS_KEPT)
 def tokens(code: str) -> tuple[str, ...]:
     """The token stream of `code` without comments: equal streams are the same program."""
     return tuple(text_of(leaf) for leaf in leaves(parse(code.encode())) if leaf.type not in COMMENTS)
@@ -78,11 +82,13 @@ def comments(code: str) -> tuple[str, ...]:
     return tuple(text_of(leaf).rstrip("\n") for leaf in leaves(parse(code.encode())) if leaf.type in COMMENTS)
 
 
+@functools.lru_cache(TEXTS_KEPT)
 def identifiers(code: str) -> frozenset[str]:
     """Every word of `code` outside comments and literals that is a name."""
     return frozenset(text_of(leaf) for leaf in leaves(parse(code.encode())) if is_name_node(leaf))
 
 
+@functools.lru_cache(TEXTS_KEPT)
 def free_identifiers(code: str) -> frozenset[str]:
     """The identifiers of `code` that something outside may define: names after a dot are left out."""
     found = (leaf for leaf in leaves(parse(code.encode())) if is_name_node(leaf))

@@ -6,7 +6,7 @@ Everything here follows from the knowledge base and the published bytes, so ever
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import TypeVar, cast
 
 from tree_sitter import Node
@@ -46,13 +46,13 @@ class SourceView:
         self._files = {file.path: file for file in kb.files}
         self._trees: dict[str, Node] = {}
         self._weights: dict[Item, int] = {}
-        self._lists: dict[str, tuple[object, ...]] = {}
+        self._lists: dict[Hashable, tuple[object, ...]] = {}
         self._by_code_span = {item.code_span: item for item in kb.items}
         self.functions = tuple(item for item in kb.items if item.body and self.is_library_code(item))
         self.tests = tuple(item for item in kb.items if item.is_test and item.body)
 
-    def remembered(self, name: str, compute: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
-        """What `compute` gives, computed once per view: lists that many categories start from."""
+    def remembered(self, name: Hashable, compute: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
+        """What `compute` gives, computed once per view: what many categories start from or come back to."""
         if name not in self._lists:
             self._lists[name] = compute()
         return cast("tuple[T, ...]", self._lists[name])
@@ -81,7 +81,8 @@ class SourceView:
 
     def node(self, item: Item) -> Node | None:
         """The syntax node of an item, attributes and docs outside; None for kinds that are never examples."""
-        return node_at(self.tree(item.span.path), item.code_span.start, item.code_span.end, ITEM_NODES)
+        place = item.code_span
+        return self.remembered(place, lambda: (node_at(self.tree(place.path), place.start, place.end, ITEM_NODES),))[0]
 
     def item_at(self, path: str, start: int, end: int) -> Item | None:
         """The item whose code, docs left out, is exactly these bytes."""

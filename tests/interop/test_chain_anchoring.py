@@ -8,7 +8,7 @@ import pytest
 from consensus.merkle import is_included, merkle_path
 from consensus.params import MINIMAL
 from node.anchoring.reconcile import DifferenceKind
-from node.anchoring.registration import registration
+from node.anchoring.registration import registration, withdrawal
 from node.anchoring.setup import Swarm as Ledger
 from node.anchoring.setup import open_anchoring
 from node.anchoring.signing import PROTOCOL, Signatory
@@ -16,7 +16,7 @@ from node.chain.contracts import ANCHOR, REGISTRY, artifact, contract_call
 from node.chain.gate import Gate
 from node.chain.votes import binding_message, registration_digest
 from node.config import ChainSection
-from node.errors import OperatorError
+from node.errors import OperatorError, TransientError
 from node.home import NodeHome
 from node.network.interface import RefusedError
 from node.store import open_store
@@ -232,6 +232,59 @@ def test_a_registered_account_takes_the_place_of_the_founders_and_bad_input_is_n
             await assert_wrong_deployments_are_refused(gate, swarm.deployment, swarm.genesis.network)
 
     asyncio.run(scenario())
+
+
+def test_who_takes_its_stake_back_has_no_voice_and_a_set_that_could_not_decide_is_never_named(tmp_path):
+    async def scenario():
+        async with AnchoredSwarm(tmp_path, 3) as swarm:
+            await swarm.deploy()
+            gate, members = (await swarm.join(0)).gate, {item.key.node: item for item in swarm.nodes}
+            for number in (1, 2):
+                await swarm.join(number)
+            for number, anchoring in swarm.anchorings.items():
+                await anchoring.begin()
+                await anchoring.sender.want(
+                    *await registration(gate, swarm.nodes[number].key, account_of(number), stake_wei=5)
+                )
+            await swarm.look(4)
+            assert (await gate.accounts(swarm.chain.head)).keys() == members.keys()
+
+            for number in (1, 2):
+                await ask_for_the_stake(swarm, number)
+            assert set(await gate.accounts(swarm.chain.head)) == {swarm.nodes[0].key.node}
+            # Two thirds of the weight have no voice any more: the set that still could goes on signing.
+            before = await gate.next_epoch()
+            for categories in (4, 3):
+                await swarm.work(categories=categories)
+            epochs = await settle(swarm)
+            assert epochs >= before + 4, "bindings count two epochs later, so this is past the last set with all three"
+            await assert_agreement(swarm)
+            signers = await swarm.anchorings[0]._schedule.of(epochs)
+            assert set(signers.members.values()) == {account_of(number).address for number in range(3)}
+
+            await deposit(swarm, 1)
+            assert set(await gate.accounts(swarm.chain.head)) == {swarm.nodes[number].key.node for number in (0, 1)}
+
+    asyncio.run(scenario())
+
+
+async def ask_for_the_stake(swarm, number):
+    anchoring, own = swarm.anchorings[number], account_of(number).address
+    step = await withdrawal(anchoring.gate, own, own, anchoring.sender.outbox.entries)
+    assert not step.is_paid
+    await anchoring.sender.want(step.name, step.call)
+    await swarm.look(4)
+    assert anchoring.sender.outbox.get(step.name).state is EntryState.DONE
+    with pytest.raises(TransientError, match="locked until"):
+        await withdrawal(anchoring.gate, own, own, anchoring.sender.outbox.entries)
+
+
+async def deposit(swarm, number):
+    anchoring, own = swarm.anchorings[number], account_of(number).address
+    registry = anchoring.gate.deployment.registry
+    await anchoring.sender.want("stake/deposit/0", contract_call(REGISTRY, registry, "deposit", own, value=1))
+    await swarm.look(4)
+    assert (await anchoring.gate.stake(own)).unlock_s == 0
 
 
 def forged_registration(gate, node, *, by):

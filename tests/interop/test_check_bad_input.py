@@ -50,7 +50,7 @@ EDITS = {
 }
 PATHS = {
     "upwards": "tests/../../mine.rs",
-    "from the root": "/tmp/mine.rs",
+    "from the root": "/elsewhere/mine.rs",
     "with NUL": "tests/\0.rs",
     "long": "a" * 9_000,
 }

@@ -12,13 +12,13 @@ import pytest
 from node.checks import (
     CheckSettings,
     Level,
-    MemoryCache,
     UncheckedError,
     open_engine,
     write_project,
 )
 from node.values.crate import Span
 from node.values.verdict import AddedFile, CheckPlan, Edit, Expect, Outcome, Project, Step, TestName, TestTarget
+from tests.support.counting_cache import CountingCache
 from tests.support.prepared import make_crate
 
 pytestmark = pytest.mark.cargo
@@ -379,16 +379,6 @@ def test_results_do_not_depend_on_order_or_on_what_else_is_asked(bench, crate):
     finally:
         fresh.close()
     assert together == apart[::-1]
-
-
-class CountingCache(MemoryCache):
-    def __init__(self):
-        super().__init__()
-        self.stored = 0
-
-    def put(self, key, value):
-        self.stored += 1
-        super().put(key, value)
 
 
 def test_what_was_settled_once_is_remembered_by_content(bench, crate):

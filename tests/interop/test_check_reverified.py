@@ -9,12 +9,13 @@ import pytest
 
 from node.checking.packages import Packages
 from node.checking.reading import PackageKey
-from node.checks import CheckSettings, MemoryCache, open_engine, reverify
+from node.checks import CheckSettings, open_engine, reverify
 from node.checks.reverify import Sampler, agree
 from node.checks.rows import Example, RowOptions, RowState
 from node.checks.verdicts import Observation
 from node.values.crate import Span
 from node.values.verdict import CheckPlan, Edit, Expect, Outcome, Project, Step, TestName
+from tests.support.counting_cache import CountingCache
 from tests.support.prepared import make_crate
 
 LIB = """pub fn twice(n: u8) -> u8 { n * 2 }
@@ -44,16 +45,6 @@ def test_only_settled_looks_can_contradict_each_other():
     assert agree(passed, replace(passed, message="said otherwise"))
     assert agree(passed, replace(failed, timed_out=True))
     assert agree(passed, Observation(compiled=False, unchecked=True))
-
-
-class CountingCache(MemoryCache):
-    def __init__(self):
-        super().__init__()
-        self.stored = 0
-
-    def put(self, key, value):
-        self.stored += 1
-        super().put(key, value)
 
 
 @pytest.fixture(scope="module")

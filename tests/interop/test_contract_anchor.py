@@ -15,7 +15,6 @@ from tests.support.contract_chain import (
     keccak,
     lefts,
     make_signers,
-    put_back,
     quorum,
     refuses,
     score_leaf,
@@ -25,12 +24,6 @@ from tests.support.contract_chain import (
 @pytest.fixture(scope="module")
 def deployed():
     return deploy_all(weights=(3, 2, 2), unbound=1)  # 8 in all: 6 are more than two thirds, 5 are not
-
-
-@pytest.fixture
-def swarm(deployed):
-    with put_back(deployed):
-        yield deployed
 
 
 def send(swarm, vote, chosen):

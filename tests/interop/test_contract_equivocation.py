@@ -10,10 +10,8 @@ from tests.support.contract_chain import (
     WITHDRAWAL_DELAY,
     WITHDRAWN,
     Contract,
-    deploy_all,
     keccak,
     node_key,
-    put_back,
     refuses,
     shard_vote,
 )
@@ -22,18 +20,12 @@ SLASHED = 3
 NO_SIGNATURE = (bytes(32), bytes(32))
 
 
-@pytest.fixture(scope="module")
-def deployed():
-    return deploy_all()
-
-
 @pytest.fixture
-def swarm(deployed):
+def swarm(swarm):
     """A swarm with two nodes, of two owners: what burns must be the first one's and only that."""
-    with put_back(deployed):
-        for number in (0, 1):
-            deployed.register(deployed.owners[number], deployed.node_accounts[number], node_key(number))
-        yield deployed
+    for number in (0, 1):
+        swarm.register(swarm.owners[number], swarm.node_accounts[number], node_key(number))
+    return swarm
 
 
 def report_epochs(swarm, first, second, signers=None, **domain):

@@ -11,25 +11,12 @@ from tests.support.contract_chain import (
     Contract,
     RefusedError,
     deploy,
-    deploy_all,
     node_key,
-    put_back,
     refuses,
 )
 
 ACTIVE, REVOKED = 1, 2
 NO_SIGNATURE = (bytes(32), bytes(32))
-
-
-@pytest.fixture(scope="module")
-def deployed():
-    return deploy_all()
-
-
-@pytest.fixture
-def swarm(deployed):
-    with put_back(deployed):
-        yield deployed
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from tests.support.contract_chain import (
     job,
     keccak,
     make_signers,
-    put_back,
     quorum,
     refuses,
     shard_vote,
@@ -25,12 +24,6 @@ CLOSED = pytest.mark.parametrize("closed", [FINAL, WITHDRAWN], ids=["final", "wi
 @pytest.fixture(scope="module")
 def deployed():
     return deploy_all(weights=(1, 1, 1, 1))
-
-
-@pytest.fixture
-def swarm(deployed):
-    with put_back(deployed):
-        yield deployed
 
 
 def status(swarm, vote):

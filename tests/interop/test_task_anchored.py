@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 
 from node.checks import CheckSettings, open_engine
-from node.tasks.categories import PLACEHOLDER, TABLE, render
+from node.tasks.categories import PLACEHOLDER
 from node.tasks.inspection import inspect
 from node.tasks.measures import scrutiny_measures
 from node.tasks.plans import plan_for, scrutiny_for
@@ -16,6 +16,7 @@ from node.tasks.snippets import without_comments
 from node.values.crate import Item
 from node.values.example import Example
 from node.values.verdict import Project, TestName
+from tests.support.example_rows import generated_of
 from tests.support.wordwise import item_named, wordwise, wordwise_crate
 
 pytestmark = [pytest.mark.cargo, pytest.mark.slow]
@@ -26,28 +27,12 @@ def library(*names: str) -> tuple[TestName, ...]:
 
 
 def made(category: str, item: Item, tests: tuple[TestName, ...] = (), **words: object) -> Example:
-    table = TABLE[category]
-    pin = wordwise().kb.pin
-    names = {field.name for field in table.inputs}
-    return Example(
-        crate_name=pin.name,
-        input_data=render(table.inputs, {name: value for name, value in words.items() if name in names}),
-        output_data=render(table.outputs, {name: value for name, value in words.items() if name not in names}),
-        task_category=category,
-        test="",
-        crate_version=pin.version,
-        crate_checksum=pin.checksum.hex(),
-        license=pin.license,
-        edition=pin.edition,
-        rustc_version="",
+    return generated_of(
+        category,
+        words,
         source_path=item.code_span.path,
         source_span=f"{item.code_span.start}..{item.code_span.end}",
-        engine="openai",
-        model="a-model",
-        prompt_digest="00" * 32,
-        check_report=Report(Project(pin), tests=tests).text(),
-        prompt_tokens=10,
-        completion_tokens=10,
+        check_report=Report(Project(wordwise().kb.pin), tests=tests).text(),
     )
 
 

@@ -5,12 +5,10 @@ import asyncio
 import pytest
 
 from node.checks import CheckSettings, open_engine
-from node.tasks.categories import TABLE, render
 from node.tasks.inspection import inspect
 from node.tasks.plans import plan_for, scrutiny_for
-from node.tasks.report import Report
 from node.values.example import Example
-from node.values.verdict import Project
+from tests.support.example_rows import generated_of
 from tests.support.wordwise import wordwise, wordwise_crate
 
 pytestmark = [pytest.mark.cargo, pytest.mark.slow]
@@ -42,29 +40,7 @@ UNTYPED = LONGEST.replace("-> usize {", "-> String {")
 
 
 def made(category: str, test: str = "", **words: object) -> Example:
-    table = TABLE[category]
-    names = {field.name for field in table.inputs}
-    pin = wordwise().kb.pin
-    return Example(
-        crate_name=pin.name,
-        input_data=render(table.inputs, {name: value for name, value in words.items() if name in names}),
-        output_data=render(table.outputs, {name: value for name, value in words.items() if name not in names}),
-        task_category=category,
-        test=test,
-        crate_version=pin.version,
-        crate_checksum=pin.checksum.hex(),
-        license=pin.license,
-        edition=pin.edition,
-        rustc_version="",
-        source_path="",
-        source_span="",
-        engine="openai",
-        model="a-model",
-        prompt_digest="00" * 32,
-        check_report=Report(Project(pin)).text(),
-        prompt_tokens=10,
-        completion_tokens=10,
-    )
+    return generated_of(category, words, test=test)
 
 
 def generated(code: str, test: str = TEST) -> Example:

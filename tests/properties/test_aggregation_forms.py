@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from consensus.aggregation import RatedCandidate, Verdict, reference, vectorised
 from consensus.aggregation.fixed_point import log2
 from consensus.aggregation.learning import Outcome, believed_outcome
-from consensus.aggregation.vectorised import learning, reading, slices
+from consensus.aggregation.vectorised import learning, pairs, reading, slices
 from consensus.params import MAINNET
 from consensus.rater_tables import BINS, EMPTY_TABLE, ONE
 from consensus.types import FavourCount, GivenRating, NodeId, RaterTable
@@ -63,6 +63,7 @@ class Draw:
                 FavourCount(generator, self.rng.randint(PARAMS.pair_count_min, 300 * ONE), self.signed())
                 for generator in sorted(met)
             ),
+            answers=tuple(self.rng.randint(0, 20 * ONE) for _ in range(4)),
         )
 
     def tables(self):
@@ -157,6 +158,35 @@ def test_both_forms_stay_together_over_rounds_however_they_are_split(sizes, node
         plain, columns = left.tables, right.tables
 
 
+@pytest.mark.parametrize("nodes", [12, 60])
+def test_the_way_of_large_swarms_gives_the_same_bits(nodes, monkeypatch):
+    """Pairs are looked for where a cell for each would be too many: here always."""
+    rng = random.Random(nodes)
+    plain = columns = {node(number): EMPTY_TABLE for number in range(nodes)}
+    for module in (pairs, slices):
+        monkeypatch.setattr(module, "pairs_fit_table", lambda *_: False)
+    for number in range(14):
+        round_ = drawn_round(rng, number, nodes, nodes)
+        left, right = reference.aggregate(plain, round_, PARAMS), vectorised.aggregate(columns, round_, PARAMS)
+        assert left == right
+        plain, columns = left.tables, right.tables
+    assert max(len(table.pairs) for table in plain.values()) == min(nodes - 1, PARAMS.pairs_max)
+
+
+@settings(max_examples=100, deadline=None)
+@given(seeds)
+def test_the_way_of_large_swarms_agrees_whatever_comes_in(seed):
+    draw = Draw(seed)
+    known, round_ = draw.tables(), draw.round()
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (pairs, slices):
+            patch.setattr(module, "pairs_fit_table", lambda *_: False)
+        columns = vectorised.aggregate(known, round_, PARAMS)
+    plain = reference.aggregate(known, round_, PARAMS)
+    assert columns.candidates == plain.candidates
+    assert columns.tables == plain.tables
+
+
 def test_slices_of_any_size_give_the_same_bits(monkeypatch):
     rng = random.Random(7)
     known = {node(number): EMPTY_TABLE for number in range(9)}
@@ -197,11 +227,9 @@ def test_logarithms_in_columns_are_those_of_the_reference(values):
 @settings(deadline=None)
 @given(st.lists(st.integers(-(1 << 40), 1 << 40), min_size=1, max_size=50))
 def test_what_beliefs_teach_in_columns_is_what_they_teach_in_the_reference(values):
-    taught, bits = learning._teaching(PARAMS), np.array(values, dtype=np.int64)
-    at, before = learning._places(bits), learning._places(bits - PARAMS.prior_bits)
-    good = taught.weight[before] * taught.sharp[at] >> 16
-    columns = zip(good.tolist(), (taught.weight[before] - good).tolist(), taught.target[at].tolist(), strict=True)
-    assert [Outcome(*row) for row in columns] == [believed_outcome(value, PARAMS) for value in values]
+    columns = learning.outcomes(np.array(values, dtype=np.int64), PARAMS)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    assert [Outcome(*row) for row in rows] == [believed_outcome(value, PARAMS) for value in values]
 
 
 @settings(max_examples=100, deadline=None)

@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from node.simulate.faults import BEHAVIOURS
@@ -27,8 +28,13 @@ SHAPES = {
     "60 nodes": World(nodes=60, tasks=20),
     "10 nodes, committees of 3": World(nodes=10, committee=3),
     "2 % probes": World(probes=0.02),
+    "every probe told apart": World(leaks=1.0),
     "self-rating": World(self_rating=True),
     "harsh and biased": World(shift=(-0.10, 0.16)),
+}
+SEATS = {
+    "standing": "Seats by standing: as the plans that ship draw them",
+    "alike": "Seats alike: the study's setting, the same chance for everybody",
 }
 PROTOCOL_SEEDS = range(1, 4)
 PENALTIES = (
@@ -95,17 +101,30 @@ def attack_pages() -> Iterator[str]:
     first, last = ATTACK_SEEDS[0], ATTACK_SEEDS[-1]
     yield "# Attacks on ratings\n"
     yield f"Of `swarm-node simulate`: 20 nodes, committees of 5, 10 % probes, 40 rounds; seeds {first} to {last}.\n"
-    for share in (0.30, 0.45):
-        yield markdown(make_table(share, ATTACK_SEEDS))
-    yield "Other shapes, 30 % adversaries, two seeds each: mean over the eleven attacks.\n"
-    yield "| shape | no adversary F1 | mean F1 | worst F1 | ROC | reputation AUC | adversary share | regret |"
-    yield "|" + "---|" * 8
+    for seats, told in SEATS.items():
+        yield f"## {told}\n"
+        for share in (0.30, 0.45):
+            table = make_table(share, ATTACK_SEEDS, shape=World(seats=seats))
+            print(f"{seats}, {share:.0%}", file=sys.stderr)
+            yield markdown(table)
+    yield "## Other shapes\n"
+    yield f"Seeds {ATTACK_SEEDS[0]} and {ATTACK_SEEDS[1]}: mean over the eleven attacks.\n"
+    yield "| shape | seats | adversaries | F1 without | mean F1 | worst F1 | ROC | reputation AUC | share | regret |"
+    yield "|" + "---|" * 10
     for name, world in SHAPES.items():
-        table = make_table(0.30, ATTACK_SEEDS[:2], shape=world)
-        row = table.overall
-        values = (table.none.f1, row.f1, table.worst_f1, row.roc, row.reputation_auc, row.adversary_share, row.regret)
-        yield f"| {name} | {' | '.join(f'{value:.4f}' for value in values)} |"
+        for seats in SEATS if not world.self_rating else ("alike",):
+            for share in (0.30, 0.45):
+                yield shape_row(name, replace(world, seats=seats), share)
     yield ""
+
+
+def shape_row(name: str, world: World, share: float) -> str:
+    """One shape's line; what the last columns call share is the adversaries' of the reputation."""
+    table = make_table(share, ATTACK_SEEDS[:2], shape=world)
+    print(f"{name}, {world.seats}, {share:.0%}", file=sys.stderr)
+    row = table.overall
+    values = (table.none.f1, row.f1, table.worst_f1, row.roc, row.reputation_auc, row.adversary_share, row.regret)
+    return f"| {name} | {world.seats} | {share:.0%} | {' | '.join(f'{value:.4f}' for value in values)} |"
 
 
 # Whole members

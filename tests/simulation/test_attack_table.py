@@ -16,9 +16,10 @@ pytestmark = pytest.mark.slow
 SEEDS = (20_261,)
 
 
-@pytest.fixture(scope="module")
-def tables() -> dict[float, Table]:
-    return {share: make_table(share, SEEDS) for share in (0.30, 0.45)}
+@pytest.fixture(scope="module", params=["alike", "standing"])
+def tables(request) -> dict[float, Table]:
+    """With the study's seats, and with those that plans which ship draw."""
+    return {share: make_table(share, SEEDS, shape=World(seats=request.param)) for share in (0.30, 0.45)}
 
 
 @pytest.mark.parametrize(("share", "mean", "worst"), [(0.30, 0.95, 0.93), (0.45, 0.93, 0.80)])
@@ -60,8 +61,20 @@ def test_no_attack_gains_a_majority_of_the_reputation(tables, share):
         (World("inverted", 0.3, shift=(-0.10, 0.16)), 0.92, 0.90),
         (World("clique", 0.3, self_rating=True), 0.90, 0.95),
         (World("oscillate", 0.3), 0.90, 0.95),
+        (World("clique", 0.3, nodes=10, committee=3, rounds=25, seats="standing"), 0.90, 0.95),
+        (World("stealth", 0.3, probes=0.02, seats="standing"), 0.91, 0.95),
+        (World("clique", 0.3, leaks=1.0, seats="standing"), 0.92, 0.95),
     ],
-    ids=["small", "few probes", "harsh and biased", "self-rating", "oscillating"],
+    ids=[
+        "small",
+        "few probes",
+        "harsh and biased",
+        "self-rating",
+        "oscillating",
+        "small, seats by standing",
+        "few probes, seats by standing",
+        "every probe told apart",
+    ],
 )
 def test_other_shapes_of_the_same_kind_hold_too(world, f1, auc):
     figures = play(world, 7)

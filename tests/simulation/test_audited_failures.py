@@ -33,7 +33,8 @@ from node.pipeline.transition import standings
 from node.replay import CandidateOutcome, Replay, replay_lines
 from node.simulate.protocol import Setting, Swarm, run_protocol
 from node.simulate.ratings import RatingRun
-from node.simulate.worlds import World, make_scenario
+from node.simulate.scenarios import make_scenario
+from node.simulate.worlds import World
 from reputation import DecidedRound, Role, members_after, new_member, role_of, voting_weights
 from tests.support.ratings import PARAMS, candidate, content, newcomers, node
 

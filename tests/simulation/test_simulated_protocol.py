@@ -79,7 +79,7 @@ def test_one_offence_is_punished_once_however_often_it_is_reported():
         for item in evidence:
             reporter.broadcast(item, reporter.disk.envelopes[item.digest])
             for peer in swarm.honest:
-                peer.put(lambda peer=peer, item=item: peer._take(item))
+                peer.put(lambda peer=peer, item=item: peer.take(item))
         swarm.clockwork.after(5_000, report_again)
 
     report_again()

@@ -8,7 +8,8 @@ import pytest
 from node.replay import NodeOutcome
 from node.simulate.attacks import ATTACKS, MORE_ATTACKS
 from node.simulate.ratings import RatingRun
-from node.simulate.worlds import World, make_scenario
+from node.simulate.scenarios import make_scenario
+from node.simulate.worlds import World
 from tests.support.verdicts import judge, replay_scenario
 
 SMALL = {"rounds": 34, "tasks": 6}
@@ -67,7 +68,7 @@ def test_copying_pays_without_commit_reveal_and_not_with_it():
 def test_the_transcript_names_every_wrong_decision_with_what_each_rater_said():
     lines = []
     RatingRun(World("clique", 0.3, rounds=30), 1, tell=lines.append).run()
-    assert sum(line.startswith("round 7: ") for line in lines) == 1
+    assert sum(line.startswith("round 7: ") and " rated, " in line for line in lines) == 1
     wrong = [line for line in lines if "accepted, and bad" in line]
     assert wrong
     assert all(line.count("node-") == 6 for line in wrong)  # its maker and five raters

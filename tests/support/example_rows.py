@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 from node.rating.interface import Evidence
 from node.tasks.categories import TABLE, Value, render
 from node.tasks.report import Report
+from node.values.crate import CratePin
 from node.values.example import Example
 from node.values.verdict import Inspection, Project
 from tests.support.wordwise import wordwise
 
 
-def example_of(category: str, inputs: Mapping[str, Value], outputs: Mapping[str, Value]) -> Example:
-    """An example of these words, as the source engine would sign it."""
-    pin, table = wordwise().kb.pin, TABLE[category]
-    return Example(
+def example_of(
+    category: str,
+    inputs: Mapping[str, Value],
+    outputs: Mapping[str, Value],
+    pin: CratePin | None = None,
+    **changes: object,
+) -> Example:
+    """An example of these words as the source engine would sign it, about the fixture crate unless another is named."""
+    pin, table = pin or wordwise().kb.pin, TABLE[category]
+    example = Example(
         crate_name=pin.name,
         input_data=render(table.inputs, inputs),
         output_data=render(table.outputs, outputs),
@@ -35,6 +43,16 @@ def example_of(category: str, inputs: Mapping[str, Value], outputs: Mapping[str,
         prompt_tokens=0,
         completion_tokens=0,
     )
+    return dataclasses.replace(example, **changes)
+
+
+def generated_of(category: str, words: Mapping[str, Value], **changes: object) -> Example:
+    """The same as a language model would sign it; the category tells which of the words are its input."""
+    names = {field.name for field in TABLE[category].inputs}
+    inputs = {name: value for name, value in words.items() if name in names}
+    outputs = {name: value for name, value in words.items() if name not in names}
+    by = {"engine": "openai", "model": "a-model", "prompt_digest": "00" * 32}
+    return example_of(category, inputs, outputs, **by, prompt_tokens=10, completion_tokens=10, **changes)
 
 
 def summary_evidence() -> Evidence:

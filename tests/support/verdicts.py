@@ -9,7 +9,8 @@ import numpy as np
 
 from node.replay import CandidateOutcome, NodeOutcome, Outcome, Replay, replay_lines
 from node.simulate.figures import Figures, area
-from node.simulate.worlds import Scenario, first_judged
+from node.simulate.scenarios import Scenario
+from node.simulate.worlds import first_judged
 
 
 def replay_scenario(scenario: Scenario) -> list[Outcome]:

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 from nacl.signing import SigningKey
 
+from consensus.commitments import ratings_digest, slots_root
 from consensus.draw import SlotContent
 from consensus.encoding import hash_value
 from consensus.genesis import Founder, Genesis, first_state
 from consensus.openings import RoundInputs, probe_alpha, slot_rule
 from consensus.outcome import decide_round
 from consensus.params import MINIMAL
-from consensus.round import ratings_digest, slots_root
 from consensus.schedule import Standing, admit
 from consensus.types import (
     CandidateCommit,

@@ -5,10 +5,9 @@ import pytest
 
 from node.tasks.categories import PLACEHOLDER, TABLE, Field, FieldKind, FormError, parse, render
 from node.tasks.forms import validate
-from node.tasks.report import Report
 from node.values.crate import CratePin
 from node.values.example import CATEGORIES, Example
-from node.values.verdict import Project
+from tests.support import example_rows
 
 PIN = CratePin("wordwise", "0.3.1", bytes(32), b"", "Apache-2.0", "2021")
 
@@ -28,27 +27,7 @@ def example_of(category: str, **changes: object) -> Example:
     if category.endswith("_naming"):
         inputs["code"] = f"fn {PLACEHOLDER}() -> u8 {{ 1 }}"
     outputs = {field.name: WORDS[field.kind] for field in table.outputs}
-    example = Example(
-        crate_name=PIN.name,
-        input_data=render(table.inputs, inputs),
-        output_data=render(table.outputs, outputs),
-        task_category=category,
-        test="",
-        crate_version=PIN.version,
-        crate_checksum=PIN.checksum.hex(),
-        license=PIN.license,
-        edition=PIN.edition,
-        rustc_version="",
-        source_path="",
-        source_span="",
-        engine="source/1",
-        model=None,
-        prompt_digest=None,
-        check_report=Report(Project(PIN)).text(),
-        prompt_tokens=0,
-        completion_tokens=0,
-    )
-    return dataclasses.replace(example, **changes)
+    return example_rows.example_of(category, inputs, outputs, PIN, **changes)
 
 
 def told(example: Example) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from node.checks.guards.vacuity import Vacuity, is_vacuous, static_vacuity, test_names
+from node.checks.guards.vacuity import Vacuity, is_vacuous, names_of_tests, static_vacuity
 
 CODE = """
 /// Adds.
@@ -77,6 +77,75 @@ EMPTY = {
         module("assert_eq!(add(1, 2), 4);", extra="macro_rules! assert_eq { ($($t:tt)*) => {{}} }"),
         Vacuity.ASSERTION_REDEFINED,
     ),
+    "a call that nothing needs": (module("assert!(true || add(1, 2) == 4);"), Vacuity.CONSTANT_ASSERTION),
+    "or what always holds": (module("assert!(add(1, 2) == 4 || 1 == 1);"), Vacuity.CONSTANT_ASSERTION),
+    "one or the other": (module("assert!(add(1, 2) == 4 || add(1, 2) != 4);"), Vacuity.CONSTANT_ASSERTION),
+    "a result or an error": (
+        module('let r = parse("1"); assert!(r.is_ok() || r.is_err());'),
+        Vacuity.CONSTANT_ASSERTION,
+    ),
+    "any number": (module("assert!(add(1, 2) >= i32::MIN);"), Vacuity.CONSTANT_ASSERTION),
+    "any number by pattern": (module("assert!(matches!(add(1, 2), i32::MIN..=i32::MAX));"), Vacuity.CONSTANT_ASSERTION),
+    "a pattern that binds": (module("assert!(matches!(add(1, 2), _sum));"), Vacuity.CONSTANT_ASSERTION),
+    "itself by two names": (
+        module("let a = add(1, 2); let b = add(1, 2); assert_eq!(a, b);"),
+        Vacuity.SELF_COMPARISON,
+    ),
+    "itself borrowed": (module("let a = add(1, 2); assert_eq!(&a, &add(1, 2));"), Vacuity.SELF_COMPARISON),
+    "something else": (module("add(1, 2); assert!(std::env::args().count() > 0);"), Vacuity.UNRELATED_ASSERTION),
+    "something else unwrapped": (module("add(1, 2); Some(1).unwrap();"), Vacuity.UNRELATED_ASSERTION),
+    "something else in a block": (
+        module("{ add(1, 2); assert!(std::env::args().count() > 0) }"),
+        Vacuity.UNRELATED_ASSERTION,
+    ),
+    "its own vector": (
+        module("let mut v = Vec::new(); v.push(1); add(1, 2); assert_eq!(v.len(), 1);"),
+        Vacuity.UNRELATED_ASSERTION,
+    ),
+    "a helper that gets nothing of it": (
+        module("add(1, 2); check(3, 3);", extra="fn check(a: i32, b: i32) { assert_eq!(a, b); }"),
+        Vacuity.UNRELATED_ASSERTION,
+    ),
+    "a panic that is caught": (
+        module("add(1, 2); let _ = std::panic::catch_unwind(|| assert_eq!(add(1, 2), 4));"),
+        Vacuity.UNREACHED_ASSERTION,
+    ),
+    "a thread that nobody asks": (
+        module("add(1, 2); let _ = std::thread::spawn(|| { assert_eq!(add(1, 2), 4); }).join();"),
+        Vacuity.UNREACHED_ASSERTION,
+    ),
+    "a loop over nothing": (
+        module("add(1, 2); for _ in 0..0 { assert_eq!(add(1, 2), 4); }"),
+        Vacuity.UNREACHED_ASSERTION,
+    ),
+    "a condition of numbers": (
+        module("add(1, 2); if 1 == 2 { assert_eq!(add(1, 2), 4); }"),
+        Vacuity.UNREACHED_ASSERTION,
+    ),
+    "another system": (
+        module("add(1, 2); if cfg!(windows) { assert_eq!(add(1, 2), 4); }"),
+        Vacuity.UNREACHED_ASSERTION,
+    ),
+    "behind a return in a block": (
+        module("add(1, 2); if true { return; } assert_eq!(add(1, 2), 4);"),
+        Vacuity.UNREACHED_ASSERTION,
+    ),
+    "behind a break": (
+        module("add(1, 2); loop { break; assert_eq!(add(1, 2), 4); }"),
+        Vacuity.UNREACHED_ASSERTION,
+    ),
+    "a result that is always success": (
+        "#[test]\nfn t() -> Result<(), String> { let _ = add(1, 2); Ok(()) }",
+        Vacuity.NO_ASSERTION,
+    ),
+    "a macro of its own that does nothing": (
+        module("add(1, 2); check!(add(1, 2) == 4);", extra="macro_rules! check { ($($t:tt)*) => {} }"),
+        Vacuity.NO_ASSERTION,
+    ),
+    "a panic of its own": (
+        module('add(1, 2); panic!("boom")', '#[test]\n#[should_panic(expected = "boom")]'),
+        Vacuity.PANICS_ITSELF,
+    ),
     "no test at all": ("fn helper() { assert_eq!(add(1, 2), 3); }", Vacuity.NO_TEST),
 }
 
@@ -86,7 +155,7 @@ def test_it_is_named(name):
     source, kind = EMPTY[name]
     assert kind.value in kinds(source)
     found = static_vacuity(source, CODE)
-    assert is_vacuous(found, test_names(source) or ("x",)) is True
+    assert is_vacuous(found, names_of_tests(source) or ("x",)) is True
 
 
 @pytest.mark.parametrize("name", EMPTY)
@@ -118,6 +187,41 @@ SOUND = {
     "an unknown macro": module("check_snapshot!(add(1, 2));"),
     "a result in a variable of the target's name": module("let add = add(1, 2); assert_eq!(add, 3);"),
     "under unix": module("assert_eq!(add(1, 2), 3);", "#[test]\n#[cfg(unix)]"),
+    "two calls that differ": module("assert_ne!(add(1, 2), add(1, 2));"),
+    "equal arguments": module(
+        'let a = String::from("1"); let b = String::from("1"); assert_eq!(parse(&a), parse(&b));'
+    ),
+    "two names that changed": module(
+        "let mut c = Counter::new(); let a = c.bump(); let b = c.bump(); assert_eq!(a, b);"
+    ),
+    "a vector that it fills": module("let mut v = vec![]; v.extend([1].map(|a| add(a, 2))); assert_eq!(v, [3]);"),
+    "a flag that it sets": module("let mut ok = false; if add(1, 2) == 3 { ok = true; } assert!(ok);"),
+    "a static that a callback sets": module(
+        "[1].map(hook); assert_eq!(HITS.load(std::sync::atomic::Ordering::SeqCst), 3);",
+        extra="static HITS: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(0);"
+        " fn hook(a: i32) { HITS.store(add(a, 2), std::sync::atomic::Ordering::SeqCst); }",
+    ),
+    "a file that it names": module(
+        'std::fs::write("sum.txt", add(1, 2).to_string()).ok(); assert!(std::path::Path::new("sum.txt").exists());'
+    ),
+    "a variable of the environment": module(
+        'let _ = parse("de"); assert_eq!(std::env::var("LANG").as_deref(), Ok("de"));'
+    ),
+    "items that a macro makes": module("made!(SUM = add(1, 2)); assert_eq!(SUM, 3);"),
+    "a default of its type": module("let c: Counter = Default::default(); assert!(c == Default::default());"),
+    "a constant inside": module("const SUM: i32 = add(1, 2); const THREE: i32 = 3; assert_eq!(SUM, THREE);"),
+    "a helper inside": module("fn check(a: i32, b: i32) { assert_eq!(a, b); } check(add(1, 2), 3);"),
+    "a method of a helper": module(
+        "Case { a: 1 }.check(add(1, 2));",
+        extra="struct Case { a: i32 } impl Case { fn check(&self, sum: i32) { assert_eq!(self.a + 2, sum); } }",
+    ),
+    "a thread that is asked": module("std::thread::spawn(|| assert_eq!(add(1, 2), 3)).join().unwrap();"),
+    "a panic that is looked at": module("assert!(std::panic::catch_unwind(|| add(i32::MAX, 1)).is_err());"),
+    "a result of its own": (
+        "#[test]\nfn t() -> Result<(), String> { if add(1, 2) == 3 { Ok(()) } else { Err(String::new()) } }"
+    ),
+    "a result that is handed on": '#[test]\nfn t() -> Result<(), std::num::ParseIntError> { parse("1").map(drop) }',
+    "a function out of sight": module("helpers::assert_close(add(1, 2), 3);"),
     "one of each": module("assert!(true); assert_eq!(add(1, 2), 3);"),
     "tests of a macro": "proptest! { #[test] fn t(a in 0..9) { prop_assert_eq!(add(a, 0), a); } }",
 }
@@ -128,14 +232,44 @@ def test_it_is_left_alone(name):
     assert kinds(SOUND[name]) == []
 
 
+BEHAVES_IN_TESTS = {
+    "asks in its body": "pub fn add(a: i32, b: i32) -> i32 { if cfg!(test) { a + b } else { 0 } }",
+    "has a statement for tests": "pub fn add(a: i32, b: i32) -> i32 { #[cfg(test)] return a + b; #[cfg(not(test))] 0 }",
+    "has a body for tests": "#[cfg(not(test))] pub fn add(a: i32, b: i32) -> i32 { a - b }\n"
+    "#[cfg(test)] pub fn add(a: i32, b: i32) -> i32 { a + b }",
+}
+
+
+@pytest.mark.parametrize("name", BEHAVES_IN_TESTS)
+def test_code_that_is_another_one_when_it_is_tested_is_named(name):
+    found = static_vacuity("#[test]\nfn t() { assert_eq!(add(1, 2), 3); }", BEHAVES_IN_TESTS[name])
+    assert [reason.kind for reason in found] in (["other_code_in_tests"], ["target_redefined"])
+
+
+def test_what_macros_make_is_of_the_code_too():
+    code = "bitflags! { pub struct Flags: u8 { const READ = 1; } }\npub fn unused() {}"
+    assert kinds("#[test]\nfn t() { assert_eq!(Flags::READ.bits(), 1); }", code) == []
+
+
 def test_one_sound_test_carries_a_row_and_the_empty_one_is_still_named():
     source = module("assert_eq!(add(1, 2), 3); } #[test] fn empty() { let _ = add(1, 2);")
     found = static_vacuity(source, CODE)
     assert [(reason.test, reason.kind) for reason in found] == [("tests::empty", Vacuity.NO_ASSERTION.value)]
-    assert is_vacuous(found, test_names(source)) is False
+    assert is_vacuous(found, names_of_tests(source)) is False
 
 
 def test_hostile_text_costs_no_more_than_its_length():
     for source in ("(" * 100_000, "#[test] fn t() { assert!(" + "(" * 20_000, "mod a { " * 5_000, "\0\ufffd{}"):
         static_vacuity(source, CODE)
         static_vacuity(module("assert_eq!(add(1, 2), 3);"), source)
+
+
+def test_hostile_statements_cost_no_more_than_their_length():
+    chain = "".join(f"let v{n} = v{n + 1}; " for n in range(2_000))
+    for body in (
+        f"add(1, 2); {chain} assert!(std::env::args().count() > 0);",
+        "add(1, 2); " + "{ " * 400 + "assert!(std::env::args().count() > 0); " * 400 + "}" * 400,
+        "add(1, 2); " + "let a = || { " * 400 + "assert!(std::env::args().count() > 0);" + "};" * 400,
+        "assert!(" + "add(1, 2) == 4 || " * 4_000 + "true);",
+    ):
+        static_vacuity(f"#[test]\nfn t() {{ {body} }}", CODE)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from consensus.aggregation.fixed_point import decay_table
 from consensus.aggregation.values import Counted, RatedCandidate, eligibility, one_per_rater
 from consensus.params import AggregationParams
 from consensus.rater_tables import BINS
@@ -46,6 +48,8 @@ class RaterColumns:
     error_weight: Ints
     excess: Ints
     excess_count: Ints
+    answers: Ints
+    """[4, N] As in `RaterTable`."""
     pair_generator: NDArray[np.int32]
     """[N, pairs_max] Number of the generator, or `NOBODY`; in no particular order within a row."""
     pair_count: Ints
@@ -69,6 +73,7 @@ class RaterColumns:
             error_weight=np.zeros(size, dtype=np.int64),
             excess=np.zeros(size, dtype=np.int64),
             excess_count=np.zeros(size, dtype=np.int64),
+            answers=np.zeros((4, size), dtype=np.int64),
             pair_generator=np.full(pairs, NOBODY, dtype=np.int32),
             pair_count=np.zeros(pairs, dtype=np.int64),
             pair_excess=np.zeros(pairs, dtype=np.int64),
@@ -87,6 +92,7 @@ class RaterColumns:
             columns.histograms[:, :, row] = [getattr(table, name) for name in HISTOGRAMS]
             for name in _NUMBERS:
                 getattr(columns, name)[row] = getattr(table, name)
+            columns.answers[:, row] = table.answers
             for place, pair in enumerate(table.pairs[: params.pairs_max]):
                 columns.pair_generator[row, place] = number[pair.generator]
                 columns.pair_count[row, place] = pair.count
@@ -100,15 +106,12 @@ class RaterColumns:
     def table(self, row: int) -> RaterTable:
         """One row as the table that two nodes compare."""
         slow_bad, slow_good, fast_bad, fast_good = (tuple(counts) for counts in self.histograms[:, :, row].tolist())
-        places = np.flatnonzero(self.pair_generator[row] != NOBODY)
-        pairs = (
-            FavourCount(
-                generator=self.nodes[self.pair_generator[row, place]],
-                count=int(self.pair_count[row, place]),
-                excess=int(self.pair_excess[row, place]),
-            )
-            for place in places
-        )
+        columns = (self.pair_generator[row], self.pair_count[row], self.pair_excess[row])
+        pairs = [
+            FavourCount(generator=self.nodes[generator], count=count, excess=excess)
+            for generator, count, excess in zip(*(column.tolist() for column in columns), strict=True)
+            if generator != NOBODY
+        ]
         return RaterTable(
             slow_bad=slow_bad,
             slow_good=slow_good,
@@ -120,7 +123,20 @@ class RaterColumns:
             excess=int(self.excess[row]),
             excess_count=int(self.excess_count[row]),
             pairs=tuple(sorted(pairs, key=lambda pair: pair.generator)),
+            answers=tuple(self.answers[:, row].tolist()),
         )
+
+    def forget(self, rows: Ints) -> None:
+        """Nothing is known any more of the nodes in `rows`, and nobody remembers having rated them."""
+        self.histograms[:, :, rows] = 0
+        self.answers[:, rows] = 0
+        for name in _NUMBERS:
+            getattr(self, name)[rows] = 0
+        gone = np.isin(self.pair_generator, rows)
+        gone[rows] = True
+        self.pair_generator[gone] = NOBODY
+        self.pair_count[gone] = 0
+        self.pair_excess[gone] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,3 +205,18 @@ def clamp(values: Ints, low: int | Ints, high: int | Ints) -> Ints:
     """Values drawn into a range. `np.clip` does the same, in five times the time for a round's short columns."""
     clamped: Ints = np.minimum(np.maximum(values, low), high)
     return clamped
+
+
+def pairs_fit_table(raters: int, nodes: int, ratings: int) -> bool:
+    """Whether a cell for every possible pair costs less than looking for the pairs that met: so in small swarms."""
+    return raters * nodes <= 16 * ratings + 4096
+
+
+def decays(factor: int, counts: Ints) -> Ints:
+    """`fixed_point.decay` of one factor for many counts."""
+    return _powers(factor).take(counts, mode="clip")
+
+
+@cache
+def _powers(factor: int) -> Ints:
+    return np.array(decay_table(factor), dtype=np.int64)

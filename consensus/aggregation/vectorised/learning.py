@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from consensus.aggregation.fixed_point import BELIEF_BITS_MAX, BELIEF_STEP_BITS, BELIEF_TABLE, decay_table
-from consensus.aggregation.vectorised.columns import Bools, Ints, RaterColumns, clamp
+from consensus.aggregation.fixed_point import BELIEF_BITS_MAX, BELIEF_STEP_BITS, BELIEF_TABLE
+from consensus.aggregation.vectorised.columns import Bools, Ints, RaterColumns, clamp, decays
 from consensus.aggregation.vectorised.pairs import Meetings, learn_pairs
 from consensus.aggregation.vectorised.slices import OWN, Slice
 from consensus.params import AggregationParams
@@ -26,7 +27,8 @@ class Lessons:
     bin: Ints
     composite: Ints
     """Q16."""
-    probe: Bools
+    probe: Ints
+    """1 for a good one, 0 for a bad one, -1 for none."""
     good: Ints
     bad: Ints
     target: Ints
@@ -34,65 +36,66 @@ class Lessons:
 
 @dataclass(frozen=True, slots=True)
 class _Teaching:
-    """What a belief teaches, for every place of `_places`."""
+    """What evidence teaches, step by step. Narrow columns: the tables are to stay in a processor's cache."""
 
-    sharp: Ints
-    """Share with which the candidate counts as good."""
-    target: Ints
-    weight: Ints
-    """By the belief without the prior."""
+    sharp: NDArray[np.int32]
+    """Share with which the candidate counts as good; from -`BELIEF_BITS_MAX` bits to as many, like the next."""
+    target: NDArray[np.int32]
+    weight: NDArray[np.int32]
+    """By the belief without the prior, from 0 bits on: as much against a candidate weighs as much."""
+
+
+_MIDDLE = BELIEF_BITS_MAX << 16 - BELIEF_STEP_BITS
+"""Where no evidence stands in a table from -`BELIEF_BITS_MAX` bits on."""
 
 
 @cache
 def _teaching(params: AggregationParams) -> _Teaching:
     value = np.array(BELIEF_TABLE, dtype=np.int64)
     beliefs = np.concatenate([ONE - value[:0:-1], value])
-    return _Teaching(
-        sharp=clamp(ONE // 2 + (params.belief_sharpness * (beliefs - ONE // 2) >> 16), 0, ONE),
-        target=params.belief_base + (params.belief_span * beliefs >> 16),
-        weight=params.belief_weight * np.abs(2 * beliefs - ONE) >> 16,
-    )
+    sharp = clamp(ONE // 2 + (params.belief_sharpness * (beliefs - ONE // 2) >> 16), 0, ONE)
+    target = params.belief_base + (params.belief_span * beliefs >> 16)
+    weight = params.belief_weight * (2 * value - ONE) >> 16
+    return _Teaching(*(column.astype(np.int32) for column in (sharp, target, weight)))
 
 
-def _places(bits: Ints) -> Ints:
-    """Where evidence stands in a table of beliefs from -`BELIEF_BITS_MAX` bits to as many; towards 0 if between."""
-    steps = clamp(bits, -BELIEF_BITS_MAX << 16, BELIEF_BITS_MAX << 16)
-    steps += steps >> 63 & (1 << BELIEF_STEP_BITS) - 1
-    steps >>= BELIEF_STEP_BITS
-    steps += BELIEF_BITS_MAX << 16 - BELIEF_STEP_BITS
-    return steps
+def outcomes(others_bits: Ints, params: AggregationParams) -> tuple[Ints, Ints, Ints]:
+    """`learning.believed_outcome`: good, bad and target for each piece of evidence."""
+    taught = _teaching(params)
+    # Beyond the ends of a table its end holds: that is what a clipped index reads.
+    steps = np.abs(others_bits - params.prior_bits) >> BELIEF_STEP_BITS
+    weight = taught.weight.take(steps, mode="clip").astype(np.int64)
+    place = others_bits >> 63
+    place &= (1 << BELIEF_STEP_BITS) - 1  # what is between two steps goes to the one nearer to no evidence
+    place += others_bits
+    place >>= BELIEF_STEP_BITS
+    place += _MIDDLE
+    good = weight * taught.sharp.take(place, mode="clip") >> 16
+    return good, weight - good, taught.target.take(place, mode="clip").astype(np.int64)
 
 
-def lessons_of(
-    part: Slice, others_bits: Ints, probe: Ints, teaching: Bools | None, params: AggregationParams
-) -> Lessons:
+def lessons_of(part: Slice, others_bits: Ints, teaching: Bools | None, params: AggregationParams) -> Lessons:
     """What each rating may learn.
 
     Args:
         part: The slice.
         others_bits: [m] Evidence of the candidate without the rating's own.
-        probe: [c] 1, 0, or -1 for no probe.
         teaching: [c] Candidates that teach now; None for all.
         params: The preset's numbers.
     """
-    taught, place = _teaching(params), _places(others_bits)
-    weight = taught.weight[_places(others_bits - params.prior_bits)]
-    target = taught.target[place]
-    good = weight * taught.sharp[place] >> 16
-    bad = weight - good
-    known = part.per_rating(probe >= 0)
-    probes = np.flatnonzero(known)
+    good, bad, target = outcomes(others_bits, params)
+    probes = (part.probe >= 0).nonzero()[0]
     if len(probes):
-        right = part.per_rating(probe)[probes] == 1
-        good[probes] = np.where(right, params.probe_weight, 0)
-        bad[probes] = np.where(right, 0, params.probe_weight)
+        right = part.probe[probes] == 1
+        good[probes] = params.probe_weight * right
+        bad[probes] = params.probe_weight * ~right
         target[probes] = np.where(right, params.target_good, params.target_bad)
     lessons = Lessons(
         rater=part.rater,
         generator=part.generator,
         bin=part.bin,
         composite=part.composite,
-        probe=known,
+        probe=part.probe,
         good=good,
         bad=bad,
         target=target,
@@ -100,10 +103,10 @@ def lessons_of(
     kept = part.counted != OWN
     if teaching is not None:
         kept &= part.per_rating(teaching)
-    return lessons if kept.all() else _only(lessons, kept)
+    return lessons if kept.all() else _only(lessons, kept.nonzero()[0])
 
 
-def _only(lessons: Lessons, kept: Bools) -> Lessons:
+def _only(lessons: Lessons, kept: Ints) -> Lessons:
     return Lessons(
         rater=lessons.rater[kept],
         generator=lessons.generator[kept],
@@ -127,43 +130,46 @@ class LessonSums:
 
     def add(self, lessons: Lessons) -> None:
         """Add what the histograms and maturity need."""
-        cells = self.histograms.reshape(-1)
         raters = len(self.ratings)
         cell = lessons.bin * raters + lessons.rater
-        np.add.at(cells, cell, lessons.bad)
-        np.add.at(cells, cell + BINS * raters, lessons.good)
-        self.ratings += np.bincount(lessons.rater, minlength=len(self.ratings))
-        if lessons.probe.any():
-            self.probes += np.bincount(lessons.rater[lessons.probe], minlength=len(self.probes))
+        bad, good = self.histograms.reshape(2, -1)
+        np.add.at(bad, cell, lessons.bad)
+        np.add.at(good, cell, lessons.good)
+        self.ratings += np.bincount(lessons.rater, minlength=raters)
+        self.probes += np.bincount(lessons.rater[lessons.probe >= 0], minlength=raters)
 
 
-def learnt_histograms(raters: RaterColumns, rows: Ints, sums: LessonSums, params: AggregationParams) -> Ints:
-    """[4, BINS, A] The histograms of the raters in `rows` after the lessons."""
-    added = _smooth(sums.histograms, params.smoothing)
-    after = np.take(raters.histograms, rows, axis=2)
-    after[:2] *= decays(params.forget_slow, sums.ratings)
-    after[2:] *= decays(params.forget_fast, sums.ratings)
+@dataclass(frozen=True, slots=True)
+class Memories:
+    """What the raters of a round remembered before it."""
+
+    histograms: Ints
+    """[4, BINS, A]"""
+    maturity: Ints
+    """[A]"""
+
+    @classmethod
+    def of(cls, raters: RaterColumns, rows: Ints) -> Memories:
+        """Of the raters in `rows`."""
+        return cls(raters.histograms.take(rows, axis=2), raters.maturity.take(rows))
+
+
+def learnt_histograms(before: Memories, sums: LessonSums, params: AggregationParams) -> Ints:
+    """[4, BINS, A] The raters' histograms after the lessons; those of whom had none stay what they were."""
+    kept = np.empty((2, 1, 1, len(sums.ratings)), dtype=np.int64)
+    kept[0] = decays(params.forget_slow, sums.ratings)
+    kept[1] = decays(params.forget_fast, sums.ratings)
+    after = before.histograms.reshape(2, 2, BINS, -1) * kept
     after >>= 16
-    after[:2] += added
-    after[2:] += added
-    return after
+    after += _smooth(sums.histograms, params.smoothing)
+    return after.reshape(before.histograms.shape)
 
 
-def learnt_maturity(raters: RaterColumns, rows: Ints, sums: LessonSums, params: AggregationParams) -> Ints:
+def learnt_maturity(before: Memories, sums: LessonSums, params: AggregationParams) -> Ints:
     """[A] Their maturity counters."""
     gained = sums.probes * ONE + (sums.ratings - sums.probes) * params.maturity_per_rating
-    return np.minimum(params.maturity_max, raters.maturity[rows] + gained)
-
-
-def decays(factor: int, counts: Ints) -> Ints:
-    """`fixed_point.decay` of one factor for many counts."""
-    powers = _powers(factor)
-    return powers[np.minimum(counts, len(powers) - 1)]
-
-
-@cache
-def _powers(factor: int) -> Ints:
-    return np.array(decay_table(factor), dtype=np.int64)
+    # One that is beyond the most that rating can earn loses nothing by having had no lessons.
+    return np.where(sums.ratings > 0, np.minimum(params.maturity_max, before.maturity + gained), before.maturity)
 
 
 def _smooth(counts: Ints, share: int) -> Ints:
@@ -175,12 +181,24 @@ def _smooth(counts: Ints, share: int) -> Ints:
     return smooth
 
 
-def learn(raters: RaterColumns, rows: Ints, slices: Iterable[Lessons], params: AggregationParams) -> None:
-    """`learning.learn` for the raters in `rows`, in place."""
+def _answers(lessons: Lessons, raters: int, params: AggregationParams) -> Ints:
+    """[4, A] How many probes each rater answered wrongly and rightly, bad ones first."""
+    probes = (lessons.probe >= 0).nonzero()[0]
+    good = lessons.probe[probes]
+    right = (lessons.composite[probes] >= params.answer_cut) == (good == 1)
+    place = (2 * good + right) * raters + lessons.rater[probes]
+    return np.bincount(place, minlength=4 * raters).reshape(4, raters)
+
+
+def learn(
+    raters: RaterColumns, rows: Ints, before: Memories, slices: Iterable[Lessons], params: AggregationParams
+) -> None:
+    """`learning.learn` for the raters in `rows`, in place; `before` is what they remember."""
     sums = LessonSums(len(rows))
     squared = np.zeros(len(rows), dtype=np.int64)
-    weight, excess = np.zeros_like(squared), np.zeros_like(squared)
-    met: list[tuple[Ints, Ints, Ints]] = []
+    weight, excess = squared.copy(), squared.copy()
+    answers = np.zeros((4, len(rows)), dtype=np.int64)
+    met: list[Meetings] = []
     for lessons in slices:
         sums.add(lessons)
         miss = lessons.composite - lessons.target
@@ -188,24 +206,18 @@ def learn(raters: RaterColumns, rows: Ints, slices: Iterable[Lessons], params: A
         np.add.at(squared, lessons.rater, weights * (miss * miss >> 16) >> 16)
         np.add.at(weight, lessons.rater, weights)
         np.add.at(excess, lessons.rater, miss)
-        met.append((lessons.rater, lessons.generator, miss))
-    taught = np.flatnonzero(sums.ratings)
-    if not len(taught):
-        return
+        met.append(Meetings(lessons.rater, lessons.generator, miss))
+        answers += _answers(lessons, len(rows), params)
+    raters.histograms[:, :, rows] = learnt_histograms(before, sums, params)
+    raters.maturity[rows] = learnt_maturity(before, sums, params)
     slow = decays(params.forget_slow, sums.ratings)
-    histograms = learnt_histograms(raters, rows, sums, params)
-    maturity = learnt_maturity(raters, rows, sums, params)
-    changed = rows[taught]
-    raters.histograms[:, :, changed] = histograms[:, :, taught]
-    raters.maturity[changed] = maturity[taught]
     for column, added in (
         (raters.squared_error, squared),
         (raters.error_weight, weight),
         (raters.excess, excess),
         (raters.excess_count, sums.ratings * ONE),
     ):
-        column[changed] = (column[changed] * slow[taught] >> 16) + added[taught]
-    place = np.cumsum(sums.ratings > 0) - 1  # among those who learnt anything
-    rater, generator, miss = (np.concatenate(parts) for parts in zip(*met, strict=True))
-    meetings = Meetings(place[rater], generator, miss)
-    learn_pairs(raters, changed, decays(params.forget_pairs, sums.ratings[taught]), meetings, params)
+        column[rows] = (column[rows] * slow >> 16) + added
+    kept = decays(params.forget_answers, sums.probes)
+    raters.answers[:, rows] = (raters.answers[:, rows] * kept >> 16) + answers * ONE
+    learn_pairs(raters, rows, sums.ratings, met, params)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from consensus.aggregation.vectorised.columns import NOBODY, Ints, RaterColumns
+from consensus.aggregation.vectorised.columns import NOBODY, Ints, RaterColumns, decays, pairs_fit_table
 from consensus.params import AggregationParams
 from consensus.rater_tables import ONE
 
 _ORDER_BITS = 24
-"""Precedences below 2^24 and excesses below 2^38 make one sort key."""
+"""Precedences below 2^24 and excesses below 2^37 make one sort key: so much are two million ratings in one round."""
 
 _LAST = -(1 << 62)
-"""A sort key behind every pair's."""
+"""Taken from a sort key, or in its place: then it stands behind every pair's, which are within 2^61."""
+
+_PAIRS = -(1 << 61)
+"""Below every pair's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +45,38 @@ class PairSums:
     excess: Ints
 
 
-def learn_pairs(raters: RaterColumns, rows: Ints, decay: Ints, met: Meetings, params: AggregationParams) -> None:
+def learn_pairs(
+    raters: RaterColumns, rows: Ints, ratings: Ints, met: Sequence[Meetings], params: AggregationParams
+) -> None:
     """Fade the pairs of the raters in `rows`, add the round's, and forget the faintest.
 
     Args:
         raters: Changed in place.
-        rows: Row of each rater that learns.
-        decay: [A] Factor on what each of them remembers, Q16.
-        met: The round's ratings.
+        rows: Row of each rater of the round.
+        ratings: [A] From how many each of them learns; who learns from none forgets nothing.
+        met: All of these, slice by slice.
         params: The preset's numbers.
     """
-    if len(rows) * len(raters.nodes) <= 16 * len(met.row) + 4096:
-        _learn_in_table(raters, rows, decay, met, params)
+    learners = ratings.nonzero()[0]
+    if not len(learners):
+        return
+    one = met[0]
+    if len(met) > 1:
+        row, generator, excess = (np.concatenate(parts) for parts in zip(*map(_columns, met), strict=True))
+        one = Meetings(row, generator, excess)
+    if len(learners) < len(rows):
+        place = np.cumsum(ratings > 0) - 1
+        one = Meetings(place[one.row], one.generator, one.excess)
+        rows, ratings = rows[learners], ratings[learners]
+    powers = decays(params.forget_pairs, ratings)
+    if pairs_fit_table(len(rows), len(raters.nodes), len(one.row)):
+        _learn_in_table(raters, rows, powers, one, params)
     else:
-        _learn_in_lists(raters, rows, decay, met, params)
+        _learn_in_lists(raters, rows, powers, one, params)
+
+
+def _columns(met: Meetings) -> tuple[Ints, Ints, Ints]:
+    return met.row, met.generator, met.excess
 
 
 def _learn_in_table(raters: RaterColumns, rows: Ints, decay: Ints, met: Meetings, params: AggregationParams) -> None:
@@ -63,24 +85,30 @@ def _learn_in_table(raters: RaterColumns, rows: Ints, decay: Ints, met: Meetings
     width = max(len(raters.nodes), places) + 1  # column 0 takes what stands in free places, which is nothing
     size = len(rows) * width
     first = np.arange(1, size + 1, width)
-    old = raters.pair_generator[rows] + first[:, None]
+    old = raters.pair_generator.take(rows, axis=0) + first[:, None]
     new = met.generator + first[met.row]
     counts, excesses = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
-    counts[old] = raters.pair_count[rows] * decay[:, None] >> 16
-    excesses[old] = raters.pair_excess[rows] * decay[:, None] >> 16
-    counts += np.bincount(new, minlength=size) * ONE
+    counts[old] = raters.pair_count.take(rows, axis=0) * decay[:, None] >> 16
+    excesses[old] = raters.pair_excess.take(rows, axis=0) * decay[:, None] >> 16
+    np.add.at(counts, new, ONE)
     np.add.at(excesses, new, met.excess)
 
-    keys = excesses << _ORDER_BITS
-    keys.reshape(-1, width)[:, 1 : len(raters.nodes) + 1] -= raters.precedence
-    keys = np.where(counts >= params.pair_count_min, keys, _LAST).reshape(-1, width)
-    largest = np.partition(keys, width - places, axis=1)[:, width - places :]
-    kept = largest > _LAST
-    generator = raters.precedence.argsort()[-largest & (1 << _ORDER_BITS) - 1]  # the key's lower bits tell whose it is
-    cell = np.where(kept, generator + first[:, None], 0)
+    order = np.zeros(width, dtype=np.int64)
+    order[1 : len(raters.nodes) + 1] = raters.precedence
+    keys = (excesses << _ORDER_BITS).reshape(-1, width) - order
+    # The sign of what a count has beyond the least one; a choice would be mispredicted in every third cell.
+    faint = counts - params.pair_count_min >> 63
+    faint &= -_LAST
+    keys -= faint.reshape(-1, width)
+    keys.partition(width - places, axis=1)
+    largest = np.ascontiguousarray(keys[:, width - places :])
+    kept = largest > _PAIRS
+    # The key's lower bits tell whose it is.
+    generator = raters.precedence.argsort().take(-largest & (1 << _ORDER_BITS) - 1)
+    cell = (generator + first[:, None]) * kept
     raters.pair_generator[rows] = np.where(kept, generator, NOBODY)
-    raters.pair_count[rows] = counts[cell]
-    raters.pair_excess[rows] = excesses[cell]
+    raters.pair_count[rows] = counts.take(cell)
+    raters.pair_excess[rows] = excesses.take(cell)
 
 
 def _learn_in_lists(raters: RaterColumns, rows: Ints, decay: Ints, met: Meetings, params: AggregationParams) -> None:

@@ -43,25 +43,36 @@ def log2(values: Ints) -> Ints:
     for the highest one. Nothing is ever computed in floating point.
     """
     bits = values.astype(np.float64).view(np.int64)
-    logs: Ints = _LOG2[bits >> 52 - LOG2_INDEX_BITS & (1 << LOG2_INDEX_BITS) - 1]
-    logs += (bits >> 52) - 1023 << 16
+    bits >>= 52 - LOG2_INDEX_BITS
+    logs: Ints = _LOG2.take(bits & (1 << LOG2_INDEX_BITS) - 1)
+    bits >>= LOG2_INDEX_BITS
+    bits -= 1023
+    bits <<= 16
+    logs += bits
     return logs
 
 
 def read_worths(histograms: Ints, maturity: Ints, params: AggregationParams) -> Worths:
     """R21 for [4, BINS, A] histograms and their raters' maturity counters."""
-    counts = histograms.reshape(2, 2, BINS, -1) + _prior(params)  # memory, class, bin, rater
-    totals = counts.sum(axis=2)
-    logs, total_logs = log2(counts), log2(totals)
-    evidence = logs[:, 1] - logs[:, 0]
-    evidence += (total_logs[:, 0] - total_logs[:, 1])[:, None]
+    raters = histograms.shape[-1]
+    counts = np.empty((2, 2, BINS + 1, raters), dtype=np.int64)  # memory, class, bins and their total, rater
+    of_bins = counts[:, :, :BINS]
+    np.add(histograms.reshape(2, 2, BINS, raters), _prior(params), out=of_bins)
+    np.add.reduce(of_bins, axis=2, out=counts[:, :, BINS])
+    logs = log2(counts)
+    differences = logs[:, 1] - logs[:, 0]
+    evidence = differences[:, :BINS] - differences[:, BINS:]
     np.maximum(evidence, -params.clip_bits, out=evidence)
     np.minimum(evidence, params.clip_bits, out=evidence)
 
-    shares = counts * ((1 << 62) // totals)[:, :, None] >> 46
+    shares = of_bins * ((1 << 62) // counts[:, :, BINS:])
+    shares >>= 46
     bad, good = shares[:, 0], shares[:, 1]
-    double_area = (good * (2 * bad.cumsum(axis=1) - bad)).sum(axis=1) >> 16
-    information = ((good - bad) * evidence).sum(axis=1) >> 16
+    below = np.add.accumulate(bad, axis=1)
+    below *= 2
+    below -= bad
+    double_area = np.add.reduce(good * below, axis=1) >> 16
+    information = np.add.reduce((good - bad) * evidence, axis=1) >> 16
     tells = (double_area > ONE) & (information > params.informative_bits_min)
     evidence *= tells[:, None]
     information *= tells
@@ -100,16 +111,19 @@ def read_characters(raters: RaterColumns, rows: Ints, params: AggregationParams)
 
 def _read_favours(raters: RaterColumns, rows: Ints, bias: Ints, params: AggregationParams) -> tuple[Ints, Ints]:
     """Fairness of each rater, and the keys of the pairs that do not count."""
-    count = raters.pair_count[rows]
-    excess = raters.pair_excess[rows] - (bias[:, None] * count >> 16)
+    count = raters.pair_count.take(rows, axis=0)
+    excess = raters.pair_excess.take(rows, axis=0)
+    excess -= bias[:, None] * count >> 16
     # Most pairs show so little favour that they change nothing: only for the others is it worth dividing.
     harmless = min(params.favour_excess_max, params.favour_worst - params.favour_span)
-    row, place = np.nonzero(excess << 16 > harmless * (count + params.favour_count_min))
-    favour = (excess[row, place] << 16) // (count[row, place] + params.favour_count_min)
+    beyond = excess << 16 > harmless * count + harmless * params.favour_count_min
+    place = beyond.ravel().nonzero()[0]
+    row = place // count.shape[1]
+    count = count.ravel()[place]
+    favour = (excess.ravel()[place] << 16) // (count + params.favour_count_min)
     largest = np.zeros(len(rows), dtype=np.int64)
     np.maximum.at(largest, row, favour)
     fairness = clamp((params.favour_worst - largest << 16) // params.favour_span, 0, ONE)
-    generator = raters.pair_generator[rows[row], place]
-    barred = (count[row, place] >= params.favour_count_min) & (favour > params.favour_excess_max)
-    barred &= generator != NOBODY
+    generator = raters.pair_generator.take(rows, axis=0).ravel()[place]
+    barred = (count >= params.favour_count_min) & (favour > params.favour_excess_max) & (generator != NOBODY)
     return fairness, np.sort(row[barred] * len(raters.nodes) + generator[barred])

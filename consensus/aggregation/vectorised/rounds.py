@@ -17,6 +17,7 @@ from consensus.aggregation.vectorised.columns import Ints, RaterColumns, RatingC
 from consensus.aggregation.vectorised.learning import (
     Lessons,
     LessonSums,
+    Memories,
     learn,
     learnt_histograms,
     learnt_maturity,
@@ -31,7 +32,7 @@ from consensus.aggregation.vectorised.scoring import (
     verdicts,
     winsorised_mean,
 )
-from consensus.aggregation.vectorised.slices import COUNTED, Slice, cut_slices
+from consensus.aggregation.vectorised.slices import Slice, cut_slices
 from consensus.params import AggregationParams
 from consensus.rater_tables import ONE
 
@@ -85,20 +86,21 @@ def aggregate_columns(raters: RaterColumns, ratings: RatingColumns, params: Aggr
     characters = read_characters(raters, rows, params)
     slices = list(cut_slices(ratings, position, characters, params))
 
-    before = read_worths(np.take(raters.histograms, rows, axis=2), raters.maturity[rows], params)
+    held = Memories.of(raters, rows)
+    before = read_worths(held.histograms, held.maturity, params)
     draft = LessonSums(len(rows))
     for part in slices:
         weighed = _weigh(part, before, characters, params, relative=False)
-        draft.add(_lessons(part, weighed, ratings, params))
-    drafted = learnt_histograms(raters, rows, draft, params)
-    after = read_worths(drafted, learnt_maturity(raters, rows, draft, params), params)
+        draft.add(_lessons(part, weighed, params))
+    drafted = learnt_histograms(held, draft, params)
+    after = read_worths(drafted, learnt_maturity(held, draft, params), params)
 
     scores = _empty_scores(ratings, rows, drafted)
     second = [_weigh(part, after, characters, params, relative=True) for part in slices]
     for part, weighed in zip(slices, second, strict=True):
         _score(scores, part, weighed, after, characters, ratings, params)
     scores.verdict[:] = verdicts(scores.score_bp, ratings)
-    learn(raters, rows, _final_lessons(slices, second, scores, ratings, params), params)
+    learn(raters, rows, held, _final_lessons(slices, second, scores, params), params)
     return scores
 
 
@@ -106,34 +108,37 @@ def _weigh(
     part: Slice, worths: Worths, characters: Characters, params: AggregationParams, *, relative: bool
 ) -> _Weighed:
     full = worths.maturity * characters.fairness >> 16
-    voice = np.where(part.counted == COUNTED, full[part.rater], 0)
+    voice = full[part.rater] * part.votes
     if relative:
         loudest = np.maximum(1, part.largest(voice))
-        voice = (voice << 16) // part.per_rating(loudest)
-    low = worths.evidence[part.low]
-    evidence = low + (worths.evidence[part.low + len(full)] - low) * part.above_bp // BIN_BP
-    contributed = voice * evidence >> 16
+        voice <<= 16
+        voice //= part.per_rating(loudest)
+    rises = worths.evidence[len(full) :] - worths.evidence[: -len(full)]  # from each bin to the next
+    evidence = rises[part.low]
+    evidence *= part.above_bp
+    evidence //= BIN_BP
+    evidence += worths.evidence[part.low]
+    contributed = voice * evidence
+    contributed >>= 16
     return _Weighed(params.prior_bits + part.per_candidate(contributed), evidence, voice, contributed)
 
 
-def _lessons(
-    part: Slice, weighed: _Weighed, ratings: RatingColumns, params: AggregationParams, teaching: Ints | None = None
-) -> Lessons:
-    others = part.per_rating(weighed.bits) - weighed.contributed
-    now = None if teaching is None else teaching[part.candidates] != REVIEW
-    return lessons_of(part, others, ratings.probe[part.candidates], now, params)
+def _lessons(part: Slice, weighed: _Weighed, params: AggregationParams, verdict: Ints | None = None) -> Lessons:
+    others = part.per_rating(weighed.bits)
+    others -= weighed.contributed
+    now = None if verdict is None else verdict[part.candidates] != REVIEW
+    return lessons_of(part, others, now, params)
 
 
 def _final_lessons(
     slices: list[Slice],
     second: list[_Weighed],
     scores: ScoreColumns,
-    ratings: RatingColumns,
     params: AggregationParams,
 ) -> Iterator[Lessons]:
     """Of the second pass, without the candidates that are carried over."""
     for part, weighed in zip(slices, second, strict=True):
-        yield _lessons(part, weighed, ratings, params, scores.verdict)
+        yield _lessons(part, weighed, params, scores.verdict)
 
 
 def _score(
@@ -146,22 +151,21 @@ def _score(
     params: AggregationParams,
 ) -> None:
     """Fill in the slice's rows of `scores`, but for the verdicts."""
-    votes = part.counted == COUNTED
     value = part.composite_bp - characters.bias_bp[part.rater]
     whole = np.minimum(ONE, (weighed.voice << 16) // params.fairness_voice_min)
     information = worths.information[part.rater]
     weight = weighed.voice * information >> 16
     precise = (whole * information >> 16) * characters.precision[part.rater] >> 16
     cut = params.cut_base_bits + params.cut_per_rater_bits * ratings.raters[part.candidates]
-    quality = winsorised_mean(part, votes, value, precise, params.winsor_bp)
+    quality = winsorised_mean(part, value, precise, params.winsor_bp)
     here = part.candidates
     scores.evidence_bits[here] = weighed.bits
     scores.cut_bits[here] = cut
     scores.quality_bp[here] = quality
     scores.score_bp[here] = score_bp(weighed.bits, cut, quality, params)
-    scores.criteria_bp[here] = criteria_bp(part, votes, ratings.scores[part.ratings], weight)
-    scores.spread_bp[here] = spread_bp(part, votes)
-    scores.counted[here] = part.per_candidate(votes.astype(np.int64))
+    scores.criteria_bp[here] = criteria_bp(part, weight)
+    scores.spread_bp[here] = spread_bp(part)
+    scores.counted[here] = part.votes_of
     scores.rating_counted[part.ratings] = part.counted
     scores.rating_bits[part.ratings] = weighed.evidence
     scores.rating_voice[part.ratings] = weighed.voice

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from consensus.aggregation.values import Verdict
-from consensus.aggregation.vectorised.columns import Bools, Ints, RatingColumns, clamp
+from consensus.aggregation.vectorised.columns import Ints, RatingColumns, clamp
 from consensus.aggregation.vectorised.slices import Slice
 from consensus.params import AggregationParams
 
@@ -45,55 +45,65 @@ def verdicts(score: Ints, ratings: RatingColumns) -> Ints:
     return np.where(ratings.probe >= 0, PROBE, np.where(score > ratings.accept_bp, ACCEPT, below))
 
 
-def winsorised_mean(part: Slice, votes: Bools, values: Ints, weights: Ints, reach: int) -> Ints:
-    """`scoring.winsorised_mean` of each candidate's ratings in `votes`.
+def winsorised_mean(part: Slice, values: Ints, weights: Ints, reach: int) -> Ints:
+    """`scoring.winsorised_mean` of each candidate's ratings that count.
 
     Candidate, value and weight are packed into one integer each, so that one plain sort orders the ratings of every
-    candidate by value.
+    candidate by value. Those that do not count weigh nothing there.
     """
     quality = np.zeros(len(part.sizes), dtype=np.int64)
-    votes_of = part.per_candidate(votes.astype(np.int64))
-    filled = np.flatnonzero(votes_of)
-    if not len(filled):
+    if not len(part.filled):
         return quality
-    sizes = votes_of[filled]
-    starts = np.cumsum(sizes) - sizes
-    silent = np.repeat(np.add.reduceat(weights[votes], starts) == 0, sizes)
-    weight = np.where(silent, 1, weights[votes])
-    value = values[votes]
-    owner = np.repeat(np.arange(len(filled)), sizes)
-    packed = (owner << _VALUE_BITS | value + _VALUE_OFFSET) << _WEIGHT_BITS | weight
+    starts, sizes = part.starts, part.sizes[part.filled]
+    weight, total = _weights(part, weights)
+    packed = np.arange(len(sizes)).repeat(sizes)
+    packed <<= _VALUE_BITS
+    packed += values
+    packed += _VALUE_OFFSET
+    packed <<= _WEIGHT_BITS
+    packed |= weight
     packed.sort()
     weight = packed & (1 << _WEIGHT_BITS) - 1
-    value = (packed >> _WEIGHT_BITS & (1 << _VALUE_BITS) - 1) - _VALUE_OFFSET
+    packed >>= _WEIGHT_BITS
+    packed &= (1 << _VALUE_BITS) - 1
+    value = packed
+    value -= _VALUE_OFFSET
 
-    passed = np.cumsum(weight)
-    total = np.add.reduceat(weight, starts)
-    passed -= np.repeat(passed[starts] - weight[starts], sizes)
-    before = np.add.reduceat((2 * passed < np.repeat(total, sizes)).astype(np.int64), starts)
-    median = np.repeat(value[starts + before], sizes)
+    passed = weight.cumsum()
+    middle = 2 * (passed[starts] - weight[starts]) + total  # of each candidate, twice, as far as all before it go
+    passed <<= 1
+    before = np.add.reduceat((passed < middle.repeat(sizes)).astype(np.int64), starts)
+    median = value[starts + before].repeat(sizes)
     drawn = clamp(value, median - reach, median + reach)
-    quality[filled] = np.add.reduceat(drawn * weight, starts) // total
+    drawn *= weight
+    quality[part.filled] = np.add.reduceat(drawn, starts) // np.maximum(1, total)
     return quality
 
 
-def criteria_bp(part: Slice, votes: Bools, scores: Ints, weights: Ints) -> Ints:
-    """[c, 4] Weighted mean per criterion of the ratings in `votes`."""
-    weight = np.where(votes, weights, 0)
-    silent = part.per_candidate(weight) == 0
-    if silent.any():
-        weight = np.where(votes & part.per_rating(silent), 1, weight)
+def _weights(part: Slice, weights: Ints) -> tuple[Ints, Ints]:
+    """[m] Weights of the ratings that count, 1 where all of a candidate's are zero, and [filled c] their sums."""
+    weight = weights * part.votes
+    total = np.add.reduceat(weight, part.starts)
+    if not total.all():
+        silent = (total == 0).repeat(part.sizes[part.filled])
+        weight = np.where(silent, part.votes, weight)
+        total = np.add.reduceat(weight, part.starts)
+    return weight, total
+
+
+def criteria_bp(part: Slice, weights: Ints) -> Ints:
+    """[c, 4] Weighted mean per criterion of the ratings that count."""
     means = np.zeros((len(part.sizes), 4), dtype=np.int64)
     if len(part.filled):
-        sums = np.add.reduceat(scores * weight[:, None], part.starts, axis=0)
-        total = np.maximum(1, np.add.reduceat(weight, part.starts))
-        means[part.filled] = sums // total[:, None]
+        weight, total = _weights(part, weights)
+        total = np.maximum(1, total)
+        for criterion, scores in enumerate(part.criteria_bp):
+            means[part.filled, criterion] = np.add.reduceat(scores * weight, part.starts) // total
     return means
 
 
-def spread_bp(part: Slice, votes: Bools) -> Ints:
-    """[c] Largest minus smallest composite of the ratings in `votes`; 0 without any."""
-    largest = part.largest(np.where(votes, part.composite_bp, 0))
-    room = part.largest(np.where(votes, 10_000 - part.composite_bp, 0))
-    counted = part.per_candidate(votes.astype(np.int64)) > 0
-    return np.where(counted, largest + room - 10_000, 0)
+def spread_bp(part: Slice) -> Ints:
+    """[c] Largest minus smallest composite of the ratings that count; 0 without any."""
+    largest = part.largest(part.composite_bp * part.votes)
+    room = part.largest((10_000 - part.composite_bp) * part.votes)
+    return np.where(part.votes_of > 0, largest + room - 10_000, 0)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from consensus.aggregation.reading import BIN_BP
 from consensus.aggregation.values import Counted
-from consensus.aggregation.vectorised.columns import COUNTED_CODES, Ints, RatingColumns, clamp
+from consensus.aggregation.vectorised.columns import COUNTED_CODES, Bools, Ints, RatingColumns, clamp, pairs_fit_table
 from consensus.aggregation.vectorised.reading import Characters
 from consensus.params import AggregationParams
 from consensus.rater_tables import BINS
@@ -43,6 +43,10 @@ class Slice:
     """[m] Position among the round's raters."""
     generator: Ints
     """[m] Row of the candidate's generator."""
+    probe: Ints
+    """[m] 1 for a rating of a good probe, 0 of a bad one, -1 of a candidate."""
+    criteria_bp: Ints
+    """[4, m]"""
     composite_bp: Ints
     composite: Ints
     """Q16."""
@@ -52,7 +56,11 @@ class Slice:
     above_bp: Ints
     """and how far above it the score is."""
     counted: Ints
-    """[m] Position in `COUNTED_CODES`."""
+    """[m] Position in `COUNTED_CODES`;"""
+    votes: Bools
+    """[m] whether that is COUNTED,"""
+    votes_of: Ints
+    """[c] and how often it is."""
 
     def per_rating(self, values: NDArray[Value]) -> NDArray[Value]:
         """Spread one value per candidate over its ratings."""
@@ -60,17 +68,21 @@ class Slice:
 
     def per_candidate(self, values: Ints) -> Ints:
         """Sum over each candidate's ratings, 0 without any."""
-        sums = np.zeros(len(self.sizes), dtype=np.int64)
-        if len(self.filled):
-            sums[self.filled] = np.add.reduceat(values, self.starts)
-        return sums
+        return _per_candidate(np.add, values, self.filled, self.starts, len(self.sizes))
 
     def largest(self, values: Ints) -> Ints:
         """Largest of each candidate's ratings, 0 without any; values are not negative."""
-        top = np.zeros(len(self.sizes), dtype=np.int64)
-        if len(self.filled):
-            top[self.filled] = np.maximum.reduceat(values, self.starts)
-        return top
+        return _per_candidate(np.maximum, values, self.filled, self.starts, len(self.sizes))
+
+
+def _per_candidate(join: np.ufunc, values: Ints, filled: Ints, starts: Ints, candidates: int) -> Ints:
+    if len(filled) == candidates and candidates:
+        joined: Ints = join.reduceat(values, starts)
+        return joined
+    joined = np.zeros(candidates, dtype=np.int64)
+    if len(filled):
+        joined[filled] = join.reduceat(values, starts)
+    return joined
 
 
 def cut_slices(
@@ -102,32 +114,58 @@ def _cut(
 ) -> Slice:
     bounds = ratings.starts[candidates.start : candidates.stop + 1]
     within = slice(int(bounds[0]), int(bounds[-1]))
-    sizes = np.diff(bounds)
-    raters, nodes = len(characters.fairness), len(position)
-    filled = np.flatnonzero(sizes)
+    sizes = bounds[1:] - bounds[:-1]
+    filled = sizes.nonzero()[0]
+    starts = bounds[:-1][filled] - bounds[0]
     rater = position[ratings.rater[within]]
-    generator = np.repeat(ratings.generator[candidates], sizes)
-    scores = ratings.scores[within]
-    composite_bp = scores @ np.array(params.criterion_weights_bp, dtype=np.int64) // 10_000
+    generator = ratings.generator[candidates].repeat(sizes)
+    criteria = np.ascontiguousarray(ratings.scores[within].T)
+    composite_bp = _composite_bp(criteria, params)
     place = clamp(composite_bp - BIN_BP // 2, 0, (BINS - 1) * BIN_BP)
     low = np.minimum(BINS - 2, place // BIN_BP)
-    counted = ratings.counted[within].copy()
-    if len(characters.favoured):
-        keys = rater * nodes + generator
-        at = np.minimum(np.searchsorted(characters.favoured, keys), len(characters.favoured) - 1)
-        counted[(characters.favoured[at] == keys) & (counted == COUNTED)] = FAVOURED
+    counted = _counted(ratings.counted[within], rater, generator, characters, len(position))
+    votes = counted == COUNTED
     return Slice(
         candidates=candidates,
         ratings=within,
         filled=filled,
-        starts=bounds[:-1][filled] - bounds[0],
+        starts=starts,
         sizes=sizes,
         rater=rater,
         generator=generator,
+        probe=ratings.probe[candidates].repeat(sizes),
+        criteria_bp=criteria,
         composite_bp=composite_bp,
         composite=(composite_bp << 16) // 10_000,
         bin=np.minimum(BINS - 1, composite_bp // BIN_BP),
-        low=low * raters + rater,
+        low=low * len(characters.fairness) + rater,
         above_bp=place - low * BIN_BP,
         counted=counted,
+        votes=votes,
+        votes_of=_per_candidate(np.add, votes.astype(np.int64), filled, starts, len(sizes)),
     )
+
+
+def _composite_bp(criteria: Ints, params: AggregationParams) -> Ints:
+    """`scoring.composite_bp`; criterion by criterion, because the product of integer matrices is a slow loop."""
+    total: Ints = criteria[0] * params.criterion_weights_bp[0]
+    for scores, weight in zip(criteria[1:], params.criterion_weights_bp[1:], strict=True):
+        total += scores * weight
+    total //= 10_000
+    return total
+
+
+def _counted(counted: Ints, rater: Ints, generator: Ints, characters: Characters, nodes: int) -> Ints:
+    """What was said of each rating before the round, and FAVOURED where its pair does not count."""
+    favoured = characters.favoured
+    if not len(favoured):
+        return counted
+    keys = rater * nodes + generator
+    if pairs_fit_table(len(characters.fairness), nodes, len(keys)):
+        barred = np.zeros(len(characters.fairness) * nodes, dtype=np.bool_)
+        barred[favoured] = True
+        known = barred[keys]
+    else:
+        at = np.minimum(np.searchsorted(favoured, keys), len(favoured) - 1)
+        known = favoured[at] == keys
+    return np.where(known & (counted == COUNTED), FAVOURED, counted)

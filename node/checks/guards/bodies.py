@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from tree_sitter import Node
 
-from node.checks.guards.reading import IDENTIFIERS, identifiers, leaves, parse, split_arguments, text_of, walk
+from node.checks.guards.conditions import holds_always, is_empty_range, is_never
+from node.checks.guards.reading import COMMENTS, IDENTIFIERS, leaves, parse, split_arguments, text_of, walk
 
 ASSERTIONS = frozenset(
     {
@@ -17,10 +19,11 @@ ASSERTIONS = frozenset(
     }
 )
 """Macros that can fail a test. Of other crates' macros, those whose name begins with `assert` count too."""
-_COMPARING = frozenset({"assert_eq", "debug_assert_eq", "prop_assert_eq", "assert_ne", "debug_assert_ne"})
+_EQUAL = frozenset({"assert_eq", "debug_assert_eq", "prop_assert_eq"})
+_COMPARING = _EQUAL | {"assert_ne", "debug_assert_ne", "prop_assert_ne"}
 _CONDITIONS = frozenset({"assert", "debug_assert", "prop_assert"})
 _FAILING_METHODS = frozenset({"unwrap", "expect", "unwrap_err", "expect_err", "unwrap_none"})
-_HARMLESS_MACROS = frozenset(
+HARMLESS_MACROS = frozenset(
     {
         *(
             "println",
@@ -39,7 +42,7 @@ _HARMLESS_MACROS = frozenset(
         *("thread_local", "module_path"),
     }
 )
-_PLAIN = frozenset(
+PLAIN = frozenset(
     {
         *("Some", "None", "Ok", "Err", "true", "false", "vec", "format", "String", "from", "to_string", "to_owned"),
         *(
@@ -62,6 +65,10 @@ _PLAIN = frozenset(
     }
 )
 """Names that say nothing about an example's code."""
+
+
+_BOUND_MAX = 200
+"""Tokens of an expression that a name is bound to; a longer one is not looked into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +98,71 @@ def macro_calls(steps: Steps) -> Iterator[tuple[str, Node]]:
             yield text_of(before[0]).replace(" ", "").rsplit("::", 1)[-1], node
 
 
-def assertions(steps: Steps) -> Iterator[Assertion]:
-    """What can fail in a body that is run to its end, macros first."""
+def assertions(steps: Steps, harmless: frozenset[str] = frozenset()) -> Iterator[Assertion]:
+    """What can fail in a body that is run to its end, macros first.
+
+    Args:
+        steps: Of the body.
+        harmless: Macros and functions of the row's own that fail nothing by being called.
+    """
     for name, tree in macro_calls(steps):
-        if name in ASSERTIONS or name.startswith(("assert", "prop_assert")):
+        if name in ASSERTIONS or (name.startswith(("assert", "prop_assert")) and name not in harmless):
             yield Assertion(name, split_arguments(tree), tree)
-        elif name not in _HARMLESS_MACROS:
+        elif name not in HARMLESS_MACROS and name not in harmless:
             yield Assertion(f"{name}!", (), tree)  # A macro whose text we do not know may well assert.
     for node, before in steps:
         if node.type == "try_expression":
             yield Assertion("?", (), node)
+        elif node.type == "call_expression" and _asserts_by_name(node, harmless):
+            yield Assertion("assert function", (), node)
         elif before and before[-1].type == "." and text_of(node) in _FAILING_METHODS:
             yield Assertion(text_of(node), (), node)
+
+
+def _asserts_by_name(call: Node, harmless: frozenset[str]) -> bool:
+    """Whether a function out of sight is called that is named like an assertion."""
+    name = _path(call).rsplit("::", 1)[-1]
+    return name.startswith("assert") and name not in harmless
+
+
+def _path(call: Node) -> str:
+    """Of the function that is called; empty for a method, whose text is that of all calls before it."""
+    function = call.child_by_field_name("function")
+    return text_of(function) if function is not None and function.type in {"identifier", "scoped_identifier"} else ""
+
+
+def can_fail(macro: Node) -> bool:
+    """Whether a macro's own text may fail a test: it asserts, unwraps, or calls macros that may."""
+    words = {text_of(leaf) for leaf in leaves(macro)}
+    return not words.isdisjoint({*ASSERTIONS, *_FAILING_METHODS, "!", "?"})
+
+
+def endings(body: Node, steps: Steps) -> Iterator[Assertion]:
+    """What a test gives back that is not success in so many words: its last expression, and all it returns."""
+    last = next((child for child in reversed(body.named_children) if child.type not in COMMENTS), None)
+    if last is not None and last.type == "expression_statement" and not text_of(last).endswith(";"):
+        last = last.children[0]  # one that ends with a block
+    is_value = last is not None and not last.type.endswith(("_statement", "_declaration", "_item"))
+    if last is not None and is_value and text_of(last).replace(" ", "") not in _SUCCESS:
+        yield Assertion("returned", (), last)
+    for node, _ in steps:
+        if node.type == "return_expression" and text_of(node)[len("return") :].strip().replace(" ", "") not in _SUCCESS:
+            yield Assertion("returned", (), node)
+
+
+_SUCCESS = frozenset({"", "()", "Ok(())", "ExitCode::SUCCESS", "std::process::ExitCode::SUCCESS"})
+
+
+def panics_itself(body: Node) -> bool:
+    """Whether a body ends in a panic of its own, whatever came before."""
+    for statement in body.named_children:
+        inner = statement.children[0] if statement.type == "expression_statement" and statement.children else statement
+        if inner.type == "macro_invocation" and text_of(inner.child_by_field_name("macro")) in _PANICS:
+            return True
+    return False
+
+
+_PANICS = frozenset({"panic", "unreachable", "todo", "unimplemented", "std::panic", "core::panic"})
 
 
 def _reachable(body: Node) -> Iterator[tuple[Node, list[Node]]]:
@@ -128,27 +188,47 @@ _NESTED = frozenset({"function_item", "impl_item", "trait_item", "mod_item", "ma
 
 
 def _is_dead(node: Node, parent: Node, uses: Mapping[str, int]) -> bool:
-    """Whether nothing runs a child of `parent`. The parent is handed in: asking for it costs the depth it stands at."""
+    """Whether nothing runs a child of `parent`, or nobody learns that it failed.
+
+    The parent is handed in: asking for it costs the depth it stands at.
+    """
     if node.type == "closure_expression" and parent.type == "let_declaration":
         return uses.get(text_of(parent.child_by_field_name("pattern")), 0) < 2
+    if node.type == "arguments" and parent.type == "call_expression":
+        # What is made of the result (`.join().unwrap()`, `assert!(caught.is_err())`) stands outside, and counts.
+        return _path(parent).replace(" ", "").endswith(_SWALLOWING)
     if node.type == "block" and parent.type in {"if_expression", "while_expression"}:
         guarded = parent.child_by_field_name("consequence") or parent.child_by_field_name("body")
-        return node == guarded and text_of(parent.child_by_field_name("condition")) == "false"
+        return node == guarded and is_never(parent.child_by_field_name("condition"))
+    if node.type == "block" and parent.type == "for_expression":
+        return is_empty_range(parent.child_by_field_name("value"))
     return False
 
 
+_SWALLOWING = ("catch_unwind", "thread::spawn", "task::spawn", "tokio::spawn")
+"""What runs a closure and keeps its panic to itself."""
+
 _EXITS = ("std::process::exit", "process::exit", "std::process::abort", "process::abort", "exit(")
+_LEAVING = frozenset({"return_expression", "break_expression", "continue_expression"})
 
 
 def _until_exit(statements: list[Node]) -> list[Node]:
     for index, statement in enumerate(statements):
-        inner = statement.children[0] if statement.type == "expression_statement" and statement.children else statement
-        leaves_here = inner.type == "return_expression" or (
-            inner.type == "call_expression" and text_of(inner).startswith(_EXITS)
-        )
-        if leaves_here:
+        if _exits(statement):
             return statements[: index + 1]
     return statements
+
+
+def _exits(statement: Node) -> bool:
+    """Whether nothing runs behind a statement: it leaves, or is a block that does."""
+    while True:
+        inner = statement.children[0] if statement.type == "expression_statement" and statement.children else statement
+        if inner.type == "if_expression" and text_of(inner.child_by_field_name("condition")) == "true":
+            inner = inner.child_by_field_name("consequence") or inner
+        if inner.type != "block" or not inner.named_children:
+            leaves_by_call = inner.type == "call_expression" and text_of(inner).startswith(_EXITS)
+            return inner.type in _LEAVING or leaves_by_call
+        statement = inner.named_children[0]
 
 
 def helpers_used(body: Node, functions: Mapping[str, Node]) -> tuple[Node, ...]:
@@ -175,7 +255,13 @@ def constant_names(steps: Steps) -> frozenset[str]:
         is_mutable = any(child.type == "mutable_specifier" for child in node.children)
         if pattern is None or pattern.type != "identifier" or value is None or is_mutable:
             continue
-        if identifiers(value) <= _PLAIN | known and value.type not in {"closure_expression", "macro_invocation"}:
+        is_opaque = value.type in {"closure_expression", "macro_invocation"}
+        # The type as well: `let x: Ours = Default::default();` calls what is ours.
+        kind = node.child_by_field_name("type")
+        parts = [value] if kind is None else [kind, value]
+        inside = [] if is_opaque else list(islice(chain.from_iterable(map(leaves, parts)), _BOUND_MAX))
+        names = {text_of(leaf) for leaf in inside if leaf.type in IDENTIFIERS}
+        if 0 < len(inside) < _BOUND_MAX and names <= PLAIN | known:
             known.add(text_of(pattern))
         else:
             known.discard(text_of(pattern))
@@ -188,19 +274,57 @@ def is_constant(assertion: Assertion, constants: frozenset[str]) -> bool:
     if not compared:
         return False
     names = {text_of(leaf) for part in compared for leaf in part if leaf.type in IDENTIFIERS}
-    return names <= _PLAIN | constants or _is_tautology(assertion)
+    return names <= PLAIN | constants or _is_tautology(assertion)
 
 
-def compares_with_itself(assertion: Assertion) -> bool:
-    """Whether both sides of an assertion are the same expression."""
-    compared = [tuple(map(text_of, part)) for part in _compared(assertion)]
-    if assertion.name in _COMPARING:
-        return len(compared) == 2 and compared[0] == compared[1]
+Bindings = Mapping[str, tuple[str, ...]]
+"""Local names with the tokens of what they are bound to, once and for all."""
+
+
+def bindings(steps: Steps) -> Bindings:
+    """Names that stand for an expression: bound once, unchanged, to something that does not change either."""
+    found: dict[str, tuple[str, ...]] = {}
+    left_out: set[str] = set()
+    for node, _ in steps:
+        if node.type == "let_declaration":
+            pattern, value = node.child_by_field_name("pattern"), node.child_by_field_name("value")
+            names = {text_of(leaf) for leaf in leaves(pattern)} if pattern is not None else set()
+            is_mutable = any(child.type == "mutable_specifier" for child in node.children)
+            words = tuple(map(text_of, islice(leaves(value), _BOUND_MAX + 1))) if value is not None else ()
+            is_typed = node.child_by_field_name("type") is not None  # which may decide what the expression is
+            plain = (
+                pattern is not None and pattern.type == "identifier" and 0 < len(words) <= _BOUND_MAX and not is_typed
+            )
+            if not plain or is_mutable or not names.isdisjoint(found) or not left_out.isdisjoint(words):
+                left_out |= names
+            else:
+                found.update(dict.fromkeys(names, words))
+    return {name: words for name, words in found.items() if name not in left_out}
+
+
+def compares_with_itself(assertion: Assertion, bound: Bindings) -> bool:
+    """Whether both sides of an assertion that they are equal are the same expression, directly or by names for it."""
+    if assertion.name in _EQUAL:
+        sides = [_resolved(tuple(map(text_of, part)), bound) for part in assertion.arguments[:2]]
+        return len(sides) == 2 and sides[0] == sides[1]
     condition = _condition(assertion)
     if condition is None or condition.type != "binary_expression":
         return False
-    left, right = condition.child_by_field_name("left"), condition.child_by_field_name("right")
-    return text_of(condition.child_by_field_name("operator")) in {"==", "<=", ">="} and text_of(left) == text_of(right)
+    if text_of(condition.child_by_field_name("operator")) not in {"==", "<=", ">="}:
+        return False
+    both = (condition.child_by_field_name("left"), condition.child_by_field_name("right"))
+    left, right = (tuple(map(text_of, leaves(side))) if side is not None else () for side in both)
+    return _resolved(left, bound) == _resolved(right, bound)
+
+
+def _resolved(side: tuple[str, ...], bound: Bindings) -> tuple[str, ...]:
+    """A side without a borrow, and if it is one name, as what that name stands for.
+
+    Names inside an expression are left alone: that equal arguments give equal results may be what a test is about.
+    """
+    while side[:1] == ("&",):
+        side = side[1:]
+    return bound.get(side[0], side) if len(side) == 1 else side
 
 
 def _compared(assertion: Assertion) -> tuple[tuple[Node, ...], ...]:
@@ -221,11 +345,5 @@ def _condition(assertion: Assertion) -> Node | None:
 
 
 def _is_tautology(assertion: Assertion) -> bool:
-    """`x || true`, `matches!(x, _)`."""
     condition = _condition(assertion)
-    if condition is None:
-        return False
-    if condition.type == "binary_expression" and text_of(condition.child_by_field_name("operator")) == "||":
-        return "true" in {text_of(condition.child_by_field_name(side)) for side in ("left", "right")}
-    words = [text_of(leaf) for leaf in leaves(condition)]
-    return words[:2] == ["matches", "!"] and words[-3:] == [",", "_", ")"]
+    return condition is not None and holds_always(condition)

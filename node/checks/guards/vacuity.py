@@ -1,7 +1,7 @@
 """Tests that say nothing, told from their text. Pure; what only execution can tell is left to stubs and mutants.
 
     reasons = static_vacuity(test_source, example_source)
-    vacuous = is_vacuous(reasons, test_names(test_source or example_source))
+    vacuous = is_vacuous(reasons, names_of_tests(test_source or example_source))
 
 Every class errs on the side of the test: what is not understood (a macro of another crate, a helper out of sight) may
 well assert, and then the stub decides.
@@ -9,15 +9,17 @@ well assert, and then the stub decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Self
 
 from tree_sitter import Node
 
 from node.checks.guards import bodies
 from node.checks.guards.conditions import condition_holds
+from node.checks.guards.influence import Influence, Link, links_inside
 from node.checks.guards.reading import (
     Declared,
     attribute_name,
@@ -44,23 +46,22 @@ class Vacuity(Enum):
     """Every assertion's outcome stands in the test's own text: `assert!(true)`, `assert_eq!(1, 1)`."""
     SELF_COMPARISON = "self_comparison"
     """Every assertion compares an expression with itself (or is constant)."""
+    UNRELATED_ASSERTION = "unrelated_assertion"
+    """The code is used, and every assertion is about something else."""
     UNREACHED_ASSERTION = "unreached_assertion"
     """The only assertions stand in a closure or function that nothing calls, in a dead branch, or behind an exit."""
     NO_CALL = "no_call"
     """Nothing of the example is used."""
     PANIC_NOT_NAMED = "panic_not_named"
     """`#[should_panic]` without `expected`: any panic at all would do."""
+    PANICS_ITSELF = "panics_itself"
+    """`#[should_panic]`, and the test panics whatever the code does."""
     TARGET_REDEFINED = "target_redefined"
     """The tests bring an item of the same name and test that instead."""
     ASSERTION_REDEFINED = "assertion_redefined"
     """`assert!` or one of its kin is a macro of the row's own."""
-    # By execution:
-    NEVER_RAN = "never_ran"
-    """It is in the text, and the harness never ran it."""
-    PASSES_ON_STUB = "passes_on_stub"
-    """It passes although every function of the example panics."""
-    PASSES_ON_ALL_MUTANTS = "passes_on_all_mutants"
-    """No mutant of the example fails it."""
+    OTHER_CODE_IN_TESTS = "other_code_in_tests"
+    """The code asks whether it is being tested: what passes is not what its users get."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -105,12 +106,15 @@ def wholly_vacuous(test_source: str, example_source: str) -> tuple[Reason, ...]:
     return tuple(sorted(found))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Reading:
     """A row's items, by whether they are there for tests only."""
 
     code: tuple[Declared, ...]
     given: tuple[Declared, ...]
+    """The tests' own."""
+    beside: tuple[Declared, ...]
+    """Those that stand beside the code, for tests only, where the tests stand somewhere else."""
     roots: tuple[Node, ...]
     tests: tuple[Declared, ...]
     names: frozenset[str]
@@ -118,13 +122,36 @@ class _Reading:
 
     @classmethod
     def of(cls, test_source: str, example_source: str) -> Self:
-        example = declared(parse(example_source))
+        whole = parse(example_source)
+        example = declared(whole)
         code = tuple(item for item in example if not item.in_tests)
+        for_tests = tuple(item for item in example if item.in_tests)
         tree = parse(test_source) if test_source else None
-        given = declared(tree) if tree is not None else tuple(item for item in example if item.in_tests)
+        given, beside = (declared(tree), for_tests) if tree is not None else (for_tests, ())
         roots = (tree,) if tree is not None else tuple(item.node for item in given)
-        names = frozenset(name for item in code for name in introduced(item))
-        return cls(code, given, roots, tuple(item for item in given if item.is_test), names)
+        names = frozenset(name for item in code for name in introduced(item)) | _made_by_macros(whole)
+        return cls(code, given, beside, roots, tuple(item for item in given if item.is_test), names)
+
+    @cached_property
+    def telling(self) -> frozenset[str]:
+        """Of the names those that say that the code is meant: not `new` or `len`, which every type has."""
+        members = {item.name for item in self.code if item.is_member} & bodies.PLAIN
+        return self.names - (members - {item.name for item in self.code if not item.is_member})
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """What the tests' own items tie together."""
+        items = (item for item in self.given if not (item.is_test or item.is_member or item.node.type == "mod_item"))
+        return tuple(Link.of(item.node) for item in items)
+
+    @cached_property
+    def harmless(self) -> frozenset[str]:
+        """Macros of the row's own that fail no test by being called: the tests' ones are looked into like functions."""
+        own = {item.name for item in (*self.given, *self.beside) if item.node.type == "macro_definition"}
+        of_code = {
+            item.name for item in self.code if item.node.type == "macro_definition" and not bodies.can_fail(item.node)
+        }
+        return frozenset(own | of_code)
 
     def without_tests(self) -> tuple[Reason, ...]:
         # proptest! and its like write the functions themselves.
@@ -133,19 +160,19 @@ class _Reading:
         return () if hidden else (Reason("", Vacuity.NO_TEST.value, "there is no test function"),)
 
     def redefinitions(self) -> Iterator[Reason]:
-        return _redefinitions(self.given, self.code, self.roots)
+        yield from _redefinitions((*self.given, *self.beside), self.code, self.roots)
+        for item in self.code:
+            if item.node.type == "function_item" and any(map(_asks_for_tests, walk(item.node))):
+                yield Reason("", Vacuity.OTHER_CODE_IN_TESTS.value, f"{item.name} is another one when it is tested")
 
     def against(self, test: Declared) -> Reason | None:
-        reason = _against(test, self.given, self.names)
-        return Reason(test_path(test), reason[0].value, reason[1]) if reason is not None else None
+        reason = _against(test, self)
+        return Reason(path_of(test), reason[0].value, reason[1]) if reason is not None else None
 
 
-def test_names(source: str) -> tuple[str, ...]:
+def names_of_tests(source: str) -> tuple[str, ...]:
     """Paths of the tests in a text, in source order, as the harness would list them."""
-    return tuple(test_path(item) for item in declared(parse(source)) if item.is_test)
-
-
-test_names.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it
+    return tuple(path_of(item) for item in declared(parse(source)) if item.is_test)
 
 
 def is_vacuous(reasons: Iterable[Reason], tests: Sequence[str]) -> bool:
@@ -154,51 +181,65 @@ def is_vacuous(reasons: Iterable[Reason], tests: Sequence[str]) -> bool:
     return "" in named or (bool(tests) and named >= set(tests))
 
 
-def test_path(test: Declared) -> str:
+def path_of(test: Declared) -> str:
     """The test's path below its file."""
     return "::".join((*test.path, test.name))
 
 
-test_path.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it
-
-
-def _against(test: Declared, given: Sequence[Declared], names: frozenset[str]) -> tuple[Vacuity, str] | None:
+def _against(test: Declared, row: _Reading) -> tuple[Vacuity, str] | None:
     """The first class that a test falls in."""
     attributes = {attribute_name(item): item for item in test.attributes}
     if "ignore" in attributes:
         return Vacuity.IGNORED, "is ignored"
-    condition = _false_condition(test, given)
+    condition = _false_condition(test, row.given)
     if condition:
         return Vacuity.CONFIGURED_OUT, f"is compiled under {condition} only"
     panics = attributes.get("should_panic")
     if panics is not None and "expected" not in identifiers(panics) and "=" not in text_of(panics):
         return Vacuity.PANIC_NOT_NAMED, "passes on any panic: should_panic names none"
-    body = test.body
-    if body is None:
+    if test.body is None:
         return Vacuity.NO_ASSERTION, "has no body"
-    parts = bodies.helpers_used(body, _helpers(body, given))
-    if names and names.isdisjoint(name for part in parts for name in identifiers(part)):
+    helpers = _helpers(test.body, row.given)
+    parts = bodies.helpers_used(test.body, helpers)
+    if row.names and row.names.isdisjoint(name for part in parts for name in identifiers(part)):
         return Vacuity.NO_CALL, "uses nothing of the example"
-    if panics is not None or test.node.child_by_field_name("return_type") is not None:
-        return None  # What a test returns can fail it.
-    return _against_assertions(parts, body)
+    if panics is not None:
+        return (Vacuity.PANICS_ITSELF, "panics whatever the code does") if bodies.panics_itself(test.body) else None
+    return _against_assertions(test, row, parts, {name: node for name, node in helpers.items() if node in parts})
 
 
-def _against_assertions(parts: Sequence[Node], body: Node) -> tuple[Vacuity, str] | None:
-    found, itself = False, False
+def _against_assertions(
+    test: Declared, row: _Reading, parts: Sequence[Node], helpers: Mapping[str, Node]
+) -> tuple[Vacuity, str] | None:
+    harmless = row.harmless | helpers.keys()
+    influence = None
+    found = itself = unrelated = False
     for part in parts:
         steps = bodies.steps_through(part)
-        constants = None
-        for item in bodies.assertions(steps):
+        is_test = part is parts[0]
+        gives_back = is_test and test.node.child_by_field_name("return_type") is not None
+        bound: bodies.Bindings | None = None
+        constants: frozenset[str] = frozenset()
+        for item in (*bodies.assertions(steps, harmless), *(bodies.endings(part, steps) if gives_back else ())):
             found = True
-            same = bodies.compares_with_itself(item)
-            if not same and constants is None:
-                constants = bodies.constant_names(steps)
-            if not same and not bodies.is_constant(item, constants or frozenset()):
-                return None  # One that says something is enough.
-            itself = itself or (same and not bodies.is_constant(item, frozenset()))
+            if bound is None:
+                bound, constants = bodies.bindings(steps), bodies.constant_names(steps)
+            if bodies.compares_with_itself(item, bound):
+                itself = itself or not bodies.is_constant(item, frozenset())
+            elif not bodies.is_constant(item, constants):
+                if influence is None and row.telling:
+                    influence = Influence(parts[0], helpers, (*row.links, *links_inside(parts[0])), row.telling)
+                if influence is None or influence.reaches(item.node):
+                    return None  # One that says something is enough.
+                unrelated = True
+    return _said_of(parts[0], found=found, itself=itself, unrelated=unrelated)
+
+
+def _said_of(body: Node, *, found: bool, itself: bool, unrelated: bool) -> tuple[Vacuity, str]:
     if itself:
         return Vacuity.SELF_COMPARISON, "compares expressions with themselves"
+    if unrelated:
+        return Vacuity.UNRELATED_ASSERTION, "asserts nothing about what the code gives"
     if found:
         return Vacuity.CONSTANT_ASSERTION, "asserts constants only"
     if not bodies.ASSERTIONS.isdisjoint(identifiers(body)):
@@ -226,6 +267,19 @@ def _false_condition(test: Declared, given: Sequence[Declared]) -> str:
         if attribute_name(attribute) == "cfg" and condition_holds(attribute) is False:
             return text_of(attribute)
     return ""
+
+
+def _made_by_macros(root: Node) -> frozenset[str]:
+    """Words of macro calls that stand where items do: what they make has its names from there."""
+    calls = (node for node in walk(root, without=frozenset({"block"})) if node.type == "macro_invocation")
+    return frozenset(name for call in calls for name in identifiers(call))
+
+
+def _asks_for_tests(node: Node) -> bool:
+    """`cfg!(test)`, or a statement under `#[cfg(test)]` or `#[cfg(not(test))]`."""
+    if node.type == "macro_invocation":
+        return text_of(node.child_by_field_name("macro")) == "cfg" and "test" in identifiers(node)
+    return node.type == "attribute_item" and attribute_name(node) == "cfg" and "test" in identifiers(node)
 
 
 def _contains(outer: Node, inner: Node) -> bool:

@@ -1,7 +1,10 @@
 import json
 
-from node.checking.plan import make_plan
+import pytest
+
+from node.checking.plan import make_plan, planned
 from node.checking.reading import PackageKey
+from node.errors import OperatorError
 
 
 def write(path, rows):
@@ -49,3 +52,18 @@ def test_a_line_beyond_every_bound_is_one_refused_row(tmp_path, monkeypatch):
     plan = make_plan(write(tmp_path / "rows", rows))
     assert (len(plan), list(plan.refused)) == (3, [1])
     assert b"fn b" in plan.lines([2])[0]
+
+
+def test_a_plan_is_seen_growing(tmp_path, monkeypatch):
+    monkeypatch.setattr("node.checking.plan._STEP", 2)
+    path = write(tmp_path / "rows", [{"code": "fn a() {}"}] * 5)
+    assert [len(plan) for plan in planned(path)] == [2, 4, 5]
+
+
+def test_rows_that_were_changed_meanwhile_are_not_taken_for_what_they_were(tmp_path):
+    path = write(tmp_path / "rows", [{"code": "fn a() {}"}, {"code": "fn b() {}"}])
+    plan = make_plan(path)
+    write(path, [{"code": "fn a() {}"}, {"code": "fn c() {}"}])
+    assert b"fn a" in plan.lines([0])[0]
+    with pytest.raises(OperatorError, match=r"row 2 of .* was changed"):
+        plan.lines([0, 1])

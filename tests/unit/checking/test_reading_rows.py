@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from node.checking.reading import DEPTH_MAX, TEXT_BYTES_MAX, MalformedRow, PackageKey, read_row
+from node.checking.reading import DEPTH_MAX, TEXT_BYTES_MAX, MalformedRowError, PackageKey, read_row
 
 
 def line(**row):
@@ -48,13 +48,13 @@ def test_tests_may_be_a_list():
     ],
 )
 def test_what_cannot_be_tried_says_why(raw, said):
-    with pytest.raises(MalformedRow, match=said.replace("(", r"\(")):
+    with pytest.raises(MalformedRowError, match=said.replace("(", r"\(")):
         read_row(raw)
 
 
 def test_a_refused_row_keeps_its_identifier():
     for raw in (line(id="seven", code=""), b'{"id":"seven","code":"\xff"}'):
-        with pytest.raises(MalformedRow) as refused:
+        with pytest.raises(MalformedRowError) as refused:
             read_row(raw)
         assert refused.value.id == "seven"
 

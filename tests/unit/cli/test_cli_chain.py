@@ -54,6 +54,19 @@ class ServedChain:
 
         self._in_loop(fund())
 
+    def balance(self, address):
+        async def balance():
+            return self.chain._tester.get_balance(address)
+
+        return self._in_loop(balance())
+
+    def travel(self, seconds):
+        async def travel():
+            tester = self.chain._tester
+            tester.time_travel(tester.get_block_by_number("latest")["timestamp"] + seconds)
+
+        self._in_loop(travel())
+
     def _in_loop(self, work):
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
@@ -77,7 +90,7 @@ def test_from_nothing_to_a_registered_node_that_agrees_with_the_chain(node):
 
         told = json.loads(run("chain", "status", "--data", node, "--json").out)
         assert (told["reachable"], told["registered"], told["lag_epochs"], told["entries"]) == (True, False, 0, 0)
-        registered = run("chain", "register", "--data", node, "--wait", 30)
+        registered = run("chain", "register", "--data", node, "--stake-wei", 1000, "--wait", 30)
         assert (registered.code, registered.out) == (0, "registered\n")
         assert "registered already" in run("chain", "register", "--data", node).error
 
@@ -87,11 +100,31 @@ def test_from_nothing_to_a_registered_node_that_agrees_with_the_chain(node):
         assert sum(states.values()) == told["entries"] == states["done"] == 1
         assert "up to date" in run("chain", "status", "--data", node).out
         assert run("chain", "sync", "--data", node).out == "ledger and chain agree\n"
+        assert_the_stake_comes_back(node, served, binding["account"])
+        assert run("chain", "sync", "--data", node).out == "ledger and chain agree\n", "what is done once stays done"
         verified = run("reputation", "verify", "--data", node, "--chain")
         assert (verified.code, "the same roots" in verified.out) == (0, True)
     assert_secret_is_nowhere(node)
     gone = run("chain", "status", "--data", node)
     assert (gone.code, "DOES NOT ANSWER" in gone.out) == (3, True)
+
+
+def assert_the_stake_comes_back(node, served, account):
+    """Asked for, locked, paid to whom its owner names, and nothing left to ask for."""
+    other = "0x8ba1f109551bD432803012645Ac136ddd64DBA72"
+    typo = run("chain", "withdraw", "--data", node, "--to", other.replace("8", "9"))
+    assert (typo.code, "checksum" in typo.error) == (2, True)
+    asked = run("chain", "withdraw", "--data", node, "--to", other, "--wait", 30)
+    assert (asked.code, "asked for: " in asked.out, "can be fetched from" in asked.out) == (0, True, True)
+    early = run("chain", "withdraw", "--data", node, "--to", other)
+    assert (early.code, "locked until" in early.error) == (3, True)
+    served.travel(15 * 86_400)
+    paid = run("chain", "withdraw", "--data", node, "--to", other, "--wait", 30)
+    assert (paid.code, f"wei to {other}" in paid.out) == (0, True)
+    wei = int(paid.out.split()[1])
+    assert served.balance(other) == wei == 1000
+    again = run("chain", "withdraw", "--data", node)
+    assert (again.code, "nothing at stake" in again.error) == (2, True)
 
 
 def assert_secret_is_nowhere(node):

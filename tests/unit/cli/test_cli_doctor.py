@@ -6,7 +6,8 @@ import socket
 import pytest
 
 from node.cli import examination
-from node.cli.examination import CLOCK_MIN_UNIX_S, Grade
+from node.cli.examination import CLOCK_MIN_UNIX_S
+from node.findings import Grade
 from node.home import NodeHome
 from node.identity import DataDirLock
 from tests.unit.cli.conftest import run

@@ -66,6 +66,7 @@ def test_a_liar_learns_which_rounds_took_its_standing(front):
     assert moved
     assert all("reputation" in step.text and len(step.source) == 32 for step in moved)
     assert any(step.rule == "R37" and "not trusted" in step.text for step in told.steps)
+    assert any(step.rule == "R37" and "of its latest hidden probes it called" in step.text for step in told.steps)
 
 
 def test_a_header_and_a_shards_root_lead_to_their_round(front):

@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from node.bench.engine import measure_found, measure_overhead
 from node.cli import main
 from node.config import EngineSection
-from node.engines.examination import Grade, examine_engine
+from node.engines.examination import examine_engine
 from node.engines.opening import Surroundings
+from node.findings import Grade
 from tests.support.engines import opened
 from tests.support.scripted_server import Refuse, Say, ScriptedServer, serving
 from tests.support.socket_time import run
@@ -57,7 +58,7 @@ def test_a_good_engine_gets_nothing_but_good_findings():
 def test_a_weakness_comes_with_its_fix(settings, subject, grade, fix):
     item = finding(report(**settings), subject)
     assert item.grade is grade
-    assert fix in item.fix
+    assert fix in item.hint
 
 
 def test_answers_that_fail_are_findings_and_not_errors():
@@ -82,7 +83,7 @@ def test_a_further_examination_adds_its_findings():
 
             return await examine_engine(model, streams=(1,), extra=[judge])
 
-    from node.engines.examination import Finding
+    from node.findings import Finding
 
     finding_of_judge = Finding("judge", Grade.NOTE, "uncalibrated")
     assert run(scene()).findings[-1] is finding_of_judge

@@ -1,0 +1,38 @@
+"""What generators and raters commit to before they show it (R13, R15)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from consensus.encoding import hash_value
+from consensus.merkle import merkle_root
+from consensus.types import Hash, NodeId, Rating, SlotOpening
+
+
+def slot_leaf(opening: SlotOpening) -> bytes:
+    """The leaf that a commitment's Merkle root holds for a slot (R13).
+
+    The probe's opening is not part of it: a generator that could choose it late gains nothing, because R14 fixes which
+    slots are probes.
+    """
+    return hash_value(
+        "slot",
+        (
+            opening.task,
+            opening.slot,
+            opening.pseudonym,
+            opening.content,
+            opening.claim,
+            opening.salt,
+        ),
+    )
+
+
+def slots_root(openings: Iterable[SlotOpening]) -> Hash:
+    """Merkle root over the slots' leaves, in the order given."""
+    return merkle_root([slot_leaf(opening) for opening in openings])
+
+
+def ratings_digest(node: NodeId, height: int, salt: bytes, ratings: tuple[Rating, ...]) -> Hash:
+    """What a rating commitment binds: the rater and the round are in it, so that nobody can reuse another's."""
+    return hash_value("ratings", (node, height, salt, ratings))

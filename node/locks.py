@@ -1,0 +1,59 @@
+"""A file that one process at a time may hold."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+
+class HeldError(Exception):
+    """Another process holds the file; the message names it."""
+
+
+class FileLock:
+    """Holds a file for this process, which writes its process id there.
+
+    The kernel's lock (`flock`), not the file, is what counts: it ends with the process however that ends, so a file
+    left by a killed process keeps nobody out. It guards one machine.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock. A missing folder is made, mode 0700.
+
+        Raises:
+            HeldError: Another process has it.
+            OSError: The folder or the file cannot be written.
+        """
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
+        except BlockingIOError as error:
+            holder = _holder(handle)
+            os.close(handle)
+            raise HeldError(holder) from error
+        except OSError:
+            os.close(handle)
+            raise
+        self._file = handle
+
+    def release(self) -> None:
+        """Give it back. Idempotent."""
+        if self._file is not None:
+            # The file stays: removing it would let two processes lock two different files of one name.
+            os.close(self._file)
+            self._file = None
+
+
+def _holder(handle: int) -> str:
+    with contextlib.suppress(ValueError):  # it has not written its number yet
+        return f"process {int(os.pread(handle, 20, 0))}"
+    return "a process that is just starting"
