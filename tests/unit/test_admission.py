@@ -144,6 +144,8 @@ def test_a_majority_that_calls_an_honest_rater_blind_does_not_take_its_seats():
     framed = replace(practised(), slow_bad=(0,) * 9 + (40 * ONE,), fast_bad=(0,) * 9 + (40 * ONE,))
     honest = replace(new_member(node("ada"), "ada", 0), table=framed)
     assert role_of(honest, 9, MAINNET) is Role.RATER
+    hardly_asked = replace(honest, table=replace(framed, answers=(3 * ONE, 0, 0, 0)))
+    assert role_of(hardly_asked, 9, MAINNET) is Role.RATER
     blind = replace(honest, table=replace(framed, answers=(9 * ONE, 0, 0, 9 * ONE)))
     assert role_of(blind, 9, MAINNET) is Role.OBSERVER
     others = [
