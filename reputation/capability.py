@@ -28,7 +28,7 @@ def is_capable(table: RaterTable, preset: Preset) -> bool:
 
 
 def is_blind(table: RaterTable, preset: Preset) -> bool:
-    """Whether it has been asked a few times and is not capable. Of whom no probe has told anything yet, nothing is known."""
+    """Whether it has been asked a few times and is not capable; of whom no probe has told yet, nothing is known."""
     return sum(table.answers) >= preset.reputation.blind_answers_min and not is_capable(table, preset)
 
 

@@ -108,7 +108,7 @@ def standings(members: tuple[Member, ...], height: int, preset: Preset) -> tuple
             node=member.node,
             owner=member.owner,
             may_rate=role in {Role.RATER, Role.NEWCOMER},
-            # Founders are as new as each other. Were they counted as newcomers, those who happen to be drawn first would
+            # Founders are as new as each other. If they counted as newcomers, those who happen to be drawn first would
             # be drawn ever after, and hold most of the voice before anybody has shown anything.
             mature=role is Role.RATER or member.joined == 0,
             # Who is still examined makes nothing: a draw never takes what weighs nothing.
