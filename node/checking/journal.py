@@ -34,6 +34,8 @@ class Journal:
         self._out = out
         self._places = array("Q", [_MISSING]) * len(plan)
         self._next = 0
+        self.is_other = False
+        """A journal was there that was made under other conditions; it is begun anew."""
         head = json.dumps(conditions, sort_keys=True).encode()
         self.found = self._recover(head)
         """How many rows an earlier run settled."""
@@ -74,7 +76,9 @@ class Journal:
         if not self._path.exists():
             return 0
         with self._path.open("r+b") as file:
-            if file.readline().rstrip(b"\n") != head:
+            found_head = file.readline().rstrip(b"\n")
+            if found_head != head:
+                self.is_other = bool(found_head)
                 return 0
             while True:
                 place = file.tell()

@@ -54,6 +54,8 @@ class Tally:
     done: int = 0
     found: int = 0
     """Of them, by an earlier run."""
+    begun_anew: bool = False
+    """What an earlier run settled was settled under other conditions, and is not used."""
     states: Counter[str] = field(default_factory=Counter)
     cpu_ms: float = 0.0
     unlike: int = 0
@@ -106,6 +108,7 @@ class CheckRun:
         with Journal(journal, plan, conditions, out) as kept:
             self.tally.total = len(plan)
             self.tally.done = self.tally.found = kept.found
+            self.tally.begun_anew = kept.is_other
             self._watch(self.tally)
             await self._refuse(plan, kept)
             await self._settle(plan, kept)

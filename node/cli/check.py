@@ -55,7 +55,7 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
     epilog=FORMAT
     + example(
         "swarm-node check --in rows.jsonl --out verdicts.jsonl",
-        "swarm-node check --in rows.jsonl --only row-17 --export ./row-17",
+        "swarm-node check --in rows.jsonl --only row-17 --export ./projects",
     )
 )
 @click.option(
@@ -198,6 +198,10 @@ async def _run(
             nonlocal settling
             if not tally.total:
                 settling = time.monotonic()
+            elif tally.begun_anew and not tally.done:
+                progress.say(
+                    "the journal is of another toolchain, sandbox or set of options: all rows are settled anew"
+                )
             progress.show([_progress(tally, time.monotonic() - settling)])
 
         tally = await CheckRun(engine, packages, settings, watch).run(rows, out, journal)

@@ -107,6 +107,26 @@ EMPTY = [
         row("swallows", tests="#[test]\nfn adds() { let _ = std::panic::catch_unwind(|| assert_eq!(add(1, 2), 4)); }"),
         "panics",
     ),
+    (row("something else", tests="#[test]\nfn t() { add(1, 2); assert!(Some(1).is_some()); }"), "asserts"),
+    (
+        row(
+            "its own values",
+            tests="#[test]\nfn t() { add(1, 2); let mut v = Vec::new(); v.push(1); assert_eq!(v, [1]); }",
+        ),
+        "asserts nothing about what the code gives",
+    ),
+    (
+        row("always a success", tests="#[test]\nfn t() -> Result<(), String> { add(1, 2); Ok(()) }"),
+        "asserts nothing",
+    ),
+    (
+        row(
+            "knows its tests",
+            code="pub fn add(a: i32, b: i32) -> i32 {\n    if cfg!(test) { a + b } else { a - b }\n}",
+            tests=GOOD,
+        ),
+        "add is another one when it is tested",
+    ),
     (row("own assert", tests="macro_rules! assert_eq { ($($x:tt)*) => {} }\n" + GOOD), "macro of the row's own"),
     (
         row(

@@ -208,6 +208,7 @@ SOUND = {
         'let _ = parse("de"); assert_eq!(std::env::var("LANG").as_deref(), Ok("de"));'
     ),
     "items that a macro makes": module("made!(SUM = add(1, 2)); assert_eq!(SUM, 3);"),
+    "a default of its type": module("let c: Counter = Default::default(); assert!(c == Default::default());"),
     "a constant inside": module("const SUM: i32 = add(1, 2); const THREE: i32 = 3; assert_eq!(SUM, THREE);"),
     "a helper inside": module("fn check(a: i32, b: i32) { assert_eq!(a, b); } check(add(1, 2), 3);"),
     "a method of a helper": module(

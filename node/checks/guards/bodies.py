@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from tree_sitter import Node
 
@@ -255,9 +255,11 @@ def constant_names(steps: Steps) -> frozenset[str]:
         is_mutable = any(child.type == "mutable_specifier" for child in node.children)
         if pattern is None or pattern.type != "identifier" or value is None or is_mutable:
             continue
-        inside = (
-            [] if value.type in {"closure_expression", "macro_invocation"} else list(islice(leaves(value), _BOUND_MAX))
-        )
+        is_opaque = value.type in {"closure_expression", "macro_invocation"}
+        # The type as well: `let x: Ours = Default::default();` calls what is ours.
+        kind = node.child_by_field_name("type")
+        parts = [value] if kind is None else [kind, value]
+        inside = [] if is_opaque else list(islice(chain.from_iterable(map(leaves, parts)), _BOUND_MAX))
         names = {text_of(leaf) for leaf in inside if leaf.type in IDENTIFIERS}
         if 0 < len(inside) < _BOUND_MAX and names <= PLAIN | known:
             known.add(text_of(pattern))
@@ -289,7 +291,10 @@ def bindings(steps: Steps) -> Bindings:
             names = {text_of(leaf) for leaf in leaves(pattern)} if pattern is not None else set()
             is_mutable = any(child.type == "mutable_specifier" for child in node.children)
             words = tuple(map(text_of, islice(leaves(value), _BOUND_MAX + 1))) if value is not None else ()
-            plain = pattern is not None and pattern.type == "identifier" and 0 < len(words) <= _BOUND_MAX
+            is_typed = node.child_by_field_name("type") is not None  # which may decide what the expression is
+            plain = (
+                pattern is not None and pattern.type == "identifier" and 0 < len(words) <= _BOUND_MAX and not is_typed
+            )
             if not plain or is_mutable or not names.isdisjoint(found) or not left_out.isdisjoint(words):
                 left_out |= names
             else:

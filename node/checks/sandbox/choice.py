@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from node.checks.sandbox.errors import SandboxError
-from node.checks.sandbox.launcher import Confinement, LauncherSession, build_launcher, open_session
+from node.checks.sandbox.launcher import UID_BASE, UIDS, Confinement, LauncherSession, build_launcher, open_session
 from node.checks.sandbox.limits import TEST_LIMITS, Command, Level, Profile
 from node.errors import OperatorError
 
@@ -88,7 +88,7 @@ async def choose(rustc: Path, *, sysroot: Path, cache: Path, asked: Level | None
 
 def _candidates(level: Level, launcher: Path, landlock: int) -> Iterator[Confinement]:
     """The ways to enforce a level, best first."""
-    root = os.geteuid() == 0
+    root = os.geteuid() == 0 and _has_other_users()
     bwrap = shutil.which("bwrap")
     base = Confinement(
         level=level,
@@ -220,6 +220,15 @@ def _weaknesses(confinement: Confinement) -> tuple[str, ...]:
 
 
 _SHARED_PROCESS_LIMIT = "A build's fork bomb is stopped by time, not by count: its processes run as this same user."
+
+
+def _has_other_users() -> bool:
+    """Whether the ids of commands exist here; a user namespace, as of a container without root, has few ids."""
+    try:
+        ranges = [[int(part) for part in line.split()] for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    except (OSError, ValueError):
+        return False
+    return any(first <= UID_BASE and first + count >= UID_BASE + UIDS for first, _, count in ranges)
 
 
 def _counts_per_namespace() -> bool:

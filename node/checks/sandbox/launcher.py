@@ -28,8 +28,8 @@ _TMP_BYTES = 256 << 20
 _RESPONSE_BYTES_MAX = 64 << 20
 _SETUP_FAILURE = 3
 _SIGKILL, _SIGXCPU, _SIGPROF = 9, 24, 27
-_UID_BASE = 0x5300_0000
-"""Far above the ids that distributions and user namespaces give out."""
+UID_BASE, UIDS = 0x5300_0000, 1 << 22
+"""First and number of the ids that commands run under; far above those that distributions and namespaces give out."""
 _KEEP_UID = 0xFFFF_FFFF
 
 
@@ -118,7 +118,7 @@ class LauncherSession:
         self._own_scratch = scratch
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
-        self._uid = _UID_BASE + (os.getpid() % (1 << 16)) * 64 + slot % 64 if confinement.changes_user else _KEEP_UID
+        self._uid = UID_BASE + (os.getpid() % (UIDS >> 6)) * 64 + slot % 64 if confinement.changes_user else _KEEP_UID
         self.give(scratch)
 
     @property

@@ -55,6 +55,13 @@ def test_another_toolchain_starts_anew(tmp_path):
         kept.add(0, b"first")
     with Journal(tmp_path / "journal", plan_of(tmp_path, "a"), {**CONDITIONS, "rustc": "2"}, io.BytesIO()) as kept:
         assert kept.found == 0
+        assert kept.is_other
+
+
+def test_a_first_run_finds_nothing_of_another(tmp_path):
+    (tmp_path / "journal").touch()
+    with Journal(tmp_path / "journal", plan_of(tmp_path, "a"), CONDITIONS, io.BytesIO()) as kept:
+        assert not kept.is_other
 
 
 def test_what_a_kill_left_half_written_is_dropped(tmp_path):
