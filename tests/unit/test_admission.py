@@ -67,6 +67,13 @@ def test_capable_is_who_calls_probes_of_either_kind_what_they_are(scores, capabl
     assert is_capable(answered(12, scores), MAINNET) is capable
 
 
+def test_founders_are_nobodys_newcomers_unless_an_offence_has_made_them_begin_anew():
+    founder = new_member(node("ada"), "ada", 0)
+    later = new_member(node("ada"), "ada", 7)
+    offender = replace(founder, offences=1)
+    assert [standings((member,), 9, MAINNET)[0].mature for member in (founder, later, offender)] == [True, False, False]
+
+
 def test_who_has_answered_nothing_has_shown_nothing():
     assert not is_capable(EMPTY_TABLE, MAINNET)
 
