@@ -35,6 +35,7 @@ class Standing:
     may_rate: bool
     """In good standing: holds rater seats. Others observe (R10, R37, R39)."""
     mature: bool
+    """No newcomer, of whom few sit in a task: enough has been seen of it, or it is a founder (R9)."""
     skill: int
     """Generating skill in basis points, the weight of the draw of generators; 0 for whoever may make nothing (R39)."""
 

@@ -1,7 +1,7 @@
 """From certified outcomes to standing, weights and a hash-linked ledger. Pure, like `consensus`."""
 
 from reputation.anchor import Score, ScoreCategory, epoch_scores, ledger_root
-from reputation.capability import is_capable
+from reputation.capability import is_blind, is_capable
 from reputation.ledger import (
     EMPTY_LEDGER,
     LedgerError,
@@ -35,6 +35,7 @@ __all__ = [
     "epoch_scores",
     "extend_ledger",
     "generating_skill_bp",
+    "is_blind",
     "is_capable",
     "ledger_root",
     "link_hash",

@@ -27,6 +27,11 @@ def is_capable(table: RaterTable, preset: Preset) -> bool:
     return enough and bad_right > bad_wrong and good_right > good_wrong
 
 
+def is_blind(table: RaterTable, preset: Preset) -> bool:
+    """Whether it has been asked a few times and is not capable; of whom no probe has told yet, nothing is known."""
+    return sum(table.answers) >= preset.reputation.blind_answers_min and not is_capable(table, preset)
+
+
 class Examined(Enum):
     """What has become of a newcomer's examination."""
 

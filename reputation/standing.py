@@ -12,7 +12,7 @@ from enum import Enum
 from consensus.params import Preset
 from consensus.rater_tables import ONE, bias, fairness, maturity, mean_squared_error, memories
 from consensus.types import Member, RaterTable
-from reputation.capability import is_capable
+from reputation.capability import is_blind
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def role_of(member: Member, height: int, preset: Preset) -> Role:
     standing = standing_of(member.table, preset)
     if standing.maturity < preset.reputation.suspend_maturity_min:
         return Role.NEWCOMER
-    if standing.reputation_bp < preset.reputation.suspend_below_bp and not is_capable(member.table, preset):
+    if standing.reputation_bp < preset.reputation.suspend_below_bp and is_blind(member.table, preset):
         return Role.OBSERVER
     return Role.RATER
 

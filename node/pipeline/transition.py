@@ -108,7 +108,10 @@ def standings(members: tuple[Member, ...], height: int, preset: Preset) -> tuple
             node=member.node,
             owner=member.owner,
             may_rate=role in {Role.RATER, Role.NEWCOMER},
-            mature=role is Role.RATER,
+            # Founders are as new as each other. If they counted as newcomers, those who happen to be drawn first would
+            # be drawn ever after, and hold most of the voice before anybody has shown anything.
+            # Whoever has lost its table by an offence begins anew all the same.
+            mature=role is Role.RATER or (member.joined == 0 and not member.offences),
             # Who is still examined makes nothing: a draw never takes what weighs nothing.
             skill=0 if role is Role.APPLICANT else max(1, generating_skill_bp(member, preset)),
         )

@@ -25,7 +25,7 @@ from node.simulate.figures import Figures, Tally
 from node.simulate.seating import PlannedSeats
 from node.simulate.telling import Tell, shown, tell_round
 from node.simulate.worlds import DrawnRound, Ints, Seats, World, WorldMaker, first_judged
-from reputation import is_capable, standing_of
+from reputation import is_blind, standing_of
 from reputation.conduct import fading
 
 STANDINGS_MAX = 40_000
@@ -186,7 +186,7 @@ class RatingRun:
             table = self.raters.table(row)
             standing = standing_of(table, self._preset)
             known = standing.maturity >= params.suspend_maturity_min
-            fallen = known and standing.reputation_bp < params.suspend_below_bp and not is_capable(table, self._preset)
+            fallen = known and standing.reputation_bp < params.suspend_below_bp and is_blind(table, self._preset)
             if not self.bad[row]:
                 self._looked += 1
                 self._unfairly += fallen

@@ -254,7 +254,8 @@ def test_a_lost_standing_counts_from_the_next_plan_on_and_a_voice_from_the_next_
     assert standings((fine,), 10, MAINNET)[0].may_rate
     barred = replace(fine, suspended_until=20)
     assert standings((barred,), 10, MAINNET) == ()
-    mute = replace(fine, table=replace(fine.table, slow_bad=(0,) * 9 + (40 * ONE,), fast_bad=(0,) * 9 + (40 * ONE,)))
+    high = (0,) * 9 + (40 * ONE,)  # what it praised was bad, probes among it
+    mute = replace(fine, table=replace(fine.table, slow_bad=high, fast_bad=high, answers=(5 * ONE, 0, 0, 0)))
     assert not standings((mute,), 10, MAINNET)[0].may_rate
     rated = [candidate("x", {"ada": 9900}, raters=1)]
     assert aggregate({node("ada"): mute.table}, rated, PARAMS).candidates[0].verdict is not Verdict.ACCEPT

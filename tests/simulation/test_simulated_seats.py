@@ -11,7 +11,7 @@ from node.cli.simulate import simulate
 from node.simulate import ratings
 from node.simulate.ratings import RatingRun
 from node.simulate.worlds import NOBODY, World
-from reputation import is_capable, standing_of
+from reputation import is_blind, standing_of
 from tests.support.ratings import content
 
 OBSERVER, OWN = (COUNTED_CODES.index(counted) for counted in (Counted.OBSERVER, Counted.OWN))
@@ -31,7 +31,7 @@ class Watched(RatingRun):
         super()._play(drawn)
         preset = self._preset
         tables = [self.raters.table(row) for row in range(self._world.nodes)]
-        self.known.append([(standing_of(table, preset), is_capable(table, preset)) for table in tables])
+        self.known.append([(standing_of(table, preset), is_blind(table, preset)) for table in tables])
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +47,10 @@ def test_who_has_no_standing_observes_and_everybody_else_may_rate(watched):
         before = watched.known[drawn.number - 3]  # the plan of a round follows from the state two rounds earlier
         fallen = {
             row
-            for row, (standing, capable) in enumerate(before)
+            for row, (standing, blind) in enumerate(before)
             if standing.maturity >= params.suspend_maturity_min
             and standing.reputation_bp < params.suspend_below_bp
-            and not capable
+            and blind
         }
         observers = set(drawn.committee[drawn.observing].tolist())
         raters = set(drawn.committee[~drawn.observing & (drawn.committee != NOBODY)].tolist())

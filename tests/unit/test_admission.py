@@ -67,6 +67,13 @@ def test_capable_is_who_calls_probes_of_either_kind_what_they_are(scores, capabl
     assert is_capable(answered(12, scores), MAINNET) is capable
 
 
+def test_founders_are_nobodys_newcomers_unless_an_offence_has_made_them_begin_anew():
+    founder = new_member(node("ada"), "ada", 0)
+    later = new_member(node("ada"), "ada", 7)
+    offender = replace(founder, offences=1)
+    assert [standings((member,), 9, MAINNET)[0].mature for member in (founder, later, offender)] == [True, False, False]
+
+
 def test_who_has_answered_nothing_has_shown_nothing():
     assert not is_capable(EMPTY_TABLE, MAINNET)
 
@@ -144,6 +151,8 @@ def test_a_majority_that_calls_an_honest_rater_blind_does_not_take_its_seats():
     framed = replace(practised(), slow_bad=(0,) * 9 + (40 * ONE,), fast_bad=(0,) * 9 + (40 * ONE,))
     honest = replace(new_member(node("ada"), "ada", 0), table=framed)
     assert role_of(honest, 9, MAINNET) is Role.RATER
+    hardly_asked = replace(honest, table=replace(framed, answers=(3 * ONE, 0, 0, 0)))
+    assert role_of(hardly_asked, 9, MAINNET) is Role.RATER
     blind = replace(honest, table=replace(framed, answers=(9 * ONE, 0, 0, 9 * ONE)))
     assert role_of(blind, 9, MAINNET) is Role.OBSERVER
     others = [
