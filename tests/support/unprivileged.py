@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -26,7 +28,7 @@ exec setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups -- "$@"
 def run_as_nobody(words: Sequence[str], *, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a command as a user without rights, who still finds this Python and this Rust toolchain."""
     toolchain = find_toolchain()
-    home = Path.home()
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)  # not $HOME, which may be another on purpose
     needed = [
         path for path in (toolchain.sysroot, Path(sys.base_prefix), Path(sys.prefix)) if path.is_relative_to(home)
     ]

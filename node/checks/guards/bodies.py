@@ -10,7 +10,7 @@ from itertools import chain, islice
 from tree_sitter import Node
 
 from node.checks.guards.conditions import holds_always, is_empty_range, is_never
-from node.checks.guards.reading import COMMENTS, IDENTIFIERS, leaves, parse, split_arguments, text_of, walk
+from node.checks.guards.reading import COMMENTS, IDENTIFIERS, leaves, mentions, parse, split_arguments, text_of, walk
 
 ASSERTIONS = frozenset(
     {
@@ -170,11 +170,15 @@ def _reachable(body: Node) -> Iterator[tuple[Node, list[Node]]]:
 
     Left out are nested items, closures that nothing calls, and what stands behind an exit.
     """
-    uses = Counter(text_of(leaf) for leaf in leaves(body) if leaf.type in IDENTIFIERS)
+    # Asked for closures alone.
+    names = (text_of(leaf) for leaf in leaves(body) if leaf.type in IDENTIFIERS) if mentions(body, b"|") else ()
+    uses = Counter(names)
     stack: list[tuple[Node, list[Node]]] = [(body, [])]
     while stack:
         node, before = stack.pop()
         yield node, before
+        if not node.child_count:
+            continue
         children = [child for child in node.children if child.type not in _NESTED and not _is_dead(child, node, uses)]
         if node.type == "block":
             children = _until_exit(children)
@@ -234,7 +238,7 @@ def _exits(statement: Node) -> bool:
 def helpers_used(body: Node, functions: Mapping[str, Node]) -> tuple[Node, ...]:
     """The body and those of the functions (or macros) it uses, directly or through others; each once."""
     used: dict[str, Node] = {}
-    waiting = [body]
+    waiting = [body] if functions else []
     while waiting:
         inside = walk(waiting.pop(), without=_NESTED)  # What defines a nested function does not call it.
         names = {text_of(node) for node in inside if node.type in IDENTIFIERS}

@@ -53,7 +53,7 @@ class Link:
         """The link that an item is; what is implemented for a type belongs to that type."""
         bound = _bound(item)
         name = text_of(item.child_by_field_name("name") or item.child_by_field_name("type"))
-        return cls(name, _names(item, everything=True) - bound, bound)
+        return cls(name, names_in(item, everything=True) - bound, bound)
 
 
 def links_inside(body: Node) -> Iterator[Link]:
@@ -133,7 +133,7 @@ def _steps(part: Node, start: int, also: frozenset[str]) -> list[_Step]:
     while waiting:
         node, parent, flows = waiting.pop()
         at = start + len(found)
-        found.append(_Step(node, _names(node) | also, parent, flows))
+        found.append(_Step(node, names_in(node) | also, parent, flows))
         gives = node.type == "let_declaration" or _assigns(node)
         for block, is_closure in _outermost_blocks(node):
             waiting.extend((statement, at, gives or is_closure) for statement in _statements(block))
@@ -169,8 +169,8 @@ def _outermost_blocks(node: Node) -> Iterator[tuple[Node, bool]]:
             waiting.extend((child, top) for child in top.children)
 
 
-def _names(node: Node, *, everything: bool = False) -> frozenset[str]:
-    """Names and text literals that a statement mentions; those in its blocks and items only if asked for."""
+def names_in(node: Node, *, everything: bool = False) -> frozenset[str]:
+    """Names and text literals that a statement or expression mentions; those in its blocks only if asked for."""
     shut = frozenset() if everything else _ITEMS | {"block"}
     found: set[str] = set()
     waiting = [child for child in node.children if child.type not in shut] or [node]
@@ -197,10 +197,10 @@ def _bound(node: Node) -> frozenset[str]:
     found: set[str] = set()
     for inner in walk(node):
         if inner.type in _BINDING:
-            found |= _names(inner, everything=True)
+            found |= names_in(inner, everything=True)
         elif inner.type in _BINDING_BY_PATTERN:
             pattern = inner.child_by_field_name("pattern")
-            found |= _names(pattern, everything=True) if pattern is not None else frozenset()
+            found |= names_in(pattern, everything=True) if pattern is not None else frozenset()
     return frozenset(name for name in found if not name[:1].isupper() and name[:1] != '"')
 
 

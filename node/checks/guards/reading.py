@@ -48,7 +48,16 @@ def walk(node: Node, *, without: frozenset[str] = frozenset()) -> Iterator[Node]
     while stack:
         top = stack.pop()
         yield top
-        stack.extend(child for child in reversed(top.children) if child.type not in without)
+        children = top.children
+        if without:
+            children = [child for child in children if child.type not in without]
+        stack.extend(reversed(children))
+
+
+def mentions(node: Node, *words: bytes) -> bool:
+    """Whether one of these stands in a node's text, as a word or in one: known without walking through it."""
+    text = node.text or b""
+    return any(word in text for word in words)
 
 
 def leaves(node: Node) -> Iterator[Node]:

@@ -19,13 +19,14 @@ from tree_sitter import Node
 
 from node.checks.guards import bodies
 from node.checks.guards.conditions import condition_holds
-from node.checks.guards.influence import Influence, Link, links_inside
+from node.checks.guards.influence import Influence, Link, links_inside, names_in
 from node.checks.guards.reading import (
     Declared,
     attribute_name,
     declared,
     identifiers,
     introduced,
+    mentions,
     name_of,
     parse,
     text_of,
@@ -162,7 +163,8 @@ class _Reading:
     def redefinitions(self) -> Iterator[Reason]:
         yield from _redefinitions((*self.given, *self.beside), self.code, self.roots)
         for item in self.code:
-            if item.node.type == "function_item" and any(map(_asks_for_tests, walk(item.node))):
+            might = item.node.type == "function_item" and mentions(item.node, b"cfg")
+            if might and any(map(_asks_for_tests, walk(item.node))):
                 yield Reason("", Vacuity.OTHER_CODE_IN_TESTS.value, f"{item.name} is another one when it is tested")
 
     def against(self, test: Declared) -> Reason | None:
@@ -227,6 +229,8 @@ def _against_assertions(
             if bodies.compares_with_itself(item, bound):
                 itself = itself or not bodies.is_constant(item, frozenset())
             elif not bodies.is_constant(item, constants):
+                if not row.telling.isdisjoint(names_in(item.node)):
+                    return None  # It names the code: no need to follow what comes to it.
                 if influence is None and row.telling:
                     influence = Influence(parts[0], helpers, (*row.links, *links_inside(parts[0])), row.telling)
                 if influence is None or influence.reaches(item.node):
@@ -254,7 +258,7 @@ def _helpers(body: Node, given: Sequence[Declared]) -> dict[str, Node]:
         for item in given
         if item.node.type in {"function_item", "macro_definition"} and not item.is_test and item.name
     }
-    for node in walk(body):
+    for node in walk(body) if mentions(body, b"fn", b"macro_rules") else ():
         if node.type in {"function_item", "macro_definition"}:
             found[name_of(node)] = node
     return {name: node.child_by_field_name("body") or node for name, node in found.items()}
@@ -271,6 +275,8 @@ def _false_condition(test: Declared, given: Sequence[Declared]) -> str:
 
 def _made_by_macros(root: Node) -> frozenset[str]:
     """Words of macro calls that stand where items do: what they make has its names from there."""
+    if not mentions(root, b"!"):
+        return frozenset()
     calls = (node for node in walk(root, without=frozenset({"block"})) if node.type == "macro_invocation")
     return frozenset(name for call in calls for name in identifiers(call))
 
