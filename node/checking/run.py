@@ -60,6 +60,10 @@ class Tally:
     cpu_ms: float = 0.0
     unlike: int = 0
     """Rows that were not compared with all before them: near copies of rows beyond the bound are not known."""
+    looked_again: int = 0
+    """Rows that shared builds settled and that were settled once more, alone."""
+    disagreed: int = 0
+    """Of them, those with another verdict alone, which counts; their whole batch was settled alone then."""
 
 
 class CheckRun:
@@ -113,6 +117,7 @@ class CheckRun:
             await self._refuse(plan, kept)
             await self._settle(plan, kept)
             kept.finish()
+        self.tally.looked_again, self.tally.disagreed = self._engine.reverified_rows
         return self.tally
 
     async def _plan(self, source: Path) -> Plan:

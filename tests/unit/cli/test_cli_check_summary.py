@@ -25,3 +25,8 @@ def test_a_guard_that_stopped_remembering_says_of_how_many_rows():
 
 def test_rows_that_were_not_tried_have_no_cost():
     assert summary(Tally(total=4, done=4, states=Counter({"error": 4})), 2.0) == ["4 rows: 4 error", "2 s, 2.0 rows/s"]
+
+
+def test_rows_looked_at_twice_are_counted():
+    (_, said, _) = summary(Tally(total=4, done=4, states=Counter({"pass": 4}), looked_again=2, disagreed=1), 1.0)
+    assert said == "second looks: 2 rows were settled once more, alone; 1 differed"
