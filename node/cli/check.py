@@ -221,7 +221,9 @@ def summary(tally: Tally, seconds: float) -> list[str]:
             "of what repeats these, only exact copies are named"
         )
     if tally.looked_again:
-        lines.append(f"second looks: {tally.looked_again} rows were settled once more, alone; {tally.disagreed} differed")
+        lines.append(
+            f"second looks: {tally.looked_again} rows were settled once more, alone; {tally.disagreed} differed"
+        )
     if fresh:
         lines.append(f"{duration(seconds)}, {fresh / max(seconds, 1e-3):.1f} rows/s{_cost(tally)}")
     return lines
