@@ -1,9 +1,10 @@
 # Two commands need no prior knowledge: `make demo` and `make test`. Both set up everything they need.
+# Three test workers on two cores: a good part of the tests waits for processes. Files go in their order, long ones first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CRATES ?=
-TEST_WORKERS ?= 2
+TEST_WORKERS ?= 3
 
 .PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm simulate-penalties bench-checks differential setup-chain
 
@@ -37,7 +38,7 @@ demo: setup ## Five local nodes, one of them a liar, turn three crates into veri
 	$(BIN)/swarm-node demo --out out $(if $(CRATES),--crates "$(CRATES)")
 
 test: lint ## Lint, types, import rules, all tests
-	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-fast: setup-dev ## Tests without compilers and without node processes
 	$(BIN)/pytest -m "not cargo and not processes and not slow"

@@ -13,13 +13,14 @@ from node.simulate.worlds import World
 
 pytestmark = pytest.mark.slow
 
-SEEDS = (20_261,)
+SEEDS = {"alike": (20_261,), "standing": (20_261, 20_262)}
+"""One run's F1 lies within some 0.02 of an attack's mean, and seats drawn anew every round add to that: two there."""
 
 
 @pytest.fixture(scope="module", params=["alike", "standing"])
 def tables(request) -> dict[float, Table]:
     """With the study's seats, and with those that plans which ship draw."""
-    return {share: make_table(share, SEEDS, shape=World(seats=request.param)) for share in (0.30, 0.45)}
+    return {share: make_table(share, SEEDS[request.param], shape=World(seats=request.param)) for share in (0.30, 0.45)}
 
 
 @pytest.mark.parametrize(("share", "mean", "worst"), [(0.30, 0.95, 0.93), (0.45, 0.93, 0.80)])
