@@ -38,6 +38,8 @@ class Genesis:
     """Sorted by node."""
     coordinators: tuple[NodeId, ...]
     """Whose jobs are admitted, sorted; empty: anybody's."""
+    owners: tuple[NodeId, ...] | None = None
+    """Keys of the owners whose nodes may join later, sorted; empty: nobody's; None: anybody's (R39)."""
 
     @property
     def network(self) -> Hash:

@@ -9,6 +9,9 @@ evidence itself, whose names it returns: fetch it, check it, and call `InputSet.
 the offender and the slot it is about (`evidence.offence`), whoever reported it: any two of the offender's messages
 prove the same, and members that hold different pairs must not fall short of a third each.
 
+Applications are slots, too: two different ones of one sender that both count void each other. They prove nothing, for
+who is no member has nothing to lose; they just do not count.
+
 Hostile attestations. One that is not in the canonical form, of another height or by a stranger is refused alone
 (`check_attestation`), which a receiver does at once; a set in which one such stands is refused whole, so a proposer
 cannot gain by including it. Who the senders of attested messages are is not asked: what a third attests, somebody
@@ -43,6 +46,7 @@ from consensus.types import (
 NOBODY = NodeId(ZERO_HASH)
 """The sender that an attested expiry names: a clock has no key."""
 
+_ONE_PER_SENDER = ROUND_KINDS | {Kind.APPLICATION}
 _MANY_PER_SENDER = frozenset({Kind.JOB, Kind.CANCEL, Kind.EVIDENCE, Kind.EXPIRY})
 
 
@@ -67,6 +71,8 @@ class InputSet:
     """Names of attested equivocations (`evidence.offence`), sorted."""
     expired: tuple[JobId, ...]
     """Jobs whose deadline has passed, sorted."""
+    applications: tuple[AttestedMessage, ...]
+    """One per sender that is not void, sorted."""
     void: tuple[SlotKey, ...]
     """Slots that count as empty because their sender equivocated, sorted."""
     probes: tuple[ProbeFinding, ...]
@@ -80,6 +86,7 @@ class InputSet:
             ("cancellation", self.cancellations),
             ("offence", self.offences),
             ("expired", self.expired),
+            ("application", self.applications),
             ("void", self.void),
             ("probe", self.probes),
         )
@@ -145,7 +152,7 @@ def check_attestation(message: Signed[Attestation], height: int, committee: Comm
 
 def _check_entries(entries: tuple[AttestedMessage, ...]) -> None:
     for before, entry in zip((None, *entries), entries, strict=False):  # sorted, so one slot's are neighbours
-        if entry.kind in ROUND_KINDS:
+        if entry.kind in _ONE_PER_SENDER:
             if before is not None and (before.kind, before.sender) == (entry.kind, entry.sender):
                 raise RefusedError("bad-attestation", f"two digests for one {entry.kind.name} of one sender")
         elif entry.kind not in _MANY_PER_SENDER:
@@ -205,16 +212,18 @@ def _fill(entries: list[AttestedMessage], probes: tuple[ProbeFinding, ...]) -> I
     slots: dict[SlotKey, list[AttestedMessage]] = defaultdict(list)
     others: dict[Kind, list[Hash]] = defaultdict(list)
     for entry in entries:
-        if entry.kind in ROUND_KINDS:
+        if entry.kind in _ONE_PER_SENDER:
             slots[SlotKey(entry.kind, entry.sender)].append(entry)
         else:
             others[entry.kind].append(entry.digest)
+    single = [digests[0] for digests in slots.values() if len(digests) == 1]
     return InputSet(
-        messages=tuple(digests[0] for digests in slots.values() if len(digests) == 1),
+        messages=tuple(entry for entry in single if entry.kind in ROUND_KINDS),
         jobs=tuple(sorted(others[Kind.JOB])),
         cancellations=tuple(sorted(others[Kind.CANCEL])),
         offences=tuple(sorted(others[Kind.EVIDENCE])),
         expired=tuple(sorted(JobId(digest) for digest in others[Kind.EXPIRY])),
+        applications=tuple(entry for entry in single if entry.kind is Kind.APPLICATION),
         void=tuple(sorted(slot for slot, digests in slots.items() if len(digests) > 1)),
         probes=probes,
     )

@@ -35,6 +35,8 @@ from node.driver.driver import Driver, open_driver
 from node.errors import OperatorError
 from node.home import NodeHome, load_genesis
 from node.identity import DataDirLock, IdentityStore, NodeKey, parse_node_id, peer_id
+from node.identity.consent import Consent
+from node.joining import consent_of
 from node.judge.calibration import load_calibration
 from node.judge.judge import Judge
 from node.network.fallback import FallbackNetwork
@@ -134,7 +136,8 @@ async def open_node(home: NodeHome, *, passphrase: bytes | None = None) -> Async
         if engine.model is not None:
             parts.push_async_callback(engine.model.close)
         network = FallbackNetwork(_libp2p(key, config, genesis, preset, store), links)
-        driver = await _open_driver(home, config, key, genesis, preset, store, network, checks, engine)
+        consent = consent_of(home, key, genesis, preset)
+        driver = await _open_driver(home, config, key, genesis, preset, store, network, checks, engine, consent)
         anchoring = await _open_anchoring(parts, home, config, driver)
         stopping = asyncio.Event()
         desks, publisher = open_desks(
@@ -280,6 +283,7 @@ async def _open_driver(
     network: FallbackNetwork,
     checks: CheckEngine | None,
     engine: EngineRoom,
+    consent: Consent | None,
 ) -> Driver:
     library = Library(CrateStore(home.crates_of(config)), network, checks)
     library.attach()
@@ -308,7 +312,9 @@ async def _open_driver(
         obtain=obtain,
         example_bytes_max=preset.example_bytes_max,
     )
-    driver = await open_driver(key=key, genesis=genesis, preset=preset, store=store, network=network, workshop=shop)
+    driver = await open_driver(
+        key=key, genesis=genesis, preset=preset, store=store, network=network, workshop=shop, consent=consent
+    )
     return driver
 
 

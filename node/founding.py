@@ -33,6 +33,7 @@ from node.home import NodeHome, load_genesis, render_genesis
 from node.identity import IdentityStore, NodeKey, parse_node_id, peer_id
 
 LOCAL_PRESET = "LOCAL"
+_BEGIN_ANEW = "Remove the folder and begin anew."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class NewSwarm:
     """Others than the node itself: a node id each, `=owner` behind it where the owner is another."""
     coordinators: tuple[str, ...] = ()
     """Node ids of whose jobs are admitted; none: anybody's."""
+    owners: tuple[str, ...] | None = None
+    """Keys of the owners whose nodes may join later, as node ids; empty: nobody's; None: anybody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +100,11 @@ def check_swarm(swarm: NewSwarm) -> None:
     """Refuse what no genesis can hold.
 
     Raises:
-        OperatorError: Unknown preset, or a founder or coordinator that is no node id.
+        OperatorError: Unknown preset, or a founder, coordinator or owner that is no node id.
     """
     if swarm.preset not in PRESETS:
         raise OperatorError(f"no preset is called {swarm.preset!r}", hint=f"There are {', '.join(PRESETS)}.")
-    for text in (*(text.partition("=")[0] for text in swarm.founders), *swarm.coordinators):
+    for text in (*(text.partition("=")[0] for text in swarm.founders), *swarm.coordinators, *(swarm.owners or ())):
         parse_node_id(text)
 
 
@@ -170,8 +173,9 @@ def _assemble(swarm: NewSwarm, founders: Sequence[Founder], seed: bytes) -> tupl
     preset = PRESETS[swarm.preset]
     by_node = {founder.node: founder for founder in reversed(founders)}
     coordinators = tuple(sorted({parse_node_id(text) for text in swarm.coordinators}))
+    owners = None if swarm.owners is None else tuple(sorted({parse_node_id(text) for text in swarm.owners}))
     listed = tuple(by_node[node] for node in sorted(by_node))
-    return Genesis(swarm.name, preset.hash(), Hash(seed), listed, coordinators), preset
+    return Genesis(swarm.name, preset.hash(), Hash(seed), listed, coordinators, owners), preset
 
 
 # Founding together
@@ -215,11 +219,16 @@ def _shared_swarm(folder: Path, wanted: NewSwarm | None) -> tuple[NewSwarm, byte
     path = folder / "swarm.json"
     if not path.is_file():
         swarm, seed = wanted or NewSwarm(), secrets.token_bytes(32)
-        text = {"name": swarm.name, "preset": swarm.preset, "seed": seed.hex(), "coordinators": swarm.coordinators}
+        terms = {"name": swarm.name, "preset": swarm.preset, "coordinators": swarm.coordinators, "owners": swarm.owners}
+        text = terms | {"seed": seed.hex()}
         _save(path, json.dumps(text, indent=2).encode() + b"\n")
         return swarm, seed
     value = _read_json(path)
-    swarm = NewSwarm(str(value["name"]), str(value["preset"]), (), tuple(map(str, value["coordinators"])))
+    try:
+        owners = None if value["owners"] is None else tuple(map(str, value["owners"]))
+        swarm = NewSwarm(str(value["name"]), str(value["preset"]), (), tuple(map(str, value["coordinators"])), owners)
+    except (KeyError, TypeError) as error:
+        raise OperatorError(f"{path} is not what init writes: {error}", hint=_BEGIN_ANEW) from error
     if wanted is not None and dataclasses.replace(wanted, founders=()) != swarm:
         raise OperatorError(
             f"{path} describes swarm {swarm.name!r} of preset {swarm.preset}, and this is to be another",
@@ -238,9 +247,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise OperatorError(f"cannot read {path}: {error}", hint="Remove the folder and begin anew.") from error
+        raise OperatorError(f"cannot read {path}: {error}", hint=_BEGIN_ANEW) from error
     if not isinstance(value, dict):
-        raise OperatorError(f"{path} is not what init writes", hint="Remove the folder and begin anew.")
+        raise OperatorError(f"{path} is not what init writes", hint=_BEGIN_ANEW)
     return value
 
 

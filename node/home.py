@@ -54,6 +54,11 @@ class NodeHome:
         return self.root / "shards"
 
     @property
+    def consent(self) -> Path:
+        """The owner's consent of a node that asks to become a member as long as it is none."""
+        return self.root / "consent.json"
+
+    @property
     def deployment(self) -> Path:
         """Where the swarm's contracts are, if it has any."""
         return self.root / "chain.json"
@@ -139,7 +144,8 @@ def _genesis(values: dict[str, Any], preset: Preset) -> Genesis:
     if len(seed) != 32:
         raise ValueError("the seed has 32 bytes")
     coordinators = tuple(sorted(_node(text) for text in values["coordinators"]))
-    return Genesis(str(values["name"]), preset.hash(), Hash(seed), founders, coordinators)
+    owners = None if values["owners"] is None else tuple(sorted(_node(text) for text in values["owners"]))
+    return Genesis(str(values["name"]), preset.hash(), Hash(seed), founders, coordinators, owners)
 
 
 def _node(text: str) -> NodeId:
@@ -158,5 +164,6 @@ def render_genesis(genesis: Genesis, preset: Preset) -> bytes:
         "seed": genesis.seed.hex(),
         "founders": [{"node": founder.node.hex(), "owner": founder.owner} for founder in genesis.founders],
         "coordinators": [node.hex() for node in genesis.coordinators],
+        "owners": None if genesis.owners is None else [owner.hex() for owner in genesis.owners],
     }
     return json.dumps(values, indent=2).encode() + b"\n"

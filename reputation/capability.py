@@ -42,6 +42,8 @@ class Examined(Enum):
 
 def examination_of(member: Member, preset: Preset) -> Examined:
     """How a newcomer stands that observes until it has answered enough probes (R39)."""
+    if member.unrevealed.bit_count() > preset.reputation.examined_marks_max:
+        return Examined.FAILED
     if sum(member.table.answers) < preset.reputation.examined_answers:
         return Examined.GOING_ON
     return Examined.PASSED if is_capable(member.table, preset) else Examined.FAILED
@@ -59,21 +61,21 @@ def after_examination(member: Member, height: int, preset: Preset) -> Member:
         return replace(member, table=EMPTY_TABLE, examined_from=0, admitted_from=0) if over else member
     found = examination_of(member, preset)
     if found is Examined.PASSED:
-        return replace(member, admitted_from=height + preset.lookback + 1)
+        return replace(member, admitted_from=height + preset.lookback + 1, unrevealed=0)
     if found is Examined.FAILED:
         next_epoch = (preset.epoch_of(height) + 1) * preset.epoch_rounds + 1
-        return replace(member, table=EMPTY_TABLE, examined_from=next_epoch)
+        return replace(member, table=EMPTY_TABLE, examined_from=next_epoch, unrevealed=0)
     return member
 
 
 def is_over(member: Member, height: int, preset: Preset) -> bool:
-    """Whether a newcomer is dropped after the round at `height`, an epoch's last: it failed, or had an epoch in vain.
+    """Whether a newcomer is dropped after the round at `height`, an epoch's last: it failed, or had its time in vain.
 
     It may apply anew. So examinations are tried once an epoch, and nobody keeps a place by saying nothing.
     """
     if not member.examined_from or member.admitted_from:
         return False
-    return member.examined_from > height or height - member.examined_from + 1 >= preset.epoch_rounds
+    return member.examined_from > height or height - member.examined_from + 1 >= preset.reputation.examination_rounds
 
 
 def choose_applicants(

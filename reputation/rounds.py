@@ -15,6 +15,7 @@ from reputation.conduct import (
     commit_offence,
     fade,
     keep_commitment,
+    leave_empty,
     miss_seats,
     state_false_fact,
 )
@@ -58,6 +59,9 @@ class DecidedRound:
     equivocators: frozenset[NodeId] = frozenset()
     applicants: Mapping[NodeId, str] = field(default_factory=dict)
     """Nodes that ask to become members, and their owners; those that are members already are ignored."""
+    lot: Hash = ZERO_HASH
+    """Beside the outcome root what decides between applicants: a round without tasks has an outcome root that everybody
+    knows beforehand, and keys could be made for it."""
 
     @property
     def network_failed(self) -> bool:
@@ -127,7 +131,8 @@ def apply_round(members: Iterable[Member], decided: DecidedRound, ledger: Ledger
 def _with_newcomers(members: Iterable[Member], decided: DecidedRound, preset: Preset) -> list[Member]:
     """All members, and those of the applicants whose examination begins with the next round, sorted by node."""
     members = list(members)
-    chosen = choose_applicants(members, decided.applicants, decided.outcome_root, preset)
+    lot = hash_value("applicants", (decided.outcome_root, decided.lot))
+    chosen = choose_applicants(members, decided.applicants, lot, preset)
     newcomers = [new_member(node, decided.applicants[node], decided.height) for node in chosen]
     members += [replace(member, examined_from=decided.height + 1) for member in newcomers]
     return sorted(members, key=lambda member: member.node)
@@ -168,7 +173,7 @@ def _with_examination(member: Member, decided: DecidedRound, reasons: list[Reaso
     after = after_examination(member, decided.height, preset)
     if after.admitted_from and not member.admitted_from:
         reasons.append(Reason(ReasonKind.ADMITTED, after.admitted_from))
-    elif after.examined_from > decided.height:
+    elif after.examined_from > decided.height >= member.examined_from:
         reasons.append(Reason(ReasonKind.NOT_ADMITTED, after.examined_from))
     return after
 
@@ -198,6 +203,8 @@ def _with_conduct(member: Member, decided: DecidedRound, reasons: list[Reason], 
         member = broken
     elif decided.seats.get(node, 0) > 0:
         member = miss_seats(member, decided.seats[node], preset)
+        if member.examined_from and not member.admitted_from:
+            member = leave_empty(member, preset)
         reasons.append(Reason(ReasonKind.NO_SHOW, decided.seats[node]))
     if not preset.ends_epoch(decided.height):
         return member

@@ -18,6 +18,7 @@ from consensus.types.decisions import (
 )
 from consensus.types.members import FavourCount, Member, RaterTable, Seat, Snapshot
 from consensus.types.messages import (
+    Application,
     Attestation,
     AttestedMessage,
     BodyT_co,
@@ -54,6 +55,7 @@ from consensus.types.work import (
 __all__ = [
     "CRITERIA",
     "ZERO_HASH",
+    "Application",
     "Attestation",
     "AttestedMessage",
     "BodyT_co",

@@ -49,7 +49,11 @@ class Member:
 
     node: NodeId
     owner: str
-    """Whose node it is; one owner's nodes share one cap of the weight and never rate each other (R9, R34)."""
+    """Whose node it is; one owner's nodes share one cap of the weight and never rate each other (R9, R34).
+
+    A founder's is the text that the genesis gives it; of who joined later it is the peer id of the owner's key, which
+    has vouched for it. So a founder whose owner is such a peer id has an owner that can bring in more nodes.
+    """
     joined: int
     """Height of the round that admitted it; 0 for founders."""
     table: RaterTable

@@ -27,6 +27,7 @@ class Kind(IntEnum):
     EVIDENCE = 13
     EXPIRY = 14
     """Never sent on its own: inside an attestation it says that a job's deadline has passed by the member's clock."""
+    APPLICATION = 15
 
 
 BodyT_co = TypeVar("BodyT_co", covariant=True)
@@ -42,6 +43,19 @@ class Signed(Generic[BodyT_co]):
     """Over sender, kind and payload as received: names one message of one sender, and two messages in one slot with
     different digests are an equivocation."""
     body: BodyT_co
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A node that is no member asks to be examined (R39). Its own key signs the envelope around this."""
+
+    until: int
+    """Last round of the epoch in whose rounds it counts; in no others, so that it leads to one examination at most."""
+    owner: NodeId
+    """Public key of whose node it is; the node's own where it is nobody else's."""
+    owner_signature: bytes
+    """By the owner, over the network, the node and the owner (`node.identity.consent`): nobody takes up another one's
+    place or shares its part of the weight unasked. Checked with the envelope."""
 
 
 @dataclass(frozen=True, slots=True)

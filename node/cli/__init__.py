@@ -15,6 +15,7 @@ from node.cli.failures import ending
 
 COMMANDS = {
     "init": "node.cli.init:init",
+    "join": "node.cli.join:join",
     "start": "node.cli.run:start",
     "stop": "node.cli.run:stop",
     "status": "node.cli.status:status",

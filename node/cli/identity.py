@@ -104,8 +104,8 @@ def import_(file: Path, data: Path, passphrase_file: Path | None, export_passphr
 def rotate(data: Path, passphrase_file: Path | None, yes: bool) -> None:
     """Replace the key by a new one that the old one names as its successor, signed by both.
 
-    The old key is kept sealed. A swarm counts members by key: until it has admitted the successor, the node follows
-    and neither generates nor rates.
+    The old key is kept sealed. A swarm counts members by key: the successor follows, and neither generates nor rates,
+    until it has joined anew (`swarm-node join`).
     """
     from node.identity import DataDirLock, peer_id
 
@@ -116,6 +116,32 @@ def rotate(data: Path, passphrase_file: Path | None, yes: bool) -> None:
     with DataDirLock(home_of(data).root):
         new, _ = store.rotate(at_unix_s=int(time.time()))
     click.echo(f"{peer_id(new.node)} succeeds {peer_id(old.node)}")
+
+
+@identity.command(
+    epilog=example("swarm-node identity vouch 12D3KooW... --data ./owner --genesis genesis.json > consent.json")
+)
+@click.argument("node")
+@data_option
+@click.option(
+    "--genesis",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Of the swarm that it is to join.  [default: the data folder's]",
+)
+@passphrase_option
+def vouch(node: str, data: Path, genesis: Path | None, passphrase_file: Path | None) -> None:
+    """Say that another node is this key's owner's, so that it can join a swarm as such (`swarm-node join --consent`).
+
+    It holds for that node in that swarm, and for good. The nodes of one owner share one cap of the votes, never rate
+    each other, and are examined one at a time: sign for no node that is not yours.
+    """
+    from node.home import load_genesis
+    from node.identity import parse_node_id
+    from node.identity.consent import give_consent
+
+    found, _ = load_genesis((genesis or home_of(data).genesis).expanduser())
+    key = _store(data, passphrase_file).load()
+    click.echo(give_consent(key, parse_node_id(node), found.network).document().decode(), nl=False)
 
 
 def _ask(question: str) -> None:

@@ -42,6 +42,14 @@ if TYPE_CHECKING:
     metavar="ID",
     help="Whose jobs a new swarm admits. Repeatable; without it anybody's.",
 )
+@click.option(
+    "--may-join",
+    "owners",
+    multiple=True,
+    metavar="ID",
+    help="Key of an owner whose nodes may join a new swarm later. Repeatable; without it anybody's.",
+)
+@click.option("--closed", is_flag=True, help="Nobody joins a new swarm later: its members are its founders.")
 @click.option("--host", help="Address to listen on: one that peers can dial.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(1, 65535), help="Gossip port.  [default: 7001]")
 @click.option("--rpc-port", type=click.IntRange(1, 65535), help="gRPC port.  [default: 7000]")
@@ -64,6 +72,8 @@ def init(
     preset: str | None,
     founders: tuple[str, ...],
     coordinators: tuple[str, ...],
+    owners: tuple[str, ...],
+    closed: bool,
     passphrase_file: Path | None,
     as_json: bool,
     **settings: Any,
@@ -79,12 +89,15 @@ def init(
         _check_misbehaviour(settings["misbehave"])
     if genesis is not None and network_dir is not None:
         raise click.UsageError("--genesis joins a swarm, --network-dir founds one: give one of them")
+    if owners and closed:
+        raise click.UsageError("--closed lets nobody join, --may-join somebody: give one of them")
     home = home_of(data)
+    may_join = () if closed else owners or None
     plan = Plan(
         settings=_settings(settings),
         genesis=genesis,
         network_folder=network_dir.absolute() if network_dir is not None else None,
-        swarm=_swarm(name, preset, founders, coordinators),
+        swarm=_swarm(name, preset, founders, coordinators, may_join),
     )
     founded = found_node(home, plan, passphrase=read_passphrase(passphrase_file))
     _tell(home, founded, as_json=as_json)
@@ -119,15 +132,19 @@ def _settings(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _swarm(
-    name: str | None, preset: str | None, founders: tuple[str, ...], coordinators: tuple[str, ...]
+    name: str | None,
+    preset: str | None,
+    founders: tuple[str, ...],
+    coordinators: tuple[str, ...],
+    owners: tuple[str, ...] | None,
 ) -> NewSwarm | None:
     """A new swarm's terms; None where no option says anything of one."""
     from node.founding import NewSwarm
 
-    if not (name or preset or founders or coordinators):
+    if not (name or preset or founders or coordinators or owners is not None):
         return None
     default = NewSwarm()
-    return NewSwarm(name or default.name, preset or default.preset, founders, coordinators)
+    return NewSwarm(name or default.name, preset or default.preset, founders, coordinators, owners)
 
 
 def _tell(home: NodeHome, founded: Founded, *, as_json: bool) -> None:
@@ -156,7 +173,7 @@ def _tell(home: NodeHome, founded: Founded, *, as_json: bool) -> None:
     network, rpc = config.network, config.rpc
     click.echo(f"listens   gossip {network.host}:{network.port}, gRPC {rpc.host}:{rpc.port}")
     if not is_founder:
-        click.echo("note      not among the founders: this node follows and serves, and neither generates nor rates")
+        click.echo("note      not among the founders: it follows and serves; `swarm-node join` asks to become a member")
     elif len(genesis.founders) == 1:
         click.echo("note      alone it works no jobs: others have to rate what it makes (--founder, --network-dir)")
     click.echo(f"next      swarm-node start --data {home.root}")

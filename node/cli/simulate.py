@@ -77,6 +77,13 @@ Attacks on the protocol:
     help="How messages fare (protocol).",
 )
 @click.option("--crashes", is_flag=True, help="Honest members die and come back (protocol).")
+@click.option(
+    "--newcomers",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 100),
+    help="Nodes beside the others that start later and ask to become members (protocol).",
+)
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 1 << 62), help="The first one.")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 100_000), help="How many.")
 @click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 256), help="To play in.")
@@ -201,6 +208,7 @@ def _setting(attack: str, options: dict[str, Any]) -> Setting:
     from node.simulate.protocol import Setting
 
     setting = Setting(behaviour=attack, network=options["network"], crashes=options["crashes"])
+    setting = replace(setting, newcomers=options["newcomers"])
     given = {name: options[name] for name in ("nodes", "rounds", "adversaries") if options[name] is not None}
     return replace(setting, **given, world=replace(setting.world, committee=options["committee"]))
 
@@ -234,6 +242,7 @@ PROTOCOL_HEAD = (
     "absences",
     "agreement violated",
     "rounds not ended",
+    "admitted",
     "messages a round",
 )
 
@@ -272,6 +281,7 @@ def _protocol_row(name: str, found: list[Findings]) -> tuple[object, ...]:
         sum(item.soft for item in found),
         sum(len(item.violations) for item in found),
         sum(item.unfinished for item in found),
+        f"{sum(len(item.admitted) for item in found)} of {sum(item.setting.newcomers for item in found)}",
         round(fmean(item.messages / max(1, item.rounds) for item in found)),
     )
 

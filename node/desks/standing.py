@@ -9,22 +9,15 @@ from consensus.params import Preset
 from consensus.rater_tables import ONE
 from consensus.types import ZERO_HASH, ChainState, Member, NodeId, Snapshot
 from node.desks.chronicle import Chronicle
+from node.desks.membership import role_text
 from node.desks.words import basis_points, factor
 from node.store import Store
 from node.values import views
-from reputation import LedgerEvent, Reason, ReasonKind, Role, generating_skill_bp, role_of, standing_of
+from reputation import LedgerEvent, Reason, ReasonKind, generating_skill_bp, standing_of
 
 PAGE_EVENTS = 1000
 EVENTS_LOOKED_AT_MAX = 50_000
 """How far back one question looks: a thousand rounds of a full committee."""
-
-_ROLES = {
-    Role.RATER: "it rates with full voice",
-    Role.NEWCOMER: "too little is known of it yet: few seats, little voice",
-    Role.APPLICANT: "it is examined: it observes until it has answered 24 hidden probes (R39)",
-    Role.OBSERVER: "it is known and not trusted: its ratings teach its table and do not count, until it recovers (R10)",
-    Role.BARRED: "it is suspended",
-}
 
 
 def running_snapshot(state: ChainState, preset: Preset) -> Snapshot:
@@ -98,14 +91,13 @@ def explain_standing(
 ) -> views.Explanation:
     """Why a member weighs what it weighs."""
     standing = standing_of(member.table, preset)
-    role = role_of(member, state.height + 1, preset)
     parts = (
         f"maturity {factor(standing.maturity)} x discrimination {factor(standing.discrimination)}"
         f" x accuracy {factor(standing.accuracy)} x fairness {factor(standing.fairness)}"
     )
     steps = [
         views.ExplainedStep("R30", f"reputation {standing.reputation_bp / 10_000:.3f} = {parts}", b""),
-        views.ExplainedStep("R37", _ROLES[role], b""),
+        views.ExplainedStep("R37", role_text(member, state.height + 1, preset), b""),
         views.ExplainedStep("R35", f"generating skill {generating_skill_bp(member, preset) / 10_000:.2f}", b""),
     ]
     bad_wrong, bad_right, good_wrong, good_right = (count / ONE for count in member.table.answers)

@@ -11,6 +11,7 @@ from node.checks import CheckEngine
 from node.config import NodeConfig
 from node.desks.chronicle import Chronicle
 from node.desks.engine import EngineRoom
+from node.desks.membership import membership_part
 from node.desks.publisher import ShardPublisher
 from node.desks.standing import History, standing_view
 from node.driver.driver import Driver
@@ -125,7 +126,10 @@ class NodeFront:
     def _owner(self) -> str:
         members = self._driver.member.state.members
         own = [member.owner for member in members if member.node == self._driver.key.node]
-        return own[0] if own else self._config.node.owner
+        if own:
+            return own[0]
+        consent = self._driver.consent
+        return self._config.node.owner if consent is None else peer_id(consent.owner)
 
     def _activity(self) -> str:
         progress = self._driver.member.pipeline.progress
@@ -139,6 +143,7 @@ class NodeFront:
 
     def _components(self) -> Iterator[views.ComponentView]:
         yield self._consensus()
+        yield membership_part(self._driver)
         health = self._driver.network.health()
         linked = any(peer.connected for peer in self._driver.network.peers())
         alone = len(self._driver.member.state.members) == 1

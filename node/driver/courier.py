@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from consensus.certificate import precommit_bytes
-from consensus.types import Certificate, Hash, Kind, NodeId, Proposal, Signed, Vote, VotePhase
+from consensus.types import Application, Certificate, Hash, Kind, NodeId, Proposal, Signed, Vote, VotePhase
 from node.driver.frames import BATCH_MAX, NAMES_MAX, pack_batch, pack_names, parse_batch, parse_names
 from node.errors import NodeError, PeerFaultError, TransientError
 from node.identity import NodeKey
@@ -37,6 +37,7 @@ _INLINE, _ANNOUNCED = b"\x00", b"\x01"
 TOPICS = {
     Kind.JOB: "jobs",
     Kind.CANCEL: "jobs",
+    Kind.APPLICATION: "jobs",
     Kind.CANDIDATE_COMMIT: "rounds",
     Kind.RATING_COMMIT: "rounds",
     Kind.RATING_REVEAL: "rounds",
@@ -69,6 +70,7 @@ class Courier:
         network: What carries them.
         receive: Takes each new message of others once; may wait while too many are queued.
         receive_own: Takes this node's own messages at once: they are sent while a fact is being acted on.
+        is_wanted: Whether another node's application is of any use. Anybody can make them, so others are not stored.
     """
 
     def __init__(
@@ -80,9 +82,10 @@ class Courier:
         network: Network,
         receive: Receiver,
         receive_own: Callable[[Signed[object]], None],
+        is_wanted: Callable[[Signed[object]], bool],
     ) -> None:
         self._key, self._domain, self._store, self._network = key, domain, store, network
-        self._receive, self._receive_own = receive, receive_own
+        self._receive, self._receive_own, self._is_wanted = receive, receive_own, is_wanted
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._pulling: set[Hash] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -175,7 +178,7 @@ class Courier:
     # In
 
     async def take(self, envelope: bytes) -> Signed[object] | None:
-        """Verify, store and hand on a message; None if it was seen before.
+        """Verify, store and hand on a message; None if it was seen before, or is an application of no use now.
 
         Raises:
             PeerFaultError: It is not a valid message (counted by rule), and whoever handed it over may be told so.
@@ -188,9 +191,12 @@ class Courier:
         except PeerFaultError as fault:
             self.faults[fault.rule] = self.faults.get(fault.rule, 0) + 1
             raise
-        new = await self._keep(message, envelope, own=message.sender == self._key.node)
+        own = message.sender == self._key.node
+        if message.kind is Kind.APPLICATION and not own and not self._is_wanted(message):
+            return None  # Not remembered as seen, either: it may be of use later.
+        new = await self._keep(message, envelope, own=own)
         self._remember(envelope)
-        if new:
+        if new or message.kind is Kind.APPLICATION:  # one that had to go may be wanted again
             await self._receive(message)
         return message
 
@@ -295,7 +301,9 @@ async def _as_task(work: Awaitable[None]) -> None:
 
 
 def height_of(message: Signed[object]) -> int:
-    """The round a message belongs to; 0 for jobs, cancellations and evidence."""
+    """The round a message belongs to; 0 for jobs, cancellations and evidence, an epoch's last for applications."""
+    if isinstance(message.body, Application):
+        return message.body.until
     if isinstance(message.body, Proposal | Certificate):
         return message.body.header.height
     if message.kind in {Kind.JOB, Kind.CANCEL, Kind.EVIDENCE}:

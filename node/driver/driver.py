@@ -8,16 +8,19 @@ import time
 from collections.abc import Callable
 
 from consensus.genesis import Genesis, first_state
+from consensus.joining import last_of_epoch
 from consensus.params import Preset
 from consensus.types import Hash, JobId, JobStatus, Kind, NodeId, Signed
 from consensus.vrf import prove
 from node.driver.archive import Archive
 from node.driver.contents import Contents
 from node.driver.courier import Courier
+from node.driver.joining import Joining
 from node.driver.member import Member, Workshop
 from node.driver.sync import Sync
 from node.errors import NodeError
 from node.identity import NodeKey
+from node.identity.consent import Consent
 from node.network.interface import Network
 from node.pipeline import Pipeline, Secrets
 from node.store import Store
@@ -47,6 +50,7 @@ class Driver:
         workshop: Workshop,
         pipeline: Pipeline,
         clock: WallClock,
+        consent: Consent | None = None,
     ) -> None:
         self.genesis, self.preset, self.store, self.network = genesis, preset, store, network
         self.key = key
@@ -61,6 +65,7 @@ class Driver:
             network=network,
             receive=self._receive,
             receive_own=self._receive_own,
+            is_wanted=self._is_of_use,
         )
         self.contents = Contents(
             me=key.node,
@@ -88,6 +93,9 @@ class Driver:
             archivist=self.archive,
             finder=self.sync,
         )
+        self.consent = consent
+        """Of this node's owner; None for a node that does not ask to become a member."""
+        self._joining = None if consent is None else Joining(consent, self.courier, preset)
         self.courier.attach()
         self.contents.attach()
         self.sync.attach()
@@ -118,6 +126,9 @@ class Driver:
     def _receive_own(self, message: Signed[object]) -> None:
         self.member.submit(message)
 
+    def _is_of_use(self, message: Signed[object]) -> bool:
+        return self.member.pipeline.wants(message)
+
     def _held(self, height: int, task: int, content: Hash) -> None:
         self.member.held(height, task, content)
 
@@ -138,12 +149,15 @@ class Driver:
         await self.store.jobs.put(JobId(message.digest), envelope, first_seen_ms=int(self._clock() * 1000))
 
     async def _resume(self) -> None:
-        """Hand in what was stored before this start: jobs that no round has admitted, contents of rounds in work."""
+        """Hand in what was stored before this start: what no round has taken up, contents of rounds in work."""
         for row in await self.store.jobs.list():
             if row.status is None:
                 self.member.submit(decode_message(self.domain, row.envelope))
         await self.courier.hand_again(0, Kind.EVIDENCE)
-        for plan in self.member.pipeline.state.plans:
+        plans = self.member.pipeline.state.plans
+        for until in sorted({last_of_epoch(plan.height, self.preset) for plan in plans}):
+            await self.courier.hand_again(until, Kind.APPLICATION)
+        for plan in plans:
             await self.contents.resume(plan.height)
 
     def _is_wanted(self, height: int, task: int) -> bool:
@@ -154,11 +168,13 @@ class Driver:
         return self.key.node in spec.raters or self.key.node in spec.observers
 
     async def _watch(self) -> None:
-        """Tell the member who has been away for too long, and whose deadline has passed."""
+        """Tell the member who has been away for too long, and whose deadline has passed; ask to become one."""
         while True:
             try:
                 self._watch_peers()
                 await self._watch_deadlines()
+                if self._joining is not None:
+                    await self._joining.look(self.member.pipeline, follows=self.sync.follows)
             except NodeError:
                 log.exception("watch")
             await asyncio.sleep(WATCH_EVERY_S)
@@ -196,8 +212,12 @@ async def open_driver(
     network: Network,
     workshop: Workshop,
     clock: WallClock = time.time,
+    consent: Consent | None = None,
 ) -> Driver:
-    """Build a node's driver from where its store left off."""
+    """Build a node's driver from where its store left off.
+
+    With an owner's consent it asks to become a member as long as it is none; without, it follows.
+    """
     state = await Archive(store, preset.epoch_rounds).tip() or first_state(genesis, preset)
     domain = Domain(genesis.network)
     rows = [row for plan in state.plans for row in await store.envelopes.at(plan.height)]
@@ -221,4 +241,5 @@ async def open_driver(
         workshop=workshop,
         pipeline=pipeline,
         clock=clock,
+        consent=consent,
     )

@@ -85,6 +85,8 @@ class Sync:
         self._richer: set[NodeId] = set()
         self._wake = asyncio.Event()
         self._following = asyncio.Lock()
+        self.follows = False
+        """Whether the peer that answered last was not ahead of this node. False until one has answered."""
 
     def attach(self) -> None:
         """Take over the network's protocols. Called once, before the network starts."""
@@ -132,7 +134,7 @@ class Sync:
 
     async def _wait(self) -> None:
         pipeline = self._pipeline()
-        busy = bool(pipeline.progress.rounds) or self._misses
+        busy = bool(pipeline.progress.rounds) or self._misses or not self.follows
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), BUSY_EVERY_S if busy else IDLE_EVERY_S)
         self._wake.clear()
@@ -147,6 +149,7 @@ class Sync:
         question = SyncRequest(height, frozenset(digest[:PREFIX_BYTES] for digest in self._held())).pack()
         answer = parse_sync_answer(await self._network.request(peer, SYNC, question, timeout_s=TIMEOUT_S))
         await self._courier.take_all(answer.messages)
+        self.follows = answer.height <= self._pipeline().state.height
         if answer.height > self._pipeline().state.height and not self._following.locked():
             async with self._following:
                 await self._follow(peer, answer.height)

@@ -55,7 +55,7 @@ class InputReader:
     Args:
         plan: The round's.
         messages: Everything kept of its height, by digest.
-        mempool: Jobs, cancellations and evidence at hand.
+        mempool: Jobs, cancellations, applications and evidence at hand.
         state: Before the round.
     """
 
@@ -73,7 +73,8 @@ class InputReader:
         missing = [item.digest for item in found.messages if item.digest not in self._messages]
         jobs = {digest: self._mempool.job(digest) for digest in found.jobs}
         cancels = {digest: self._mempool.cancel(digest) for digest in found.cancellations}
-        missing += [digest for digest, item in (*jobs.items(), *cancels.items()) if item is None]
+        asking = {item.digest: self._mempool.lobby.get(item.digest) for item in found.applications}
+        missing += [digest for digest, item in (*jobs.items(), *cancels.items(), *asking.items()) if item is None]
         if missing:
             raise IncompleteError(tuple(sorted(missing)))
         return ChainInputs(
@@ -81,6 +82,7 @@ class InputReader:
             jobs={digest: cast("Signed[JobTerms]", item).body for digest, item in jobs.items()},
             cancelled=frozenset(self._cancelled(found)),
             expired=frozenset(found.expired),
+            applications={item.sender: item.body for item in asking.values() if item is not None},
             root=found.root(),
             attestation_root=attestation_root(attestations),
         )
@@ -90,7 +92,8 @@ class InputReader:
         found = self._input_set(attestations)
         said = (item.digest for item in found.messages)
         proofs = self._mempool.proofs(found.offences)
-        return UsedMessages((*attestations, *said, *found.jobs, *found.cancellations, *proofs))
+        asked = (item.digest for item in found.applications)
+        return UsedMessages((*attestations, *said, *found.jobs, *found.cancellations, *asked, *proofs))
 
     def _input_set(self, attestations: tuple[Hash, ...]) -> InputSet:
         absent = tuple(digest for digest in attestations if digest not in self._messages)

@@ -25,6 +25,7 @@ from consensus.genesis import Genesis
 from consensus.narrowing import narrow
 from consensus.params import Preset
 from consensus.types import (
+    Application,
     Certificate,
     ChainState,
     Equivocation,
@@ -38,6 +39,7 @@ from consensus.types import (
     Rating,
     RoundPlan,
     Shortfall,
+    Signed,
     SlotOpening,
     Vote,
 )
@@ -53,6 +55,7 @@ from node.pipeline.effects import (
 )
 from node.pipeline.headers import HeaderWork
 from node.pipeline.inputs import IncompleteError, InputReader
+from node.pipeline.lobby import Lobby
 from node.pipeline.mempool import Mempool
 from node.pipeline.message_book import MessageBook, height_of
 from node.pipeline.rounds import RoundsInWork, Secrets, told_shortfalls
@@ -103,7 +106,7 @@ class Pipeline:
         self.halted: str | None = None
         self._genesis, self._preset, self._me, self._secrets = genesis, preset, me, secrets
         self._compute = compute
-        self._mempool = Mempool()
+        self._mempool = Mempool(Lobby(genesis, preset))
         self._book = MessageBook(preset.conflicts_kept)
         self._rounds = RoundsInWork(preset, me, secrets, self._book)
         self._stored = tuple(stored)
@@ -146,6 +149,8 @@ class Pipeline:
                 assert isinstance(message.body, Equivocation)
                 if self._is_of_use(message.body):
                     self._mempool.add_evidence(message.body, message.digest)
+            case Kind.APPLICATION:
+                self._on_application(narrow(message, Application))
             case Kind.CERTIFICATE:
                 assert isinstance(message.body, Certificate)
                 self._on_certificate(message.body)
@@ -224,8 +229,18 @@ class Pipeline:
         return self._book.at(height) | {item.digest: item for item in votes}
 
     def news(self) -> tuple[Hash, ...]:
-        """Digests of jobs, cancellations and evidence that no decided round has taken up."""
+        """Digests of jobs, cancellations, evidence and applications that no decided round has taken up."""
         return self._mempool.digests()
+
+    def wants(self, message: Message) -> bool:
+        """Whether an application is of use here. Others are not worth storing: anybody can make as many as it likes."""
+        if message.digest in self._asked:
+            return True
+        try:
+            self._mempool.lobby.check(narrow(message, Application), self.state)
+        except RefusedError:
+            return False
+        return True
 
     def plan(self, height: int) -> RoundPlan | None:
         """The plan of a coming round, if it is issued."""
@@ -255,6 +270,12 @@ class Pipeline:
         if not may_admit(job.body, self._genesis, self._preset):
             raise RefusedError("bad-job", "its signer may not submit here, or its terms are beyond the preset's bounds")
         self._mempool.add_job(job)
+
+    def _on_application(self, message: Signed[Application]) -> None:
+        if message.digest in self._asked:
+            self._mempool.lobby.need(message)
+            return
+        self._mempool.lobby.add(message, self.state)
 
     def _is_of_use(self, proof: Equivocation) -> bool:
         """Whether a reported equivocation may count in a round that is not decided here, or is soon to be planned.

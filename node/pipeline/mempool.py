@@ -1,4 +1,4 @@
-"""What waits to be attested: new jobs, cancellations, passed deadlines, evidence. Bounded, and emptied by rounds."""
+"""What waits to be attested: jobs, cancellations, passed deadlines, evidence, applications; in bounded memory."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from consensus.types import (
     Kind,
     Signed,
 )
+from node.pipeline.lobby import Lobby
 from node.values.job import JobCancel
 
 JOBS_MAX = 256
@@ -29,9 +30,14 @@ def is_unpunished(proof: Equivocation, state: ChainState) -> bool:
 
 
 class Mempool:
-    """News that no decided round has taken up yet."""
+    """News that no decided round has taken up yet.
 
-    def __init__(self) -> None:
+    Args:
+        lobby: Where applications wait.
+    """
+
+    def __init__(self, lobby: Lobby) -> None:
+        self.lobby = lobby
         self._jobs: dict[Hash, Signed[JobTerms]] = {}
         self._cancels: dict[Hash, Signed[JobCancel]] = {}
         self._expired: set[JobId] = set()
@@ -69,7 +75,8 @@ class Mempool:
 
     def digests(self) -> tuple[Hash, ...]:
         """Of every message waiting here."""
-        return (*self._jobs, *self._cancels, *(self._proofs[name] for name in self._evidence if name in self._proofs))
+        proofs = (self._proofs[name] for name in self._evidence if name in self._proofs)
+        return (*self._jobs, *self._cancels, *proofs, *self.lobby.digests())
 
     def attested(self, state: ChainState) -> tuple[AttestedMessage, ...]:
         """What this member attests to beyond a round's own messages, given what is decided."""
@@ -91,7 +98,7 @@ class Mempool:
             for name, proof in self._evidence.items()
             if is_unpunished(proof, state) or self._voids(proof, state)
         ]
-        return tuple(news)
+        return (*news, *self.lobby.attested(state))
 
     def job(self, digest: Hash) -> Signed[JobTerms] | None:
         """A job by its message's digest."""
@@ -124,6 +131,7 @@ class Mempool:
             key: item for key, item in self._cancels.items() if known.get(item.body.job) in {None, JobStatus.OPEN}
         }
         self._expired = {job for job in self._expired if known.get(job) is JobStatus.OPEN}
+        self.lobby.forget(state)
         self._forget_evidence(state)
         self._proofs = {name: digest for name, digest in self._proofs.items() if name in self._evidence}
 

@@ -15,6 +15,7 @@ from consensus.certificate import header_hash, snapshot_root
 from consensus.draw import draw_committee, next_seed
 from consensus.encoding import hash_value
 from consensus.genesis import Genesis
+from consensus.joining import counts_at
 from consensus.merkle import merkle_root
 from consensus.openings import RoundInputs
 from consensus.outcome import Outcome, decide_round
@@ -23,6 +24,7 @@ from consensus.schedule import Standing, admit, plan_round, refuse_terms, settle
 from consensus.shard import shard_heads
 from consensus.types import (
     ZERO_HASH,
+    Application,
     CandidateState,
     ChainState,
     Hash,
@@ -37,8 +39,8 @@ from consensus.types import (
     Seat,
     Snapshot,
 )
+from node.identity.names import peer_id
 from reputation import (
-    AppliedRound,
     DecidedRound,
     FalseFact,
     Generated,
@@ -62,6 +64,8 @@ class ChainInputs:
     cancelled: frozenset[JobId]
     """Jobs whose own coordinator is attested to cancel them."""
     expired: frozenset[JobId]
+    applications: Mapping[NodeId, Application]
+    """By the node that applies. Not all of them count (`consensus.joining`)."""
     root: Hash
     """The input set's (R19)."""
     attestation_root: Hash
@@ -140,8 +144,11 @@ def compute_transition(
         preset=preset,
     )
     outcome_root = merkle_root([hash_value("decision", decision) for decision in outcome.decisions])
-    applied = _apply_reputation(state, plan, outcome, outcome_root, preset)
-    after = _next_state(state, plan, outcome, applied.members, builder, preset)
+    seed = next_seed(state.seed, vrf.proof_to_hash(builder.vrf_proof))
+    asking = _applicants(inputs, plan.height, genesis, preset)
+    decided = replace(_decided_round(plan, outcome, outcome_root), applicants=asking, lot=seed)
+    applied = apply_round(state.members, decided, LedgerHead(state.ledger_head, state.ledger_length), preset)
+    after = _next_state(state, plan, outcome, applied.members, seed, preset)
     after = replace(after, ledger_head=applied.ledger.hash, ledger_length=applied.ledger.length)
     header = _header(state, plan, inputs, outcome, outcome_root, after, builder, jobs, preset)
     return Transition(header, replace(after, previous=header_hash(header)), outcome, applied.events)
@@ -176,11 +183,18 @@ def _with_status(job: JobProgress, inputs: ChainInputs) -> JobProgress:
     return job
 
 
-def _apply_reputation(
-    state: ChainState, plan: RoundPlan, outcome: Outcome, outcome_root: Hash, preset: Preset
-) -> AppliedRound:
+def _applicants(inputs: ChainInputs, height: int, genesis: Genesis, preset: Preset) -> dict[NodeId, str]:
+    """Who asks, and for whose node: the others are ignored, the same everywhere."""
+    return {
+        node: peer_id(application.owner)
+        for node, application in inputs.applications.items()
+        if counts_at(application, height, genesis, preset)
+    }
+
+
+def _decided_round(plan: RoundPlan, outcome: Outcome, outcome_root: Hash) -> DecidedRound:
     conduct = outcome.conduct
-    decided = DecidedRound(
+    return DecidedRound(
         height=plan.height,
         outcome_root=outcome_root,
         tables=outcome.aggregation.tables,
@@ -191,7 +205,6 @@ def _apply_reputation(
         false_facts=[FalseFact(fact.rater, fact.claimed_good) for fact in conduct.false_facts],
         equivocators=conduct.equivocators,
     )
-    return apply_round(state.members, decided, LedgerHead(state.ledger_head, state.ledger_length), preset)
 
 
 _GOOD = {CandidateState.ACCEPTED, CandidateState.SURPLUS}
@@ -218,11 +231,10 @@ def _next_state(
     plan: RoundPlan,
     outcome: Outcome,
     members: tuple[Member, ...],
-    builder: Builder,
+    seed: Hash,
     preset: Preset,
 ) -> ChainState:
     height = plan.height
-    seed = next_seed(state.seed, vrf.proof_to_hash(builder.vrf_proof))
     snapshots = state.snapshots
     if preset.ends_epoch(height):
         snapshots = (*snapshots[1:], Snapshot(plan.epoch + 2, voting_weights(members, height, preset), seed))

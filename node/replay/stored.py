@@ -23,6 +23,7 @@ from consensus.inputs import count_attestations
 from consensus.narrowing import narrow
 from consensus.params import Preset
 from consensus.types import (
+    Application,
     Attestation,
     Certificate,
     ChainState,
@@ -38,6 +39,7 @@ from node.driver.archive import Archive, explained
 from node.errors import NodeError, OperatorError, PeerFaultError
 from node.pipeline.effects import Message
 from node.pipeline.inputs import IncompleteError, InputReader
+from node.pipeline.lobby import Lobby
 from node.pipeline.mempool import Mempool
 from node.pipeline.transition import Builder, ChainInputs, Transition, compute_transition, state_root
 from node.store import RoundRow, Store
@@ -186,7 +188,7 @@ class _Replay:
         if record is None:
             raise _DiffersError("list of messages", "is missing", "digests")
         messages: dict[Hash, Message] = {}
-        mempool = Mempool()
+        mempool = Mempool(Lobby(self._genesis, self._preset))
         for digest in dict.fromkeys((*record.attestations, *record.messages)):
             message = await self._message(digest)
             _sort_in(message, messages, mempool)
@@ -291,6 +293,8 @@ def _sort_in(message: Message, messages: dict[Hash, Message], mempool: Mempool) 
         mempool.add_evidence(body)
     elif isinstance(body, JobCancel):
         mempool.add_cancel(narrow(message, JobCancel))
+    elif isinstance(body, Application):
+        mempool.lobby.need(narrow(message, Application))
     else:
         messages[message.digest] = message
 

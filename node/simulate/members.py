@@ -20,7 +20,9 @@ from consensus.draw import SlotContent
 from consensus.errors import RefusedError
 from consensus.evidence import slot_of
 from consensus.genesis import first_state
+from consensus.joining import last_of_epoch
 from consensus.types import (
+    Application,
     Hash,
     JobId,
     Kind,
@@ -35,6 +37,7 @@ from consensus.types import (
 from consensus.vrf import prove
 from node.driver.courier import height_of
 from node.identity import NodeKey
+from node.identity.consent import give_consent
 from node.pipeline import Pipeline, Secrets
 from node.pipeline.effects import (
     Decided,
@@ -57,7 +60,7 @@ if TYPE_CHECKING:
     from node.simulate.protocol import Swarm
 
 WATCH_MS = 5_000
-_NO_SLOT = {Kind.JOB, Kind.CANCEL, Kind.EVIDENCE, Kind.CERTIFICATE, Kind.CANDIDATE_NOTICE}
+_NO_SLOT = {Kind.JOB, Kind.CANCEL, Kind.EVIDENCE, Kind.CERTIFICATE, Kind.CANDIDATE_NOTICE, Kind.APPLICATION}
 
 
 class SimulatedMember:
@@ -83,6 +86,8 @@ class SimulatedMember:
         self.catching_up = CatchingUp(self)
         self._handed: set[Hash] = set()
         self._last_seen: dict[int, int] = {}
+        self._asked_until = 0
+        """Last round for which it has asked to become a member."""
         self._deeds = self._all_deeds()
 
     # Life and death
@@ -110,6 +115,9 @@ class SimulatedMember:
         self.put(self.pipeline.start)
         for message in disk.at(0):
             if message.kind in {Kind.JOB, Kind.EVIDENCE}:
+                self.put(partial(self.take, message))
+        for message in disk.at(*sorted({last_of_epoch(height, swarm.preset) for height in heights})):
+            if message.kind is Kind.APPLICATION:
                 self.put(partial(self.take, message))
         for height in heights:
             for task, content in sorted(disk.held.get(height, ())):
@@ -375,4 +383,15 @@ class SimulatedMember:
             elif now - self._last_seen.setdefault(peer.index, now) > self.swarm.preset.times.absent_ms:
                 absent.add(peer.node)
         self.put(lambda: self.pipeline.on_absent(frozenset(absent)))
+        self._ask_to_join()
         self.later(WATCH_MS, self._watch)
+
+    def _ask_to_join(self) -> None:
+        """Ask once an epoch to become a member, while this node is none; as its own owner."""
+        state = self.pipeline.state
+        until = last_of_epoch(state.height + 1, self.swarm.preset)
+        if until <= self._asked_until or any(member.node == self.node for member in state.members):
+            return
+        self._asked_until = until
+        consent = give_consent(self.key, self.node, self.swarm.genesis.network)
+        self.say(Application(until, self.node, consent.signature))

@@ -34,6 +34,8 @@ from node.wire import Domain, decode_message, seal_message
 from reputation import Reason, ReasonKind, Role, role_of, standing_of
 
 HOUR_MS = 3_600_000
+NEWCOMERS_AFTER_MS = 600_000
+"""Between the start of the swarm and the first newcomer's, and between two newcomers'."""
 PRESET = replace(MAINNET, name="SIMULATED", epoch_rounds=4)
 """MAINNET with epochs that a short run sees several of."""
 
@@ -56,6 +58,10 @@ class Setting:
     network: str = "calm"
     crashes: bool = False
     """Whether honest members die now and then, and come back with their disks."""
+    newcomers: int = 0
+    """Beside the nodes, which are founders: they start later and ask to become members."""
+    newcomer_behaviour: str = "none"
+    """As `behaviour`, of the newcomers."""
     world: World = field(default_factory=World)
 
 
@@ -86,6 +92,9 @@ class Findings:
     """Rounds in which an honest member lost some maturity for being away."""
     detect_rounds: dict[int, int] = field(default_factory=dict)
     """By adversary: the round after which it had lost its standing or its seat."""
+    admitted: dict[int, int] = field(default_factory=dict)
+    """By newcomer: the round from which it has seats. Likewise after which round it was dropped."""
+    dropped: dict[int, int] = field(default_factory=dict)
     reputation_auc: float = math.nan
     adversary_share: float = math.nan
     """Of the voting weight to come."""
@@ -128,12 +137,13 @@ class Swarm:
         self._tell = tell
         self.clockwork = Clockwork()
         self.network = SimulatedNetwork(
-            self.clockwork, self.fork("network"), setting.nodes, CONDITIONS[setting.network]
+            self.clockwork, self.fork("network"), setting.nodes + setting.newcomers, CONDITIONS[setting.network]
         )
         self.truth = Truth(seed, setting.world)
-        keys = [NodeKey(hashlib.sha256(f"{seed}/key/{n}".encode()).digest()) for n in range(setting.nodes)]
+        numbers = range(setting.nodes + setting.newcomers)
+        keys = [NodeKey(hashlib.sha256(f"{seed}/key/{n}".encode()).digest()) for n in numbers]
         coordinator = NodeKey(hashlib.sha256(f"{seed}/coordinator".encode()).digest())
-        self.genesis = _genesis(keys, coordinator, self.preset, seed)
+        self.genesis = _genesis(keys[: setting.nodes], coordinator, self.preset, seed)
         self.domain = Domain(self.genesis.network)
         self.refused: dict[str, int] = {}
         self.findings = Findings(setting, seed, refused=self.refused)
@@ -150,8 +160,12 @@ class Swarm:
         bad = math.floor(setting.nodes * setting.adversaries) if setting.behaviour != "none" else 0
         hostile = set(self.fork("who").sample(range(setting.nodes), bad))
         kinds = {n: BEHAVIOURS[setting.behaviour] if n in hostile else SimulatedMember for n in range(setting.nodes)}
+        if setting.newcomer_behaviour != "none":
+            hostile.update(numbers[setting.nodes :])
+        kinds |= {n: BEHAVIOURS.get(setting.newcomer_behaviour, SimulatedMember) for n in numbers[setting.nodes :]}
         self.friends = frozenset(keys[n].node for n in hostile)
-        self.members = [kinds[n](self, n, keys[n]) for n in range(setting.nodes)]
+        self.members = [kinds[n](self, n, keys[n]) for n in numbers]
+        self.founders = self.members[: setting.nodes]
         self.honest = [member for member in self.members if member.node not in self.friends]
         self._job = seal_message(self.domain, _job(self.preset, setting), coordinator)
 
@@ -169,9 +183,11 @@ class Swarm:
     def run(self) -> Findings:
         """Play until every honest member has decided all rounds, or three simulated hours a round are over."""
         job = self.decode(self._job)
-        for member in self.members:
+        for member in self.founders:
             member.start()
             member.receive(job, self._job)
+        for place, member in enumerate(self.members[self.setting.nodes :]):
+            self.clockwork.after((place + 1) * NEWCOMERS_AFTER_MS, member.start)
         if self.setting.crashes:
             for member in self.honest:
                 self._plan_crash(member)
@@ -188,8 +204,9 @@ class Swarm:
         """Dies some time, for up to five minutes; never with so many that nothing can be decided."""
 
         def crash() -> None:
-            down = sum(not other.up for other in self.members) + len(self.friends)
-            if member.up and 3 * (down + 1) < len(self.members):
+            down = sum(not other.up for other in self.founders)
+            down += sum(other.node in self.friends for other in self.founders)
+            if member.up and 3 * (down + 1) < len(self.founders):
                 member.kill(member.chance.randrange(1_000, 300_000))
             self._plan_crash(member)
 
@@ -251,7 +268,7 @@ class Swarm:
     def _judge_members(self, decided: Decided) -> None:
         found, height = self.findings, decided.transition.header.height
         numbers = {member.node: member for member in self.members}
-        found.honest_rounds += len(self.honest)
+        found.honest_rounds += sum(member.node not in self.friends for member in decided.transition.state.members)
         for event in decided.transition.events:
             for reason in event.reasons:
                 self._note_reason(numbers[event.node], reason)
@@ -269,6 +286,8 @@ class Swarm:
     def _note_reason(self, member: SimulatedMember, reason: Reason) -> None:
         kind = reason.kind
         hard = kind in {ReasonKind.FALSE_FACT, ReasonKind.EQUIVOCATED} or (kind in SOFT and self._suspends(reason))
+        if kind in _JOINING:
+            self._note_joining(member, reason)
         if hard or kind is ReasonKind.UNREVEALED:
             self.tell(f"  {member.name}: {kind.name.lower()}{', suspended' if self._suspends(reason) else ''}")
         if member.node in self.friends:
@@ -277,6 +296,14 @@ class Swarm:
             self.findings.penalties[kind.name.lower()] = self.findings.penalties.get(kind.name.lower(), 0) + 1
         elif kind in SOFT:
             self.findings.soft += 1
+
+    def _note_joining(self, member: SimulatedMember, reason: Reason) -> None:
+        found = self.findings
+        self.tell(f"  {member.name}: {reason.kind.name.lower()}{f', round {reason.amount}' if reason.amount else ''}")
+        if reason.kind is ReasonKind.ADMITTED:
+            found.admitted[member.index] = reason.amount
+        elif reason.kind is ReasonKind.DROPPED:
+            found.dropped[member.index] = max(self._headers)
 
     @staticmethod
     def _suspends(reason: Reason) -> bool:
@@ -296,6 +323,7 @@ class Swarm:
         return found
 
 
+_JOINING = {ReasonKind.APPLIED, ReasonKind.ADMITTED, ReasonKind.NOT_ADMITTED, ReasonKind.DROPPED}
 _PASSED = {CandidateState.ACCEPTED, CandidateState.SURPLUS}
 _JUDGED = _PASSED | {CandidateState.REJECTED_SCORE, CandidateState.REJECTED_CHECK}
 

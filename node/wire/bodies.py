@@ -15,7 +15,7 @@ from node.values.crate import CratePin
 from node.values.example import CATEGORIES
 from node.values.job import JobCancel, JobSpec, Sampling
 from node.wire.shapes import Blob, Choice, Flag, Integer, Many, Optional, Pattern, Record, ShapeError, Text, Word
-from protos.swarm.v1 import agreement_pb2, envelope_pb2, job_pb2, round_pb2
+from protos.swarm.v1 import agreement_pb2, envelope_pb2, job_pb2, membership_pb2, round_pb2
 
 HASH = Blob(32, 32)
 NODE = Blob(32, 32)
@@ -116,6 +116,8 @@ JOB = Record(
 )
 
 CANCEL = Record(JobCancel, job_pb2.JobCancel, job=HASH)
+
+APPLICATION = Record(types.Application, membership_pb2.Application, until=HEIGHT, owner=NODE, owner_signature=SIGNATURE)
 
 CANDIDATE_COMMIT = Record(
     types.CandidateCommit,

@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from consensus import types
 from consensus.types import Equivocation, Kind, Signed, Vote, VotePhase
 from node.errors import PeerFaultError
+from node.identity.consent import Consent
 from node.identity.keys import NodeKey
 from node.values.job import JobCancel, JobSpec
 from node.wire import bodies
@@ -23,6 +24,7 @@ from protos.swarm.v1 import evidence_pb2
 Body = (
     JobSpec
     | JobCancel
+    | types.Application
     | types.CandidateCommit
     | types.CandidateNotice
     | types.RatingCommit
@@ -49,6 +51,7 @@ _SHAPES: dict[Kind, Record[Any]] = {
     Kind.PREVOTE: bodies.VOTE,
     Kind.PRECOMMIT: bodies.VOTE,
     Kind.CERTIFICATE: bodies.CERTIFICATE,
+    Kind.APPLICATION: bodies.APPLICATION,
 }
 
 _KINDS: dict[type, Kind] = {
@@ -62,6 +65,7 @@ _KINDS: dict[type, Kind] = {
     types.Attestation: Kind.ATTESTATION,
     types.Proposal: Kind.PROPOSAL,
     types.Certificate: Kind.CERTIFICATE,
+    types.Application: Kind.APPLICATION,
 }
 
 _VOTE_KINDS = {VotePhase.PREVOTE: Kind.PREVOTE, VotePhase.PRECOMMIT: Kind.PRECOMMIT}
@@ -100,7 +104,7 @@ def decode_message(domain: Domain, data: bytes) -> Signed[Body]:
     Raises:
         PeerFaultError: As for `open_envelope`; or the payload is not of its kind's form (`malformed-payload`), not in
             its one encoding (`non-canonical`), outside a bound (the shape's rule, e.g. `out-of-range`), or evidence
-            that proves nothing (`not-evidence`).
+            that proves nothing (`not-evidence`), or an application that its owner has not signed (`no-consent`).
     """
     envelope = open_envelope(domain, data)
     return Signed(envelope.signer, envelope.kind, envelope.digest, _decode_payload(domain, envelope))
@@ -127,7 +131,14 @@ def _decode_payload(domain: Domain, envelope: Envelope) -> Body:
     body: Body = _decode_shape(shape, envelope.kind, envelope.payload)
     if isinstance(body, Vote) and kind_of(body) is not envelope.kind:
         raise PeerFaultError("kind-mismatch", f"a {body.phase.name} in an envelope of {envelope.kind.name}")
+    if isinstance(body, types.Application):
+        _check_consent(domain, envelope.signer, body)
     return body
+
+
+def _check_consent(domain: Domain, node: types.NodeId, application: types.Application) -> None:
+    if not Consent(domain.network, node, application.owner, application.owner_signature).holds():
+        raise PeerFaultError("no-consent", f"{application.owner.hex()[:16]} has not signed for {node.hex()[:16]}")
 
 
 def _decode_shape(shape: Record[Any], kind: Kind, payload: bytes) -> Any:
@@ -168,8 +179,8 @@ def _read_evidence(domain: Domain, first: bytes, second: bytes) -> Equivocation:
 def _slot(domain: Domain, data: bytes) -> tuple[tuple[types.NodeId, Kind, int, int], types.Hash]:
     """The slot that a message takes (R2), and its digest. The message is verified in full."""
     envelope = open_envelope(domain, data)
-    if envelope.kind in {Kind.JOB, Kind.CANCEL, Kind.CERTIFICATE, Kind.EVIDENCE}:
-        raise PeerFaultError("not-evidence", f"{envelope.kind.name} takes no slot: many may be sent")
+    if envelope.kind in {Kind.JOB, Kind.CANCEL, Kind.CERTIFICATE, Kind.EVIDENCE, Kind.APPLICATION}:
+        raise PeerFaultError("not-evidence", f"two messages of {envelope.kind.name} prove nothing")
     body: Any = _decode_payload(domain, envelope)
     height, view = body.height if not isinstance(body, types.Proposal) else body.header.height, -1
     if isinstance(body, Vote | types.Proposal):

@@ -18,6 +18,7 @@ from consensus.types import CheckFact, Hash, JobId, NodeId, ProbeFinding, ProbeO
 from node.driver.driver import Driver, open_driver
 from node.driver.member import FilledSlot
 from node.identity import NodeKey
+from node.identity.consent import give_consent
 from node.network.memory import MemoryHub
 from node.store import EXAMPLE, Store, open_store
 from node.values.crate import CratePin
@@ -150,6 +151,8 @@ class SwarmNode:
     number: int
     key: NodeKey
     folder: Path
+    owner: NodeKey | None = None
+    """Of a newcomer that asks to become a member."""
     driver: Driver | None = None
     store: Store | None = None
     task: asyncio.Task | None = None
@@ -167,9 +170,13 @@ class Swarm:
         preset: Preset = MINIMAL,
         styles=(),
         workshop=PlantedWorkshop,
+        founders: int | None = None,
+        owners: tuple[NodeId, ...] | None = None,
     ):
+        """All of the nodes are founders, or the first `founders`: the others are not started by themselves."""
         self.workshop = workshop
-        self.preset, self.genesis = preset, make_genesis(count, preset)
+        self.founders = count if founders is None else founders
+        self.preset, self.genesis = preset, replace(make_genesis(self.founders, preset), owners=owners)
         self.hub = hub or MemoryHub(seed=1)
         self.truth = Truth()
         self.now_s = 1_000_000.0
@@ -178,9 +185,16 @@ class Swarm:
         self.domain = Domain(self.genesis.network)
 
     async def __aenter__(self):
-        for node in self.nodes:
+        for node in self.nodes[: self.founders]:
             await self.start(node)
         return self
+
+    async def join(self, number: int, owner: NodeKey | None = None) -> SwarmNode:
+        """Start a node that is no founder and asks to become a member, as its own owner or as another one's."""
+        node = self.nodes[number]
+        node.owner = owner or node.key
+        await self.start(node)
+        return node
 
     async def __aexit__(self, *_):
         for node in self.nodes:
@@ -198,6 +212,7 @@ class Swarm:
             network=network,
             workshop=workshop,
             clock=lambda: self.now_s,
+            consent=node.owner and give_consent(node.owner, node.key.node, self.genesis.network),
         )
         await network.start()
         node.task = asyncio.create_task(node.driver.run(), name=f"node-{node.number}")

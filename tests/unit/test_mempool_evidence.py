@@ -6,7 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from consensus.evidence import offence
+from consensus.genesis import Genesis
+from consensus.params import MAINNET
 from consensus.types import Equivocation, Hash, Kind
+from node.pipeline.lobby import Lobby
 from node.pipeline.mempool import EVIDENCE_MAX, Mempool, is_unpunished
 from reputation import new_member
 from tests.support.ratings import node
@@ -17,6 +20,11 @@ DIGEST = Hash(b"\x07" * 32)
 
 def proof(height, *, view=-1, offender=ADA):
     return Equivocation(offender, height, Kind.ATTESTATION, view, Hash(bytes(32)), Hash(b"\x01" * 32))
+
+
+def empty():
+    genesis = Genesis("test", MAINNET.hash(), Hash(bytes(32)), (), ())
+    return Mempool(Lobby(genesis, MAINNET))
 
 
 def state(height, *, settled=0):
@@ -30,14 +38,14 @@ def attested(mempool, after):
 
 
 def test_an_offence_is_attested_until_it_is_punished():
-    mempool = Mempool()
+    mempool = empty()
     mempool.add_evidence(proof(5), DIGEST)
     assert attested(mempool, state(5)) == [offence(proof(5))]
     assert attested(mempool, state(6, settled=8)) == []
 
 
 def test_evidence_stays_at_hand_for_rounds_that_were_attested_before_its_punishment():
-    mempool = Mempool()
+    mempool = empty()
     mempool.add_evidence(proof(5), DIGEST)
     mempool.forget(state(6, settled=8))
     assert mempool.proofs((offence(proof(5)),)) == (DIGEST,)
@@ -48,7 +56,7 @@ def test_evidence_stays_at_hand_for_rounds_that_were_attested_before_its_punishm
 
 
 def test_what_is_reported_again_after_its_punishment_counts_for_nothing():
-    mempool = Mempool()
+    mempool = empty()
     mempool.add_evidence(proof(5), DIGEST)
     mempool.forget(state(8, settled=8))
     mempool.add_evidence(proof(5), DIGEST)
@@ -70,7 +78,7 @@ def test_only_members_offences_in_planned_rounds_that_are_not_settled_count(evid
 
 
 def test_a_full_mempool_takes_no_more_and_names_what_it_holds():
-    mempool = Mempool()
+    mempool = empty()
     assert all(mempool.add_evidence(proof(5, view=view), DIGEST) for view in range(EVIDENCE_MAX))
     assert not mempool.add_evidence(proof(5, view=EVIDENCE_MAX), DIGEST)
     assert len(mempool.digests()) == EVIDENCE_MAX

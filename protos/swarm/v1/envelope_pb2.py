@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/swarm/v1/envelope.proto\x12\x08swarm.v1\"\x7f\n\x08\x45nvelope\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x0f\n\x07network\x18\x02 \x01(\x0c\x12\x1c\n\x04kind\x18\x03 \x01(\x0e\x32\x0e.swarm.v1.Kind\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\x12\x0e\n\x06signer\x18\x05 \x01(\x0c\x12\x11\n\tsignature\x18\x06 \x01(\x0c*\xc5\x02\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0c\n\x08KIND_JOB\x10\x01\x12\x0f\n\x0bKIND_CANCEL\x10\x02\x12\x19\n\x15KIND_CANDIDATE_COMMIT\x10\x03\x12\x19\n\x15KIND_CANDIDATE_NOTICE\x10\x04\x12\x16\n\x12KIND_RATING_COMMIT\x10\x05\x12\x16\n\x12KIND_RATING_REVEAL\x10\x06\x12\x19\n\x15KIND_GENERATOR_REVEAL\x10\x07\x12\x14\n\x10KIND_ATTESTATION\x10\x08\x12\x11\n\rKIND_PROPOSAL\x10\t\x12\x10\n\x0cKIND_PREVOTE\x10\n\x12\x12\n\x0eKIND_PRECOMMIT\x10\x0b\x12\x14\n\x10KIND_CERTIFICATE\x10\x0c\x12\x11\n\rKIND_EVIDENCE\x10\r\x12\x0f\n\x0bKIND_EXPIRY\x10\x0e\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/swarm/v1/envelope.proto\x12\x08swarm.v1\"\x7f\n\x08\x45nvelope\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x0f\n\x07network\x18\x02 \x01(\x0c\x12\x1c\n\x04kind\x18\x03 \x01(\x0e\x32\x0e.swarm.v1.Kind\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\x12\x0e\n\x06signer\x18\x05 \x01(\x0c\x12\x11\n\tsignature\x18\x06 \x01(\x0c*\xdb\x02\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0c\n\x08KIND_JOB\x10\x01\x12\x0f\n\x0bKIND_CANCEL\x10\x02\x12\x19\n\x15KIND_CANDIDATE_COMMIT\x10\x03\x12\x19\n\x15KIND_CANDIDATE_NOTICE\x10\x04\x12\x16\n\x12KIND_RATING_COMMIT\x10\x05\x12\x16\n\x12KIND_RATING_REVEAL\x10\x06\x12\x19\n\x15KIND_GENERATOR_REVEAL\x10\x07\x12\x14\n\x10KIND_ATTESTATION\x10\x08\x12\x11\n\rKIND_PROPOSAL\x10\t\x12\x10\n\x0cKIND_PREVOTE\x10\n\x12\x12\n\x0eKIND_PRECOMMIT\x10\x0b\x12\x14\n\x10KIND_CERTIFICATE\x10\x0c\x12\x11\n\rKIND_EVIDENCE\x10\r\x12\x0f\n\x0bKIND_EXPIRY\x10\x0e\x12\x14\n\x10KIND_APPLICATION\x10\x0f\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.swarm.v1.envelope_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_KIND']._serialized_start=174
-  _globals['_KIND']._serialized_end=499
+  _globals['_KIND']._serialized_end=521
   _globals['_ENVELOPE']._serialized_start=44
   _globals['_ENVELOPE']._serialized_end=171
 # @@protoc_insertion_point(module_scope)

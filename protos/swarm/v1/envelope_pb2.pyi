@@ -22,6 +22,7 @@ class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     KIND_CERTIFICATE: _ClassVar[Kind]
     KIND_EVIDENCE: _ClassVar[Kind]
     KIND_EXPIRY: _ClassVar[Kind]
+    KIND_APPLICATION: _ClassVar[Kind]
 KIND_UNSPECIFIED: Kind
 KIND_JOB: Kind
 KIND_CANCEL: Kind
@@ -37,6 +38,7 @@ KIND_PRECOMMIT: Kind
 KIND_CERTIFICATE: Kind
 KIND_EVIDENCE: Kind
 KIND_EXPIRY: Kind
+KIND_APPLICATION: Kind
 
 class Envelope(_message.Message):
     __slots__ = ("protocol", "network", "kind", "payload", "signer", "signature")
