@@ -254,6 +254,8 @@ LOCAL = replace(
         vote_step_ms=3_000,
         absent_ms=8_000,
     ),
+    # What 8 probes leave: a job of a few crates has no more, and on one machine nobody is a stranger.
+    reputation=ReputationParams(examined_answers=q16(67, 10)),
 )
 """Real nodes with real compilers on one machine: the demo and the end-to-end tests."""
 

@@ -10,6 +10,7 @@ from consensus import types
 from consensus.types import CandidateState, CheckFact, Hash, Kind, VotePhase
 from node.errors import PeerFaultError
 from node.identity import NodeKey
+from node.identity.consent import give_consent
 from node.values.crate import CratePin
 from node.values.example import CATEGORIES
 from node.values.job import JobCancel, JobSpec, Sampling
@@ -130,7 +131,13 @@ votes = st.builds(
     header=hashes,
     signature=signatures,
 )
-bodies = st.one_of(
+applications = st.builds(
+    lambda until, owner: types.Application(until, owner.node, give_consent(owner, KEY.node, DOMAIN.network).signature),
+    until=heights,
+    owner=st.binary(min_size=32, max_size=32).map(NodeKey),
+)
+"""Of KEY's node alone: the owner signs for it."""
+others = st.one_of(
     jobs,
     st.builds(JobCancel, job=hashes),
     st.builds(
@@ -180,6 +187,7 @@ bodies = st.one_of(
         signatures=st.lists(signatures, min_size=1, max_size=3).map(tuple),
     ),
 )
+bodies = others | applications
 
 
 # What is sealed opens to itself
@@ -194,7 +202,7 @@ def test_a_sealed_message_opens_to_the_same_words(body):
     assert seal_message(DOMAIN, body, KEY) == data
 
 
-@given(bodies)
+@given(others)
 def test_two_senders_of_the_same_words_sent_two_messages(body):
     digests = {decode_message(DOMAIN, seal_message(DOMAIN, body, key)).digest for key in (KEY, OTHER)}
     assert len(digests) == 2

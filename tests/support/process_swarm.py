@@ -100,11 +100,11 @@ class ProcessSwarm:
     Args:
         layout: The nodes on disk.
         linked_s: For all of them to be up and linked.
-        absent: Founders that are not started.
+        absent: Nodes that are not started with the others.
     """
 
     def __init__(self, layout: Layout, *, linked_s: float = LINKED_S, absent: Collection[int] = ()) -> None:
-        self.layout, self._linked_s, self._absent = layout, linked_s, absent
+        self.layout, self._linked_s, self._absent = layout, linked_s, set(absent)
         self.ground = layout.ground
         self.genesis = load_genesis(self.ground.homes[0].genesis)[0]
         self.domain = Domain(self.genesis.network)
@@ -115,7 +115,7 @@ class ProcessSwarm:
 
     async def __aenter__(self) -> Self:
         try:
-            for number in set(range(len(self.processes))) - set(self._absent):
+            for number in set(range(len(self.processes))) - self._absent:
                 self.start(number)
             connecting = [NodeClient.connect(address, self.ground.coordinator) for address in self.ground.addresses]
             self.clients = tuple([await self._stack.enter_async_context(client) for client in connecting])
@@ -135,6 +135,7 @@ class ProcessSwarm:
     def start(self, number: int) -> None:
         """Start one node, under the identity it has."""
         assert self.processes[number] is None, "it runs"
+        self._absent.discard(number)
         home = self.ground.homes[number]
         self.processes[number] = NodeProcess(home.root.name, home)
 

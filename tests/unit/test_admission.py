@@ -121,6 +121,45 @@ def test_nobody_keeps_a_place_by_saying_nothing():
     assert not members_after([silent], DecidedRound(2 * MAINNET.epoch_rounds, ZERO_HASH), MAINNET)
 
 
+def test_a_failure_is_told_once():
+    (failed,) = decide(newcomer(), 8, tables={node("new"): answered(12, (GOOD, GOOD))}).members
+    later = decide(failed, 9, tables={node("new"): answered(1, (GOOD, BAD))})
+    assert kinds(later) == [ReasonKind.RATED]
+
+
+@pytest.mark.parametrize("facts", [{}, {"committed": frozenset({node("new")})}], ids=["nothing said", "nothing shown"])
+def test_a_newcomer_for_which_the_others_wait_in_vain_has_failed_after_a_few_rounds(facts):
+    member, seats = newcomer(since=5), {node("new"): 2}
+    marks = MAINNET.reputation.examined_marks_max
+    for height in range(5, 5 + marks):
+        (member,) = decide(member, height, seats=seats, **facts).members
+        assert role_of(member, height + 1, MAINNET) is Role.APPLICANT
+    (member,) = decide(member, 5 + marks, seats=seats, **facts).members
+    assert role_of(member, 6 + marks, MAINNET) is Role.BARRED
+
+
+def test_marks_of_the_examination_are_not_those_of_the_member():
+    marked = replace(newcomer(), unrevealed=0b11)
+    (admitted,) = decide(marked, 8, tables={node("new"): answered(12, (GOOD, BAD))}).members
+    assert admitted.unrevealed == 0
+
+
+def test_an_examination_lasts_its_rounds_however_short_epochs_are():
+    preset = replace(MAINNET, epoch_rounds=2)
+    member, rounds = newcomer(since=5), MAINNET.reputation.examination_rounds
+    for height in (6, 4 + rounds - 2):
+        assert members_after([member], DecidedRound(height, ZERO_HASH), preset)
+    assert not members_after([member], DecidedRound(4 + rounds, ZERO_HASH), preset)
+
+
+def test_the_lot_between_applicants_is_not_known_from_an_outcome_alone():
+    """The outcome of a round without tasks is the same every time, and keys could be made for it."""
+    asking = {node(f"n{number}"): f"owner {number}" for number in range(40)}
+    rounds = [DecidedRound(8, ZERO_HASH, applicants=asking, lot=bytes([number]) * 32) for number in range(2)]
+    first, second = (members_after([], decided, MAINNET) for decided in rounds)
+    assert first != second
+
+
 def test_who_asks_is_examined_from_the_next_round_on():
     applied = apply_round([], DecidedRound(8, ZERO_HASH, applicants={node("new"): "ada"}), EMPTY_LEDGER, MAINNET)
     (member,) = applied.members

@@ -143,6 +143,30 @@ def test_jobs_cancellations_and_expiries_are_many_per_sender():
     assert result.messages == result.void == ()
 
 
+def apply(digest, sender=SENDER):
+    return AttestedMessage(Kind.APPLICATION, sender, digest)
+
+
+def test_an_application_counts_like_a_slot_and_is_told_apart_from_what_the_round_is_decided_from():
+    result = count(attest(0, [apply(X), commit(Y)]), attest(1, [apply(X), commit(Y)]), attest(2))
+    assert (result.applications, result.messages) == ((apply(X),), (commit(Y),))
+
+
+def test_two_applications_of_one_sender_that_count_void_each_other_and_prove_nothing():
+    other = NodeId(b"o" * 32)
+    result = count(*(attest(who, [apply(X if who < 2 else Y), apply(Z, other)]) for who in range(4)))
+    assert result.applications == (apply(Z, other),)
+    assert result.void == (SlotKey(Kind.APPLICATION, SENDER),)
+    assert result.offences == ()
+
+
+def test_evidence_never_voids_an_application():
+    proof = Equivocation(SENDER, HEIGHT, Kind.APPLICATION, -1, X, Y)  # nobody can seal one: `node.wire` refuses it
+    evidence = AttestedMessage(Kind.EVIDENCE, SENDER, offence(proof))
+    result = count(*(attest(who, [apply(X), evidence]) for who in range(3)))
+    assert result.void_for(HEIGHT, [proof]).applications == (apply(X),)
+
+
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
@@ -186,11 +210,12 @@ def test_every_part_of_the_set_is_in_its_root():
         replace(base, cancellations=(X,)),
         replace(base, offences=(X,)),
         replace(base, expired=(X,)),
+        replace(base, applications=(apply(X),)),
         replace(base, void=(SlotKey(Kind.JOB, SENDER),)),
         replace(base, probes=(ProbeFinding(X, holds=True),)),
         replace(base, probes=(ProbeFinding(X, holds=False),)),
     ]
-    assert len({other.root() for other in [base, *changed]}) == 9
+    assert len({other.root() for other in [base, *changed]}) == 10
 
 
 def raw(messages=(), probes=(), who=0, **changes):
@@ -207,6 +232,7 @@ def raw(messages=(), probes=(), who=0, **changes):
         (raw([commit(X, NodeId(b"t" * 32)), commit(X)]), "bad-attestation"),
         (raw([commit(X), commit(X)]), "bad-attestation"),
         (raw([commit(X), commit(Y)]), "bad-attestation"),
+        (raw([apply(X), apply(Y)]), "bad-attestation"),
         (raw([AttestedMessage(Kind.PREVOTE, SENDER, X)]), "bad-attestation"),
         (raw([AttestedMessage(Kind.ATTESTATION, SENDER, X)]), "bad-attestation"),
         (raw([AttestedMessage(Kind.EXPIRY, SENDER, X)]), "bad-attestation"),

@@ -8,6 +8,7 @@ from consensus import types
 from consensus.types import CandidateState, CheckFact, Hash, Kind, VotePhase
 from node.errors import PeerFaultError
 from node.identity import NodeKey
+from node.identity.consent import give_consent
 from node.values.job import Sampling
 from node.wire.envelope import ENVELOPE_BYTES_MAX, SLOT_ENVELOPE_BYTES_MAX, Domain, open_envelope, seal
 from node.wire.messages import decode_message, encode_body, seal_evidence, seal_message
@@ -82,7 +83,7 @@ def test_a_vote_of_one_phase_is_not_taken_in_the_other_ones_envelope():
     assert rule_of(seal(DOMAIN, Kind.PRECOMMIT, encode_body(VOTE), KEY)) == "kind-mismatch"
 
 
-@pytest.mark.parametrize("spelt", [b"", b"\x18\x0e", b"\x18\x0f", b"\x18\x8f\x4e"])
+@pytest.mark.parametrize("spelt", [b"", b"\x18\x0e", b"\x18\x10", b"\x18\x8f\x4e"])
 def test_a_kind_that_nobody_sends_is_refused(spelt):
     assert rule_of(seal_message(DOMAIN, VOTE, KEY).replace(b"\x18\x0a", spelt, 1)) == "unknown-kind"
 
@@ -91,6 +92,37 @@ def test_an_oversized_frame_is_refused_unread_and_never_made():
     assert rule_of(bytes(ENVELOPE_BYTES_MAX + 1)) == "oversized"
     with pytest.raises(ValueError, match="at most"):
         seal(DOMAIN, Kind.ATTESTATION, bytes(SLOT_ENVELOPE_BYTES_MAX), KEY)
+
+
+# Whose node it is
+
+
+def application(*, owner=OTHER, node=KEY, network=DOMAIN.network, until=32):
+    consent = give_consent(owner, node.node, network)
+    return types.Application(until, owner.node, consent.signature)
+
+
+def test_an_application_opens_with_its_owners_consent():
+    body = application()
+    assert decode_message(DOMAIN, seal_message(DOMAIN, body, KEY)).body == body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        application(node=OTHER),
+        application(network=ZERO),
+        dataclasses.replace(application(), owner=KEY.node),
+        dataclasses.replace(application(), owner_signature=bytes(64)),
+    ],
+    ids=["for another node", "for another swarm", "of another owner", "not signed"],
+)
+def test_an_application_without_its_owners_consent_is_refused(body):
+    assert rule_of(seal_message(DOMAIN, body, KEY)) == "no-consent"
+
+
+def test_an_application_is_its_nodes_own():
+    assert rule_of(seal_message(DOMAIN, application(), OTHER)) == "no-consent"
 
 
 # Bounds
@@ -113,6 +145,8 @@ def test_an_oversized_frame_is_refused_unread_and_never_made():
             reveal(*[dataclasses.replace(RATING, content=Hash(i.to_bytes(32, "big"))) for i in range(2049)]),
             "2049 items",
         ),
+        (types.Application(0, KEY.node, bytes(64)), "until: 0 is not within 1"),
+        (types.Application(32, KEY.node, bytes(63)), "owner_signature: 63 bytes"),
         (types.Attestation(1, (types.AttestedMessage(Kind.EXPIRY, KEY.node, ZERO),), ()), "no sender"),
         (types.Proposal(0, -2, HEADER, ()), "valid_view: -2"),
         (types.Proposal(0, -1, dataclasses.replace(HEADER, counts=(0,)), ()), "header: counts: 1 items"),
@@ -205,6 +239,11 @@ def test_two_proposals_conflict_in_one_view_only():
         (vote(1), vote(2, view=2), "not-evidence"),
         (vote(1), vote(2, key=OTHER), "not-evidence"),
         (vote(1), vote(2, domain=Domain(ZERO)), "wrong-network"),
+        (
+            seal_message(DOMAIN, application(), KEY),
+            seal_message(DOMAIN, application(owner=KEY), KEY),
+            "not-evidence",
+        ),
         (seal_message(DOMAIN, ONE_CRATE, KEY), seal_message(DOMAIN, job(quota=4), KEY), "not-evidence"),
         (vote(1), seal_evidence(DOMAIN, vote(1), vote(2), OTHER), "not-evidence"),
     ],
