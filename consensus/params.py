@@ -130,8 +130,6 @@ class ReputationParams:
     """What 24 answered probes leave of themselves: a newcomer's examination is over (R39)."""
     examination_rounds: int = 32
     """Who has not answered enough in so many rounds is dropped when the epoch ends, however short epochs are (R39)."""
-    examined_marks_max: int = 3
-    """Rounds in which a newcomer may leave its seats empty or its commitment unrevealed: others wait for it there."""
     applicants_max: int = 8
     """Newcomers examined at a time: each of them is one more observer in every task. 0: nobody joins."""
     skill_forget: int = q16(97, 100)

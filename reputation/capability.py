@@ -42,8 +42,6 @@ class Examined(Enum):
 
 def examination_of(member: Member, preset: Preset) -> Examined:
     """How a newcomer stands that observes until it has answered enough probes (R39)."""
-    if member.unrevealed.bit_count() > preset.reputation.examined_marks_max:
-        return Examined.FAILED
     if sum(member.table.answers) < preset.reputation.examined_answers:
         return Examined.GOING_ON
     return Examined.PASSED if is_capable(member.table, preset) else Examined.FAILED

@@ -42,7 +42,7 @@ def miss_seats(member: Member, seats: int, preset: Preset) -> Member:
 def leave_empty(member: Member, preset: Preset) -> Member:
     """A newcomer under examination committed to nothing in a round: a mark, as a broken commitment is.
 
-    The others have waited for it. A member pays for that with its voice; a newcomer has none.
+    The others have waited for it, and wait for it no more. A member pays with its voice; a newcomer has none.
     """
     return replace(member, unrevealed=_shifted(member, preset) | 1)
 

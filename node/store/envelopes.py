@@ -43,7 +43,7 @@ class Envelopes:
             if not await self.missing([row.digest]):
                 return False
             raise TransientError(
-                f"{held} bytes of messages like this one are kept for height {row.height} already",
+                f"{held} bytes of messages for height {row.height} are kept already",
                 waits_for=f"the end of round {row.height}",
             )
         values = {

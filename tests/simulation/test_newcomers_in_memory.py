@@ -3,40 +3,145 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
+from consensus.encoding import decode
 from consensus.params import q16
+from consensus.types import Application, ChainState, Kind
 from node.identity import peer_id
-from tests.support.swarm import STEADY, Swarm, make_job
+from node.identity.consent import give_consent
+from node.wire import decode_message, seal_message
+from reputation import LedgerEvent, ReasonKind
+from tests.support.swarm import STEADY, Swarm, key_of, make_job, member_of
 
 EASY = replace(STEADY, reputation=replace(STEADY.reputation, examined_answers=q16(4)))
-"""Four probes or five are enough."""
+"""Five probes are enough."""
+
+HONEST, LIAR, SIBLING = 4, 5, 6
 
 
 def find(swarm, number, at=0):
     return next((m for m in swarm.state(at).members if m.node == swarm.nodes[number].key.node), None)
 
 
-def is_member(swarm, number, at=0):
-    member = find(swarm, number, at)
-    return member is not None and not member.examined_from
+def is_examined(swarm, number):
+    member = find(swarm, number)
+    return member is not None and member.examined_from > 0
 
 
-async def work(swarm, crates=4, categories=15):
-    return await swarm.submit(make_job(swarm.preset, crates=crates, categories=categories))
+async def states_of(swarm):
+    rows = await swarm.nodes[0].store.rounds.between(1, swarm.state().height, states=True)
+    return [decode(ChainState, row.state) for row in rows]
 
 
-def test_a_newcomer_is_examined_admitted_seated_and_given_a_weight(tmp_path):
+async def reasons_of(swarm):
+    rows = await swarm.nodes[0].store.ledger.read(0)
+    events = [decode(LedgerEvent, row.body) for row in rows]
+    return {node.number: [r.kind for e in events if e.node == node.key.node for r in e.reasons] for node in swarm.nodes}
+
+
+@pytest.mark.slow
+def test_who_can_rate_gets_in_who_cannot_does_not_and_an_owner_has_one_place(tmp_path):
+    async def scenario():
+        async with Swarm(tmp_path, 7, founders=4, preset=EASY, styles={LIAR: "inverted"}) as swarm:
+            await swarm.submit(make_job(EASY, crates=4, categories=15))
+            await swarm.until(lambda: swarm.state().height > 2)
+            newcomer = await swarm.join(HONEST)
+            await swarm.until(lambda: find(swarm, HONEST) is not None)
+            await swarm.join(LIAR)
+            await swarm.join(SIBLING, owner=newcomer.key)
+            await swarm.until(lambda: is_examined(swarm, LIAR))
+            await swarm.stop(newcomer)  # a node that dies goes on with its examination
+            await swarm.start(newcomer)
+            await swarm.until(lambda: has_weight(swarm, HONEST), within_s=100)
+            await swarm.until(lambda: find(swarm, SIBLING) is not None, within_s=100)
+            while ReasonKind.DROPPED not in (await reasons_of(swarm))[LIAR]:
+                await swarm.nodes[0].driver.member.decided.wait()
+            check_every_state(swarm, await states_of(swarm))
+            reasons = await reasons_of(swarm)
+            assert reasons[HONEST].count(ReasonKind.ADMITTED) == 1
+            assert ReasonKind.DROPPED not in reasons[HONEST]
+            assert ReasonKind.ADMITTED not in reasons[LIAR]
+            assert ReasonKind.NOT_ADMITTED in reasons[LIAR]
+            assert not await swarm.nodes[0].store.envelopes.at(0, Kind.EVIDENCE)
+
+    asyncio.run(scenario())
+
+
+def has_weight(swarm, number):
+    return any(seat.node == swarm.nodes[number].key.node for seat in swarm.state().snapshots[-1].seats)
+
+
+def check_every_state(swarm, states):
+    """In no round was anybody seated, weighed or examined who must not be."""
+    newcomer, liar = (swarm.nodes[number].key.node for number in (HONEST, LIAR))
+    for state in states:
+        examined = [member for member in state.members if member.examined_from]
+        assert len({member.owner for member in examined}) == len(examined)
+        for member in examined:
+            assert all(member.node != seat.node for snapshot in state.snapshots for seat in snapshot.seats)
+        for task in (task for plan in state.plans for task in plan.tasks):
+            assert liar not in (*task.raters, *task.generators)
+    tasks = [task for state in states for plan in state.plans for task in plan.tasks]
+    assert any(newcomer in task.observers for task in tasks)
+    assert any(newcomer in task.raters for task in tasks)
+    assert any(newcomer in task.generators for task in tasks)
+    assert {member_of(states[-1], node.key.node).owner for node in (swarm.nodes[HONEST], swarm.nodes[SIBLING])} == {
+        peer_id(newcomer)
+    }
+
+
+def test_an_idle_swarm_works_one_round_for_who_asks_and_a_flood_is_forgotten_unstored(tmp_path):
     async def scenario():
         async with Swarm(tmp_path, 5, founders=4, preset=EASY) as swarm:
-            await work(swarm)
-            await swarm.until(lambda: swarm.state().height > 2)
             newcomer = await swarm.join(4)
-            await swarm.until(lambda: find(swarm, 4) is not None)
-            assert find(swarm, 4).owner == peer_id(newcomer.key.node)
-            await swarm.until(lambda: is_member(swarm, 4), within_s=100)
-            plans = [plan for n in range(5) for plan in swarm.state(n).plans]
-            await swarm.until(
-                lambda: any(seat.node == newcomer.key.node for seat in swarm.state().snapshots[-1].seats), within_s=100
-            )
-            print(swarm.state().height, len(plans))
+            await swarm.until(lambda: is_examined(swarm, 4))
+            assert swarm.state().height == 1
+            courier = swarm.nodes[1].driver.courier
+            again = (await newcomer.store.envelopes.at(EASY.epoch_rounds, Kind.APPLICATION))[0].envelope
+            assert await courier.take(again) is None  # known
+            for number in range(100, 140):
+                for until in (EASY.epoch_rounds * 5, EASY.epoch_rounds * 9):  # epochs that nobody plans
+                    assert await courier.take(asks(swarm, number, until)) is None
+            kept = [row for n in range(10) for row in await swarm.nodes[1].store.envelopes.at(n * EASY.epoch_rounds)]
+            assert [row.sender for row in kept if row.kind is Kind.APPLICATION] == [newcomer.key.node]
+
+    asyncio.run(scenario())
+
+
+def asks(swarm, number, until):
+    key = key_of(number)
+    consent = give_consent(key, key.node, swarm.genesis.network)
+    return seal_message(swarm.domain, Application(until, key.node, consent.signature), key)
+
+
+def test_nobody_joins_a_closed_swarm_and_only_those_of_listed_owners_another(tmp_path):
+    async def scenario(owners, number, owner, folder):
+        async with Swarm(folder, 6, founders=4, preset=EASY, owners=owners) as swarm:
+            node = await swarm.join(number, owner)
+            await swarm.until(lambda: node.driver.sync.follows)
+            await swarm.until(lambda: is_examined(swarm, number) or bool(own_applications(swarm, node)))
+            await asyncio.sleep(0.5)
+            return is_examined(swarm, number)
+
+    def own_applications(swarm, node):
+        return node.driver.member.pipeline.news() == () and node.driver._joining._asked_until
+
+    listed = key_of(500)
+    assert asyncio.run(scenario((listed.node,), 4, listed, tmp_path / "listed"))
+    assert not asyncio.run(scenario((listed.node,), 5, None, tmp_path / "other"))
+    assert not asyncio.run(scenario((), 4, None, tmp_path / "closed"))
+
+
+def test_a_message_that_opens_here_says_whose_node_it_is(tmp_path):
+    """The application that a driver sends is the one that its owner vouched for."""
+
+    async def scenario():
+        async with Swarm(tmp_path, 5, founders=4, preset=EASY) as swarm:
+            node = await swarm.join(4, owner=key_of(500))
+            await swarm.until(lambda: is_examined(swarm, 4))
+            assert find(swarm, 4).owner == peer_id(key_of(500).node)
+            (row,) = await node.store.envelopes.at(EASY.epoch_rounds, Kind.APPLICATION)
+            assert decode_message(swarm.domain, row.envelope).body.owner == key_of(500).node
 
     asyncio.run(scenario())

@@ -128,14 +128,10 @@ def test_a_failure_is_told_once():
 
 
 @pytest.mark.parametrize("facts", [{}, {"committed": frozenset({node("new")})}], ids=["nothing said", "nothing shown"])
-def test_a_newcomer_for_which_the_others_wait_in_vain_has_failed_after_a_few_rounds(facts):
-    member, seats = newcomer(since=5), {node("new"): 2}
-    marks = MAINNET.reputation.examined_marks_max
-    for height in range(5, 5 + marks):
-        (member,) = decide(member, height, seats=seats, **facts).members
-        assert role_of(member, height + 1, MAINNET) is Role.APPLICANT
-    (member,) = decide(member, 5 + marks, seats=seats, **facts).members
-    assert role_of(member, 6 + marks, MAINNET) is Role.BARRED
+def test_a_newcomer_for_which_the_others_waited_in_vain_is_marked(facts):
+    (member,) = decide(newcomer(), 8, seats={node("new"): 2}, **facts).members
+    assert member.unrevealed == 1
+    assert role_of(member, 9, MAINNET) is Role.APPLICANT
 
 
 def test_marks_of_the_examination_are_not_those_of_the_member():

@@ -201,6 +201,18 @@ def test_what_others_send_for_a_height_is_bounded_also_after_a_restart(place, ru
     run(live(0, 2))
 
 
+def test_applications_have_a_bound_of_their_own_that_keeps_out_nothing_else(place, run):
+    limits = StoreLimits(envelope_bytes_per_height_max=80, application_bytes_per_epoch_max=20)
+    for _ in range(2):
+        store = run(open_store(place, limits=limits))
+        for number in (1, 2):
+            run(store.envelopes.put(envelope(number, kind=Kind.APPLICATION)))
+        with pytest.raises(TransientError, match="20 bytes of messages for height 3"):
+            run(store.envelopes.put(envelope(3, kind=Kind.APPLICATION)))
+        run(store.envelopes.put(envelope(4, size=80)))
+        run(store.close())
+
+
 def test_many_at_once_cannot_pass_the_bound_together(store, run):
     async def flood():
         puts = [store.envelopes.put(envelope(number, size=30)) for number in range(10)]
