@@ -84,7 +84,8 @@ async def work_until_admitted(swarm, node):
     """Jobs, one after the other, until the newcomer has a vote to come."""
     for number in range(JOBS_MAX):
         # It has seats from the third round on; then comes enough work for its probes, then some to earn a voice with.
-        wanted = replace(order(NAMED, quota=30), candidates=12) if number else order(NAMED)
+        much = number > 0 and "it is examined" in await part(swarm, NEW)
+        wanted = replace(order(NAMED, quota=30), candidates=12) if much else order(NAMED)
         job = await swarm.submit(swarm.sign(replace(wanted, title=f"job {number}")))
         await swarm.until_ended(job, range(NEW))
         view = await standing(swarm, node)

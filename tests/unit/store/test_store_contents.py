@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -202,15 +203,17 @@ def test_what_others_send_for_a_height_is_bounded_also_after_a_restart(place, ru
 
 
 def test_applications_have_a_bound_of_their_own_that_keeps_out_nothing_else(place, run):
-    limits = StoreLimits(envelope_bytes_per_height_max=80, application_bytes_per_epoch_max=20)
-    for _ in range(2):
-        store = run(open_store(place, limits=limits))
-        for number in (1, 2):
-            run(store.envelopes.put(envelope(number, kind=Kind.APPLICATION)))
-        with pytest.raises(TransientError, match="20 bytes of messages for height 3"):
-            run(store.envelopes.put(envelope(3, kind=Kind.APPLICATION)))
-        run(store.envelopes.put(envelope(4, size=80)))
-        run(store.close())
+    limits = replace(SMALL, application_bytes_per_epoch_max=80)
+
+    async def live(*rows):
+        async with await open_store(place.folder, url=place.url, limits=limits) as store:
+            for row in rows:
+                await store.envelopes.put(row)
+
+    run(live(*(envelope(number, size=40, kind=Kind.APPLICATION) for number in (1, 2))))
+    with pytest.raises(TransientError, match="80 bytes of messages for height 3"):
+        run(live(envelope(3, size=40, kind=Kind.APPLICATION)))
+    run(live(envelope(4, size=40), envelope(5, size=40)))
 
 
 def test_many_at_once_cannot_pass_the_bound_together(store, run):
