@@ -37,6 +37,8 @@ class PhaseTimes:
     """Added per view, as the next one is to votes."""
     vote_ms: int
     vote_step_ms: int
+    observe_ms: int
+    """How long observers may rate beyond the last rater: among them are strangers, who must not hold up a round."""
     absent_ms: int
     """A member that has been unreachable this long is no longer waited for (R12)."""
 
@@ -223,6 +225,7 @@ MAINNET = Preset(
         propose_step_ms=5_000,
         vote_ms=5_000,
         vote_step_ms=2_500,
+        observe_ms=30_000,
         absent_ms=60_000,
     ),
     aggregation=AggregationParams(),
@@ -250,6 +253,7 @@ LOCAL = replace(
         propose_step_ms=4_000,
         vote_ms=6_000,
         vote_step_ms=3_000,
+        observe_ms=15_000,
         absent_ms=8_000,
     ),
     # What 8 probes leave: a job of a few crates has no more, and on one machine nobody is a stranger.

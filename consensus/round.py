@@ -7,8 +7,9 @@ follows from the messages (`consensus.outcome`).
     GENERATE -> PUBLISH -> RATE -> REVEAL -> UNMASK -> VERIFY -> ATTEST -> CLOSED
 
 A phase ends when everything it waits for is there, when its time is up, or when more than a third of the committee's
-weight has shown to be past it. A message counts as "in time" if it came before the phase that waits for its kind was
-over here; an early one always does. Members that have no part in a phase pass through it at once.
+weight has shown to be past it. Observers are waited for `observe_ms` beyond the last rater, no longer. A message counts
+as "in time" if it came before the phase that waits for its kind was over here; an early one always does. Members that
+have no part in a phase pass through it at once.
 """
 
 from __future__ import annotations
@@ -115,7 +116,9 @@ class Round:
         self._weights = {seat.node: seat.weight for seat in plan.committee}
         self._total = sum(self._weights.values())
         self._generators = {node for task in plan.tasks for node in task.generators}
-        self._raters = {node for task in plan.tasks for node in (*task.raters, *task.observers)}
+        seated = {node for task in plan.tasks for node in task.raters}
+        self._observers = {node for task in plan.tasks for node in task.observers} - seated
+        self._raters = seated | self._observers
         self._mine = tuple(task for task in plan.tasks if me in task.generators)
         self._rated_by_me = {task.index for task in plan.tasks if me in task.raters or me in task.observers}
         self._inbox = _Inbox()
@@ -130,6 +133,7 @@ class Round:
         self._findings: tuple[ProbeFinding, ...] | None = None
         self._extras: tuple[AttestedMessage, ...] = ()
         self._past: dict[NodeId, Phase] = {}
+        self._waits_for_observers = False
 
     # Inputs
 
@@ -301,7 +305,17 @@ class Round:
         effects: list[Effect] = []
         while self.started and self.phase < Phase.CLOSED and (self._complete() or self._overtaken()):
             effects += self._enter(Phase(self.phase + 1))
-        return effects
+        return effects + self._bound_observers()
+
+    def _bound_observers(self) -> list[Effect]:
+        """Once all raters have committed, the phase ends soon, with the observers that have by then."""
+        if self.phase is not Phase.RATE or self._waits_for_observers or not self.started:
+            return []
+        waited_for = self._expected(Kind.RATING_COMMIT) - self._observers - self._absent
+        if not waited_for <= self._inbox.of(Kind.RATING_COMMIT).keys():
+            return []
+        self._waits_for_observers = True
+        return [SetPhaseTimer(self.height, Phase.RATE, self._times.observe_ms)]
 
     def _enter(self, phase: Phase) -> list[Effect]:
         self.phase = phase

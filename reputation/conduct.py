@@ -39,14 +39,6 @@ def miss_seats(member: Member, seats: int, preset: Preset) -> Member:
     return _with_maturity(member, member.table.maturity - seats * per_seat)
 
 
-def leave_empty(member: Member, preset: Preset) -> Member:
-    """A newcomer under examination committed to nothing in a round: a mark, as a broken commitment is.
-
-    The others have waited for it, and wait for it no more. A member pays with its voice; a newcomer has none.
-    """
-    return replace(member, unrevealed=_shifted(member, preset) | 1)
-
-
 def keep_commitment(member: Member, preset: Preset) -> Member:
     """A committed rating vector was revealed."""
     return replace(member, unrevealed=_shifted(member, preset))

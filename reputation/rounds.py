@@ -15,7 +15,6 @@ from reputation.conduct import (
     commit_offence,
     fade,
     keep_commitment,
-    leave_empty,
     miss_seats,
     state_false_fact,
 )
@@ -203,8 +202,6 @@ def _with_conduct(member: Member, decided: DecidedRound, reasons: list[Reason], 
         member = broken
     elif decided.seats.get(node, 0) > 0:
         member = miss_seats(member, decided.seats[node], preset)
-        if member.examined_from and not member.admitted_from:
-            member = leave_empty(member, preset)
         reasons.append(Reason(ReasonKind.NO_SHOW, decided.seats[node]))
     if not preset.ends_epoch(decided.height):
         return member

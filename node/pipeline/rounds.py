@@ -51,9 +51,6 @@ class RoundsInWork:
         self._rounds: dict[int, rd.Round] = {}
         self._closed: set[int] = set()
         self._absent: frozenset[NodeId] = frozenset()
-        self._unreliable: frozenset[NodeId] = frozenset()
-        """Not waited for either: see `_note_newcomers`."""
-        self._seen: ChainState | None = None
         self._hold = 0
         self._out: list[Effect] = []
 
@@ -68,7 +65,6 @@ class RoundsInWork:
         """Tell all rounds the news to attest, and begin those planned ones whose turn has come."""
         for current in self._rounds.values():
             current.set_extras(news)
-        self._note_newcomers(state)
         for plan in state.plans:
             if plan.height in self._rounds or plan.height <= self._hold:
                 continue
@@ -78,7 +74,7 @@ class RoundsInWork:
             current.set_extras(news)
             self._rounds[plan.height] = current
             self._emit(current.start())
-            self._emit(current.on_absent(self._absent | self._unreliable))
+            self._emit(current.on_absent(self._absent))
             for message in list(self._book.at(plan.height).values()):
                 self._emit(current.on_message(message))
 
@@ -124,7 +120,8 @@ class RoundsInWork:
     def on_absent(self, nodes: Collection[NodeId]) -> None:
         """These members have been unreachable for longer than `absent_ms` (R12)."""
         self._absent = frozenset(nodes)
-        self._tell_absent()
+        for current in list(self._rounds.values()):
+            self._emit(current.on_absent(self._absent))
 
     def hold(self, height: int) -> None:
         """Begin no round up to this height."""
@@ -148,25 +145,6 @@ class RoundsInWork:
     def waiting(self) -> tuple[tuple[int, rd.Waiting], ...]:
         """What each waits for, by height."""
         return tuple((height, self._rounds[height].waiting) for height in sorted(self._rounds))
-
-    def _note_newcomers(self, state: ChainState) -> None:
-        """Newcomers make the others wait in vain once at most (R39).
-
-        Not waited for is who has left its seats empty in its examination, or was dropped after they had been planned.
-        """
-        if state is self._seen:
-            return
-        self._seen = state
-        seated = {node for plan in state.plans for task in plan.tasks for node in task.observers}
-        marked = {member.node for member in state.members if member.examined_from and member.unrevealed}
-        gone = seated.difference(member.node for member in state.members)
-        if self._unreliable != marked | gone:
-            self._unreliable = frozenset(marked | gone)
-            self._tell_absent()
-
-    def _tell_absent(self) -> None:
-        for current in list(self._rounds.values()):
-            self._emit(current.on_absent(self._absent | self._unreliable))
 
     def _is_due(self, plan: RoundPlan, state: ChainState, *, has_news: bool) -> bool:
         """The next round runs if there is anything to do; a later one with tasks, once the one before is attested."""

@@ -10,7 +10,7 @@ from consensus.params import q16
 from consensus.types import Application, ChainState, Kind
 from node.identity import peer_id
 from node.identity.consent import give_consent
-from node.wire import decode_message, seal_message
+from node.wire import seal_message
 from reputation import LedgerEvent, ReasonKind
 from tests.support.swarm import STEADY, Swarm, key_of, make_job, member_of
 
@@ -115,33 +115,18 @@ def asks(swarm, number, until):
     return seal_message(swarm.domain, Application(until, key.node, consent.signature), key)
 
 
-def test_nobody_joins_a_closed_swarm_and_only_those_of_listed_owners_another(tmp_path):
-    async def scenario(owners, number, owner, folder):
-        async with Swarm(folder, 6, founders=4, preset=EASY, owners=owners) as swarm:
-            node = await swarm.join(number, owner)
-            await swarm.until(lambda: node.driver.sync.follows)
-            await swarm.until(lambda: is_examined(swarm, number) or bool(own_applications(swarm, node)))
-            await asyncio.sleep(0.5)
-            return is_examined(swarm, number)
-
-    def own_applications(swarm, node):
-        return node.driver.member.pipeline.news() == () and node.driver._joining._asked_until
-
-    listed = key_of(500)
-    assert asyncio.run(scenario((listed.node,), 4, listed, tmp_path / "listed"))
-    assert not asyncio.run(scenario((listed.node,), 5, None, tmp_path / "other"))
-    assert not asyncio.run(scenario((), 4, None, tmp_path / "closed"))
-
-
-def test_a_message_that_opens_here_says_whose_node_it_is(tmp_path):
-    """The application that a driver sends is the one that its owner vouched for."""
-
+def test_a_swarm_that_lists_owners_examines_their_nodes_and_nobody_elses(tmp_path):
     async def scenario():
-        async with Swarm(tmp_path, 5, founders=4, preset=EASY) as swarm:
-            node = await swarm.join(4, owner=key_of(500))
+        listed = key_of(500)
+        async with Swarm(tmp_path, 6, founders=4, preset=EASY, owners=(listed.node,)) as swarm:
+            stranger = await swarm.join(5)
+            await swarm.until(lambda: stranger.driver.sync.follows)
+            await swarm.join(4, owner=listed)
             await swarm.until(lambda: is_examined(swarm, 4))
-            assert find(swarm, 4).owner == peer_id(key_of(500).node)
-            (row,) = await node.store.envelopes.at(EASY.epoch_rounds, Kind.APPLICATION)
-            assert decode_message(swarm.domain, row.envelope).body.owner == key_of(500).node
+            await swarm.until(lambda: swarm.state(5).height == swarm.state().height)
+            assert find(swarm, 4).owner == peer_id(listed.node)
+            assert find(swarm, 5) is None
+            said = await swarm.nodes[0].store.envelopes.at(EASY.epoch_rounds, Kind.APPLICATION)
+            assert [row.sender for row in said] == [swarm.nodes[4].key.node]
 
     asyncio.run(scenario())

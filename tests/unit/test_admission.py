@@ -127,13 +127,6 @@ def test_a_failure_is_told_once():
     assert kinds(later) == [ReasonKind.RATED]
 
 
-@pytest.mark.parametrize("facts", [{}, {"committed": frozenset({node("new")})}], ids=["nothing said", "nothing shown"])
-def test_a_newcomer_for_which_the_others_waited_in_vain_is_marked(facts):
-    (member,) = decide(newcomer(), 8, seats={node("new"): 2}, **facts).members
-    assert member.unrevealed == 1
-    assert role_of(member, 9, MAINNET) is Role.APPLICANT
-
-
 def test_marks_of_the_examination_are_not_those_of_the_member():
     marked = replace(newcomer(), unrevealed=0b11)
     (admitted,) = decide(marked, 8, tables={node("new"): answered(12, (GOOD, BAD))}).members

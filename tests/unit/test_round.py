@@ -162,6 +162,28 @@ def test_a_rater_waits_for_all_contents_committed_to_and_rates_them():
     assert current.phase is Phase.RATE
 
 
+def test_observers_are_waited_for_only_a_while_beyond_the_last_rater():
+    observer = node(6)
+    current = round_of(node(1), plan=plan(task(observers=(observer,))))
+    through_publish(current)
+    assert current.phase is Phase.RATE
+    assert not of(SetPhaseTimer, feed(current, *map(rating_commit, RATERS[:2])))
+    (timer,) = of(SetPhaseTimer, feed(current, rating_commit(RATERS[2])))
+    assert timer == SetPhaseTimer(HEIGHT, Phase.RATE, MINIMAL.times.observe_ms)
+    assert not of(SetPhaseTimer, current.on_absent(()))  # set once
+    assert current.waiting.missing == (observer,)
+    current.on_timer(Phase.RATE)
+    assert current.phase is Phase.REVEAL
+
+
+def test_an_observer_that_rates_in_time_holds_up_nothing():
+    observer = node(6)
+    current = round_of(node(1), plan=plan(task(observers=(observer,))))
+    through_publish(current)
+    feed(current, rating_commit(observer), *map(rating_commit, RATERS))
+    assert current.phase is Phase.REVEAL
+
+
 def test_when_publishing_takes_too_long_what_is_held_is_rated():
     current = round_of(node(3))
     current.start()
