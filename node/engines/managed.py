@@ -100,7 +100,8 @@ class ManagedServer:
                 )
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), TICK_S)
+                async with asyncio.timeout(TICK_S):
+                    await self._changed.wait()
 
     async def close(self) -> None:
         """End the server and everything it started. Idempotent."""
@@ -201,7 +202,8 @@ class ManagedServer:
         self._end_group()
         if self._reading is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._reading, TICK_S)
+                async with asyncio.timeout(TICK_S):
+                    await self._reading
         words = self._last_words()
         log.warning("the model server is gone: %s; last: %s", how, words[-1] if words else "(nothing)")
         self._process = None
@@ -212,7 +214,8 @@ class ManagedServer:
         if process.stdin is not None:
             process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), 15.0)
+            async with asyncio.timeout(15.0):
+                await process.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
