@@ -17,18 +17,16 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from node.config import EngineSection
 from node.engines.faults import AttemptError, clean
 from node.engines.http_client import HttpClient
 from node.engines.interface import Health, TextModel
+from node.engines.server import open_http
 from node.engines.settings import Secret, engine_flags, refuse_dummy
 from node.engines.supervision import Order, Phase, Supervision
+from node.engines.surroundings import Surroundings
 from node.errors import ExitCode, OperatorError
-
-if TYPE_CHECKING:
-    from node.engines.opening import Surroundings
 
 log = logging.getLogger(__name__)
 
@@ -242,8 +240,6 @@ async def open_managed(
     Raises:
         OperatorError: It does not come up, or cannot do what a node needs.
     """
-    from node.engines.opening import open_http
-
     if not around.random_weights_allowed:
         refuse_dummy(section.args)
     port, key = _free_port(), Secret(secrets.token_hex(16))
