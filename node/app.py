@@ -158,7 +158,7 @@ async def open_node(home: NodeHome, *, passphrase: bytes | None = None) -> Async
             desks=desks,
             settings=RpcSettings(host=config.rpc.host, port=config.rpc.port, plain_port=config.rpc.health_port or None),
             is_operator=_operators(config),
-            is_model_user=_model_users(config, genesis, key.node),
+            is_model_user=_model_users(config, driver),
         )
         await rpc.start()
         parts.push_async_callback(rpc.stop)
@@ -334,15 +334,19 @@ def _opinions(config: NodeConfig, preset: Preset, engine: EngineRoom, scorer: Sc
     return OpinionRoom(engine.judge, scorer, within_s=preset.times.rate_ms / 1000 / 3)
 
 
-def _model_users(config: NodeConfig, genesis: Genesis, own: NodeId) -> Callable[[NodeId], bool]:
-    """Who may use this node's model: whom its operator names, and founders whom the genesis gives the same owner.
+def _model_users(config: NodeConfig, driver: Driver) -> Callable[[NodeId], bool]:
+    """Who may use this node's model: whom its operator names, and the members of the same owner.
 
-    Not members that joined later: their owner is what they say themselves.
+    A founder's owner stands in the genesis; who joined later has its owner's signature.
     """
     named = frozenset(parse_node_id(text) for text in config.rpc.model_users)
-    owners = {founder.owner for founder in genesis.founders if founder.node == own and founder.owner}
-    kin = frozenset(founder.node for founder in genesis.founders if founder.owner in owners)
-    return (named | kin).__contains__
+
+    def may_use(node: NodeId) -> bool:
+        owners = {member.node: member.owner for member in driver.member.state.members}
+        own = owners.get(driver.key.node)
+        return node in named or (bool(own) and owners.get(node) == own)
+
+    return may_use
 
 
 def _operators(config: NodeConfig) -> Callable[[NodeId], bool]:

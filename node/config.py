@@ -52,7 +52,7 @@ class RpcSection:
     operators: tuple[str, ...] = ()
     """Peer ids of other keys that may stop this node and ask it everything; its own always may."""
     model_users: tuple[str, ...] = ()
-    """Peer ids of nodes that may use this node's language model; founders of the same owner may anyway."""
+    """Peer ids of nodes that may use this node's language model; members of the same owner may anyway."""
 
 
 @dataclass(frozen=True, slots=True)

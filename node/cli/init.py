@@ -55,7 +55,11 @@ if TYPE_CHECKING:
 @click.option("--rpc-port", type=click.IntRange(1, 65535), help="gRPC port.  [default: 7000]")
 @click.option("--bootstrap", multiple=True, metavar="HOST:PORT", help="Where peers may be found. Repeatable.")
 @click.option("--mdns/--no-mdns", default=None, help="Look for peers on the local network.  [default: no]")
-@click.option("--owner", help="Whose node it is; nodes of one owner never rate each other.  [default: its own]")
+@click.option(
+    "--owner",
+    help="Whose node it is; nodes of one owner never rate each other. A peer id, if that key is to bring in more nodes "
+    "later.  [default: its own]",
+)
 @click.option("--cores", type=click.IntRange(1, 1024), help="Compilers and tests at once.  [default: 1]")
 @click.option(
     "--misbehave",

@@ -10,6 +10,8 @@ from consensus.params import q16
 from consensus.types import Application, ChainState, Kind
 from node.identity import peer_id
 from node.identity.consent import give_consent
+from node.replay.stored import replay_store
+from node.store import open_store
 from node.wire import seal_message
 from reputation import LedgerEvent, ReasonKind
 from tests.support.swarm import STEADY, Swarm, key_of, make_job, member_of
@@ -113,6 +115,29 @@ def asks(swarm, number, until):
     key = key_of(number)
     consent = give_consent(key, key.node, swarm.genesis.network)
     return seal_message(swarm.domain, Application(until, key.node, consent.signature), key)
+
+
+def test_what_waits_outlives_a_restart_and_a_round_with_an_application_is_replayed_from_the_store(tmp_path):
+    async def scenario():
+        async with Swarm(tmp_path, 6, founders=4, preset=EASY) as swarm:
+            first = await swarm.join(4)
+            await swarm.until(lambda: is_examined(swarm, 4))
+            await swarm.join(5, owner=first.key)  # waits for the place of its owner
+            await swarm.until(lambda: len(waiting(swarm, 0)) == 1)
+            waited = waiting(swarm, 0)
+            await swarm.stop(swarm.nodes[0])
+            await swarm.start(swarm.nodes[0])
+            await swarm.until(lambda: waiting(swarm, 0) == waited)
+            assert swarm.state().height == 1  # and no rounds are worked in vain
+            async with await open_store(swarm.nodes[0].folder, read_only=True) as store:
+                replayed = await replay_store(store, swarm.genesis, EASY)
+            assert (replayed.last, replayed.difference) == (1, None)
+
+    asyncio.run(scenario())
+
+
+def waiting(swarm, number):
+    return swarm.nodes[number].driver.member.pipeline.news()
 
 
 def test_a_swarm_that_lists_owners_examines_their_nodes_and_nobody_elses(tmp_path):
