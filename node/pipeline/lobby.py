@@ -8,6 +8,8 @@ tells honest strangers from others; members lose no more than the bound.
 
 from __future__ import annotations
 
+import functools
+
 from consensus.encoding import hash_value
 from consensus.errors import RefusedError
 from consensus.genesis import Genesis
@@ -18,6 +20,9 @@ from node.identity.names import peer_id
 
 APPLICATIONS_MAX = 64
 """Slots kept, and so at most attested by one member in a round: eight for each place that MAINNET has."""
+
+TAKEN_PER_EPOCH_MAX = 2048
+"""Applications ever kept for one epoch: what is kept has been stored, and a flood is not to fill a disk."""
 
 _Slot = tuple[NodeId, int]
 """Whose application, and the last round it is for."""
@@ -36,6 +41,8 @@ class Lobby:
         self._kept: dict[_Slot, tuple[Signed[Application], ...]] = {}
         """One message per slot; two where a node said two things, and then neither is attested any more."""
         self._needed: dict[Hash, Signed[Application]] = {}
+        self._taken: dict[int, int] = {}
+        """By epoch, how many applications for it have been kept so far."""
 
     def check(self, message: Signed[Application], state: ChainState) -> None:
         """Refuse what would not be kept. Only lies about the form of an application are a fault.
@@ -44,7 +51,7 @@ class Lobby:
             RefusedError: Its owner's nodes may not join (`not-admitted`), its round is no epoch's last (`bad-epoch`),
                 it is for no round that is planned (`other-epoch`), its sender is a member or examined already
                 (`is-member`), it says the same as one that is kept, or a third thing (`is-known`), or there is no
-                room for it by lot (`lobby-full`).
+                room for it by lot or in its epoch (`lobby-full`).
         """
         body, slot = message.body, _slot(message)
         refused = refuse_owner(body.owner, self._genesis, self._preset)
@@ -59,7 +66,12 @@ class Lobby:
         kept = self._kept.get(slot, ())
         if message in kept or len(kept) > 1:
             raise RefusedError("is-known", "what it says is known", fault=False)
-        if not kept and len(self._kept) >= APPLICATIONS_MAX and _lot(state, slot) >= _lot(state, self._last(state)):
+        full = (
+            not kept
+            and len(self._kept) >= APPLICATIONS_MAX
+            and _lot(state.seed, slot[0]) >= _lot(state.seed, self._last(state)[0])
+        )
+        if full or self._taken.get(body.until, 0) >= TAKEN_PER_EPOCH_MAX:
             raise RefusedError("lobby-full", f"{len(self._kept)} applications wait, by lot before it", fault=False)
 
     def add(self, message: Signed[Application], state: ChainState) -> None:
@@ -73,6 +85,7 @@ class Lobby:
         if slot not in self._kept and len(self._kept) >= APPLICATIONS_MAX:
             del self._kept[self._last(state)]
         self._kept[slot] = (*self._kept.get(slot, ()), message)
+        self._taken[slot[1]] = self._taken.get(slot[1], 0) + 1
 
     def need(self, message: Signed[Application]) -> None:
         """Keep an application until the next decision: the round's attestations name it, whatever is thought of it."""
@@ -89,6 +102,9 @@ class Lobby:
 
     def attested(self, state: ChainState) -> list[AttestedMessage]:
         """The applications that could be taken up next; none while no place is free, or rounds would run in vain."""
+        if not self._kept:
+            return []
+        known = {member.node for member in state.members}
         examined = {member.owner for member in state.members if member.examined_from}
         if sum(member.examined_from > 0 for member in state.members) >= self._preset.reputation.applicants_max:
             return []
@@ -98,8 +114,8 @@ class Lobby:
             for slot, messages in self._kept.items()
             if slot[1] == until
             and len(messages) == 1
-            and not _is_member(messages[0].sender, state)
-            and peer_id(messages[0].body.owner) not in examined
+            and slot[0] not in known
+            and _owner_name(messages[0].body.owner) not in examined
         ]
 
     def forget(self, state: ChainState) -> None:
@@ -109,17 +125,26 @@ class Lobby:
         self._kept = {
             slot: messages for slot, messages in self._kept.items() if slot[0] not in known and slot[1] > state.height
         }
+        self._taken = {until: count for until, count in self._taken.items() if until > state.height}
 
     def _last(self, state: ChainState) -> _Slot:
-        return max(self._kept, key=lambda slot: _lot(state, slot))
+        return max(self._kept, key=lambda slot: _lot(state.seed, slot[0]))
 
 
 def _slot(message: Signed[Application]) -> _Slot:
     return message.sender, message.body.until
 
 
-def _lot(state: ChainState, slot: _Slot) -> Hash:
-    return hash_value("lobby", (state.seed, slot[0]))
+@functools.lru_cache(maxsize=4 * APPLICATIONS_MAX)
+def _lot(seed: Hash, node: NodeId) -> Hash:
+    # Those that are kept are compared with each one that comes: a flood costs lookups and no hashes.
+    return hash_value("lobby", (seed, node))
+
+
+@functools.lru_cache(maxsize=4 * APPLICATIONS_MAX)
+def _owner_name(owner: NodeId) -> str:
+    # Asked for with every message that comes while somebody waits.
+    return peer_id(owner)
 
 
 def _is_member(node: NodeId, state: ChainState) -> bool:

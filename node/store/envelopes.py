@@ -15,9 +15,6 @@ from node.store.limits import StoreLimits, bounded
 from node.store.rows import EnvelopeRow
 from node.store.schema import envelopes
 
-_Share = tuple[int, bool]
-"""What has a bound of its own: a height, apart for applications, whose height is the last of their epoch."""
-
 
 class Envelopes:
     """Envelopes by digest, and by height and kind."""
@@ -31,15 +28,13 @@ class Envelopes:
         """Keep an envelope; whether it was new. A second copy changes nothing.
 
         Raises:
-            TransientError: Others have sent more than `envelope_bytes_per_height_max` for this height, or than
-                `application_bytes_per_epoch_max` to join. Whose fault that is cannot be said here: keys are free, so
-                no sender can be blamed.
+            TransientError: Others have sent more than `envelope_bytes_per_height_max` for this height. Whose fault
+                that is cannot be said here: pseudonyms are free, so no sender can be blamed.
         """
         bounded("envelope", row.envelope, self._limits.envelope_bytes_max)
         size = 0 if row.own else len(row.envelope)
-        share = _share(row.height, row.kind)
-        held = self._received_bytes.get(share, 0)
-        if size and held + size > self._bytes_max(row.kind):
+        held = self._received_bytes.get(row.height, 0)
+        if size and held + size > self._limits.envelope_bytes_per_height_max:
             if not await self.missing([row.digest]):
                 return False
             raise TransientError(
@@ -55,22 +50,17 @@ class Envelopes:
             "envelope": row.envelope,
         }
         # Counted before it is written, so that many at once cannot pass the bound together.
-        self._count(share, size)
+        self._count(row.height, size)
         new = False
         try:
             new = await self._database.write(lambda connection: insert_new(connection, envelopes, values))
         finally:
             if not new:
-                self._count(share, -size)
+                self._count(row.height, -size)
         return new
 
-    def _bytes_max(self, kind: Kind) -> int:
-        if kind is Kind.APPLICATION:
-            return self._limits.application_bytes_per_epoch_max
-        return self._limits.envelope_bytes_per_height_max
-
-    def _count(self, share: _Share, size: int) -> None:
-        self._received_bytes[share] = self._received_bytes.get(share, 0) + size
+    def _count(self, height: int, size: int) -> None:
+        self._received_bytes[height] = self._received_bytes.get(height, 0) + size
 
     async def get(self, digest: Hash) -> EnvelopeRow | None:
         """The envelope with this digest, if it is at hand."""
@@ -126,9 +116,7 @@ class Envelopes:
             return connection.execute(delete(envelopes).where(old)).rowcount
 
         count = await self._database.write(drop)
-        self._received_bytes = {
-            share: size for share, size in self._received_bytes.items() if share[0] >= below or share[0] < 1
-        }
+        self._received_bytes = {h: size for h, size in self._received_bytes.items() if h >= below or h < 1}
         return count
 
 
@@ -143,16 +131,7 @@ def _row(row: Row[Any]) -> EnvelopeRow:
     )
 
 
-def _share(height: int, kind: Kind) -> _Share:
-    return height, kind is Kind.APPLICATION
-
-
-def _received_bytes(connection: Connection) -> dict[_Share, int]:
+def _received_bytes(connection: Connection) -> dict[int, int]:
     total = func.sum(func.length(envelopes.c.envelope))
-    place = envelopes.c.height, envelopes.c.kind
-    statement = select(*place, total).where(envelopes.c.own.is_(False)).group_by(*place)
-    found: dict[_Share, int] = {}
-    for height, kind, size in connection.execute(statement):
-        share = _share(height, Kind(kind))
-        found[share] = found.get(share, 0) + int(size)
-    return found
+    statement = select(envelopes.c.height, total).where(envelopes.c.own.is_(False)).group_by(envelopes.c.height)
+    return {height: int(size) for height, size in connection.execute(statement)}

@@ -13,9 +13,6 @@ class StoreLimits:
     """Of one envelope: the protocol's 1 MiB payload with room for what is around it."""
     envelope_bytes_per_height_max: int = 256 << 20
     """Of all envelopes that others sent for one height. Own ones are never refused."""
-    application_bytes_per_epoch_max: int = 1 << 20
-    """Of all applications of others for one epoch: some three thousand. Anybody can make them, so they have a bound of
-    their own, which keeps out nothing else."""
     blob_bytes_max: int = 64 << 20
     blob_inline_bytes_max: int = 256 << 10
     """Larger blobs become files: a database page chain gains nothing there and makes every backup copy it."""

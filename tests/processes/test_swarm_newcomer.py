@@ -69,6 +69,8 @@ async def scenario(layout):
         await swarm.until(examined, 60, "the beginning of the examination")  # an idle swarm works a round for it
         swarm.kill(NEW)  # a node that dies goes on with its examination
         swarm.start(NEW)
+        await swarm.until(examined, 60, "the examination after a death")
+        await swarm.until_linked()
         view = await standing(swarm, node)
         assert (view.owner, view.weight, view.coming_weight) == (peer_id(node), 0, 0)
         await work_until_admitted(swarm, node)

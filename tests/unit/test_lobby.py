@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from consensus.encoding import hash_value
 from consensus.errors import RefusedError
 from consensus.genesis import Founder, Genesis, first_state
 from consensus.joining import counts_at, last_of_epoch
 from consensus.params import MAINNET
 from consensus.types import ZERO_HASH, Application, Hash, Kind, Signed
 from node.identity import peer_id
+from node.pipeline import lobby as lobby_module
 from node.pipeline.lobby import APPLICATIONS_MAX, Lobby
 from reputation import new_member
 from tests.support.ratings import node
@@ -133,6 +135,19 @@ def test_a_flood_leaves_no_more_than_the_bound_and_the_same_ones_whoever_came_fi
 def try_to_add(found, message, state=STATE):
     with contextlib.suppress(RefusedError):
         found.add(message, state)
+
+
+def test_a_flood_in_falling_order_fills_no_disk(monkeypatch):
+    """Each of these would push out another: so what has been kept in an epoch is counted."""
+    monkeypatch.setattr(lobby_module, "TAKEN_PER_EPOCH_MAX", 150)
+    crowd = [asks(f"key {number}") for number in range(300)]
+    falling = sorted(crowd, key=lambda message: hash_value("lobby", (STATE.seed, message.sender)), reverse=True)
+    found, taken = Lobby(GENESIS, MAINNET), 0
+    for message in falling:
+        try_to_add(found, message)
+        taken += message.digest in found.digests()
+    assert taken == 150
+    assert len(found.digests()) == APPLICATIONS_MAX
 
 
 def test_a_key_made_for_one_lot_is_nothing_special_in_the_next():

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import logging
-from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -200,20 +199,6 @@ def test_what_others_send_for_a_height_is_bounded_also_after_a_restart(place, ru
     with pytest.raises(TransientError, match="80 bytes of messages for height 3"):
         run(live(2, 3))
     run(live(0, 2))
-
-
-def test_applications_have_a_bound_of_their_own_that_keeps_out_nothing_else(place, run):
-    limits = replace(SMALL, application_bytes_per_epoch_max=80)
-
-    async def live(*rows):
-        async with await open_store(place.folder, url=place.url, limits=limits) as store:
-            for row in rows:
-                await store.envelopes.put(row)
-
-    run(live(*(envelope(number, size=40, kind=Kind.APPLICATION) for number in (1, 2))))
-    with pytest.raises(TransientError, match="80 bytes of messages for height 3"):
-        run(live(envelope(3, size=40, kind=Kind.APPLICATION)))
-    run(live(envelope(4, size=40), envelope(5, size=40)))
 
 
 def test_many_at_once_cannot_pass_the_bound_together(store, run):
