@@ -24,7 +24,7 @@ class NodeSection:
     """Who runs this node."""
 
     owner: str = ""
-    """Whose node it is, as founders and committees know it; empty: its own."""
+    """Whose node it is, if it is a founder; empty: its own. Who joins later has its owner's signature instead."""
     log_level: str = "info"
 
 

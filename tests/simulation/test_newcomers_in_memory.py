@@ -7,7 +7,7 @@ import pytest
 
 from consensus.encoding import decode
 from consensus.params import q16
-from consensus.types import Application, ChainState, Kind
+from consensus.types import ZERO_HASH, Application, Attestation, ChainState, Kind, RatingCommit, Vote, VotePhase
 from node.identity import peer_id
 from node.identity.consent import give_consent
 from node.replay.stored import replay_store
@@ -19,6 +19,7 @@ from tests.support.swarm import STEADY, Swarm, key_of, make_job, member_of
 EASY = replace(STEADY, reputation=replace(STEADY.reputation, examined_answers=q16(4)))
 """Five probes are enough."""
 
+PREVOTE = VotePhase.PREVOTE
 HONEST, LIAR, SIBLING = 4, 5, 6
 
 
@@ -107,8 +108,20 @@ def test_an_idle_swarm_works_one_round_for_who_asks_and_a_flood_is_forgotten_uns
                     assert await courier.take(asks(swarm, number, until)) is None
             kept = [row for n in range(10) for row in await swarm.nodes[1].store.envelopes.at(n * EASY.epoch_rounds)]
             assert [row.sender for row in kept if row.kind is Kind.APPLICATION] == [newcomer.key.node]
+            await takes_nothing_else_of_strangers(swarm, courier)
 
     asyncio.run(scenario())
+
+
+async def takes_nothing_else_of_strangers(swarm, courier):
+    stranger, pipeline = key_of(200), swarm.nodes[1].driver.member.pipeline
+    for height in (2, 3):
+        for body in (RatingCommit(height, ZERO_HASH), Attestation(height, (), ()), Vote(height, 0, PREVOTE, None)):
+            assert await courier.take(seal_message(swarm.domain, body, stranger)) is not None
+    await swarm.until(swarm.nodes[1].driver.member._inbox.empty)
+    assert not pipeline.messages(2)
+    assert not pipeline.messages(3)
+    assert swarm.state(1).height == 1
 
 
 def asks(swarm, number, until):

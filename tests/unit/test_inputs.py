@@ -40,6 +40,10 @@ def commit(digest, sender=SENDER):
     return AttestedMessage(Kind.CANDIDATE_COMMIT, sender, digest)
 
 
+def apply(digest, sender=SENDER):
+    return AttestedMessage(Kind.APPLICATION, sender, digest)
+
+
 def count(*attestations):
     return count_attestations(attestations, HEIGHT, COMMITTEE)
 
@@ -143,10 +147,6 @@ def test_jobs_cancellations_and_expiries_are_many_per_sender():
     assert result.messages == result.void == ()
 
 
-def apply(digest, sender=SENDER):
-    return AttestedMessage(Kind.APPLICATION, sender, digest)
-
-
 def test_an_application_counts_like_a_slot_and_is_told_apart_from_what_the_round_is_decided_from():
     result = count(attest(0, [apply(X), commit(Y)]), attest(1, [apply(X), commit(Y)]), attest(2))
     assert (result.applications, result.messages) == ((apply(X),), (commit(Y),))
@@ -194,6 +194,8 @@ def test_the_order_of_attestations_does_not_matter(order, data):
     for who in range(4):
         slots = {sender: data.draw(st.sampled_from([X, Y, None])) for sender in senders}
         messages = [commit(digest, sender) for sender, digest in slots.items() if digest]
+        asking = {sender: data.draw(st.sampled_from([X, Y, None])) for sender in senders}
+        messages += [apply(digest, sender) for sender, digest in asking.items() if digest]
         probes = [ProbeFinding(content, data.draw(st.booleans())) for content in (X, Y)]
         attestations.append(attest(who, messages, probes))
     result = count(*attestations)
