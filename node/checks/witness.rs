@@ -120,12 +120,13 @@ fn serve() -> Option<Vec<String>> {
 /// In a copy: close behind it what a command must not have, and take its nonce.
 fn begin(message: &[u8], pipes: [i32; 5]) -> Vec<String> {
     let [out, err, problem, nonce, proof] = pipes.map(|pipe| pipe as usize);
-    let (times, words) = message.split_at(8);
+    let (time, rest) = message.split_at(8);
+    let (variant, words) = rest.split_at(4);
     let done = unsafe {
         call(CLOSE, CONTROL, 0, 0) == 0
             && call(DUP3, out, 1, 0) == 1
             && call(DUP3, err, 2, 0) == 2
-    } && confine(u64::from_le_bytes(times.try_into().unwrap()));
+    } && confine(u64::from_le_bytes(time.try_into().unwrap()));
     if !done {
         let words = "a copy of a test binary cannot be confined";
         unsafe { call(WRITE, problem, words.as_ptr() as usize, words.len()) };
@@ -136,6 +137,9 @@ fn begin(message: &[u8], pipes: [i32; 5]) -> Vec<String> {
     }
     PROOF.store(proof, Ordering::Relaxed);
     take_nonce(nonce);
+    if let Some(choose) = unsafe { swarm_choose } {
+        unsafe { choose(u32::from_le_bytes(variant.try_into().unwrap())) };
+    }
     let words = String::from_utf8_lossy(words);
     std::iter::once("test").chain(words.split('\0')).map(String::from).collect()
 }

@@ -13,7 +13,7 @@ from node.checks.rows.emptiness import empty_tests
 from node.checks.rows.example import Example, SourceText, assemble
 from node.checks.rows.formatting import look_at_formatting
 from node.checks.rows.mutating import Subject, Survey, try_mutants
-from node.checks.rows.runs import STUB, RowRun, run_row
+from node.checks.rows.runs import STUB, RowRun, Runner
 from node.checks.rows.shape import Shape, as_const_stub, look_at, with_stub
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
 from node.checks.syntax import parse_rust
@@ -109,7 +109,7 @@ async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: Ro
     if not linked.built.ok:
         return not_compiled(verdict, linked.built, "the code with its tests"), 0.0
     async with workshop.workers.session() as session:
-        run = await run_row(workshop, session, linked)
+        run = await Runner(workshop, session, linked).run()
     verdict = after_run(verdict, run, task)
     if run.all_passed:
         verdict = await _stub(workshop, builder, task, verdict, run)
@@ -133,7 +133,7 @@ async def _stub(workshop: Workshop, builder: RowBuilder, task: Task, verdict: Ro
 async def _notices_stub(workshop: Workshop, linked: Linked, run: RowRun) -> bool:
     """Whether some test fails once the row's functions panic."""
     async with workshop.workers.session() as session:
-        stubbed = await run_row(workshop, session, linked, variant=STUB, bound_ms=run.cpu_ms)
+        stubbed = await Runner(workshop, session, linked).run(variant=STUB, bound_ms=run.cpu_ms)
     return not stubbed.all_passed
 
 

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Server {
     child: Child,
     control: OwnedFd,
-    /// What it was started for: every command it serves differs from that in arguments, times and nonce only.
+    /// What it was started for: every command it serves differs from that in arguments, times, variant and nonce only.
     request: Request,
 }
 
@@ -82,6 +82,7 @@ impl Server {
         let secrets = [owned(nonce), owned(proof_written)];
         copy.expect_proof(proof_read);
         let mut message = request.limits.cpu_ms.to_le_bytes().to_vec();
+        message.extend_from_slice(&request.variant.to_le_bytes());
         message.extend_from_slice(request.argv[1..].join("\0").as_bytes());
         let passed: Vec<c_int> = given.iter().chain(&secrets).map(AsRawFd::as_raw_fd).collect();
         sys::send(&self.control, &message, &passed)?;
