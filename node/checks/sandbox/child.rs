@@ -152,7 +152,7 @@ fn plan(request: &Request, role: Role) -> Result<Plan<'_>, String> {
         request,
         role,
         directory: CString::new(request.directory.as_str()).map_err(|_| "NUL in the directory")?,
-        argv: strings(&request.argv)?,
+        argv: strings(if role == Role::Server { &request.argv[..1] } else { &request.argv })?,
         environment,
         ruleset: if request.landlock { Some(landlock::Ruleset::new(request)?) } else { None },
     })

@@ -26,18 +26,19 @@ pub struct Server {
     request: Request,
 }
 
-/// A copy for the command, of the server at hand or of a new one.
+/// A copy for the command, of the server at hand or, where that does not serve or serves no more, of a new one.
 pub fn spawn(server: &mut Option<Server>, request: &Request) -> Result<Child, String> {
-    if !server.as_ref().is_some_and(|known| known.serves(request)) {
-        *server = None; // Ended before there is another.
-        *server = Some(Server::start(request)?);
+    if let Some(known) = server.take_if(|known| known.serves(request)) {
+        if let Ok(child) = known.fork(request) {
+            *server = Some(known);
+            return Ok(child);
+        }
     }
-    let known = server.as_mut().expect("there is one now");
-    let made = known.fork(request).map_err(|error| known.last_words(error));
-    if made.is_err() {
-        *server = None;
-    }
-    made
+    *server = None; // Ended before there is another.
+    let mut fresh = Server::start(request)?;
+    let child = fresh.fork(request).map_err(|error| fresh.last_words(error))?;
+    *server = Some(fresh);
+    Ok(child)
 }
 
 impl Server {
