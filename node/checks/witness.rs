@@ -85,16 +85,20 @@ fn take_nonce(from: usize) {
 pub fn test_main_static(tests: &[&TestDescAndFn]) {
     let served = if NONCE_LENGTH.load(Ordering::Relaxed) == 0 { serve() } else { None };
     // A server's binary holds the tests of many rows: the harness need not hear of those that are not asked for.
-    let module = served.as_ref().map_or("", |arguments| arguments[1].as_str());
+    let module = served.as_deref().map_or("", filter_of);
     let tests: Vec<_> = tests.iter().copied().filter(|test| test.desc.name.as_slice().contains(module)).collect();
     let arguments = served.unwrap_or_else(|| std::env::args().collect());
     // Comes back only when nothing failed.
     real::test_main(&arguments, tests.iter().map(|test| witnessed(test)).collect(), None);
     if STUBS_WANTED.load(Ordering::Relaxed) {
         prove("!ended");
-        // A binary of one row is run without a filter.
-        stub(&tests, arguments.get(1).map(String::as_str).filter(|word| !word.starts_with("--")).unwrap_or(""));
+        stub(&tests, filter_of(&arguments));
     }
+}
+
+/// What the names of the tests that are asked for have in common; empty for all, as in a binary of one row.
+fn filter_of(arguments: &[String]) -> &str {
+    arguments.get(1).map(String::as_str).filter(|word| !word.starts_with("--")).unwrap_or("")
 }
 
 /// If this process is a server, make copies for as long as commands come. Returns in each copy, confined, with the

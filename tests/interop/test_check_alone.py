@@ -37,10 +37,21 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("alone")
 
 
-async def settle(folder, row):
+WEAK = "pub fn size(n: i32) -> i32 {\n    if n > 100 { n + 1 } else if n > 50 { n + 2 } else { 0 }\n}\n"
+
+
+def test_mutants_of_a_row_by_itself_are_noticed_only_by_tests_that_do(folder):
+    """One build for all of them, which no module's name tells from those of other rows."""
+    weak = Example(f"{ADD}{WEAK}", tests=f"{TESTED}\nassert!(size(1) < 9);")
+    verdict = asyncio.run(settle(folder, weak, mutants=8))
+    assert verdict.alone
+    assert 0 < verdict.mutants.killed < verdict.mutants.made
+
+
+async def settle(folder, row, mutants=0):
     engine = await open_engine(CheckSettings(folder / "checks"))
     package = await Packages(folder).prepare(PackageKey("2021"))
-    (verdict,) = await engine.settle_rows(package, [row], RowOptions(mutants=0))
+    (verdict,) = await engine.settle_rows(package, [row], RowOptions(mutants=mutants))
     await engine.close()
     return verdict
 
