@@ -16,6 +16,7 @@ from node.checks.rows.mutating import Subject, Survey, try_mutants
 from node.checks.rows.runs import STUB, RowRun, run_row
 from node.checks.rows.shape import Shape, as_const_stub, look_at, with_stub
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
+from node.checks.syntax import parse_rust
 from node.checks.workshop import Workshop
 
 
@@ -39,9 +40,10 @@ class Task:
 def make_task(example: Example, edition: str) -> Task:
     """What there is to settle about a row that is compiled in a package of that edition."""
     source = assemble(example)
-    shape = look_at(source, edition=edition)
+    root = parse_rust(source.text)
+    shape = look_at(source, root, edition=edition)
     given = bool(example.tests.strip()) or shape.has_tests
-    return Task(source, shape, given, empty_tests(example) if given else ())
+    return Task(source, shape, given, empty_tests(example, source, root) if given else ())
 
 
 async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why: str, mutants: int = 0) -> RowVerdict:

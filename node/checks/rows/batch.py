@@ -252,7 +252,12 @@ class RowBatch:
                 verdict = self._verdicts[item.index]
                 verdict = replace(verdict, cpu_ms=verdict.cpu_ms + share)
                 run = await run_row(
-                    self._workshop, session, group.linked, module=item.name, stubs_too=item.task.shape.has_stub
+                    self._workshop,
+                    session,
+                    group.linked,
+                    module=item.name,
+                    stubs_too=item.task.shape.has_stub,
+                    forked=len(group.members) > 1,
                 )
                 self._verdicts[item.index] = after_run(verdict, run, item.task)
                 if not run.all_passed:

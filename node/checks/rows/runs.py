@@ -77,6 +77,7 @@ async def run_row(
     variant: int = 0,
     stubs_too: bool = False,
     bound_ms: float | None = None,
+    forked: bool = False,
 ) -> RowRun:
     """Run the tests of one row.
 
@@ -88,6 +89,7 @@ async def run_row(
         variant: 0 for the code as it is.
         stubs_too: Once all passed, try them with stubs in the same process (`RowRun.notices_stub`).
         bound_ms: CPU milliseconds of the unchanged row, for bounds; None when that is not known.
+        forked: Not the binary's only run (`Command.forked`).
 
     Raises:
         UncheckedError: Tests failed on a full disk.
@@ -107,6 +109,7 @@ async def run_row(
         # Not the folder it was built in: other rows' sources are none of its business.
         readable=(linked.executable, bench.project),
         nonce=secrets.token_hex(16) + (harness.STUBS_TOO if stubs_too else ""),
+        forked=forked,
     )
     ran = await session.run(command)
     if ran.out_of_time and ran.cpu_ms < command.limits.cpu_ms * 0.9:

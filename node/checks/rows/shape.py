@@ -8,7 +8,6 @@ verdict: what the walk does not understand is compiled on its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tree_sitter import Node
@@ -22,7 +21,6 @@ from node.checks.routing import (
 )
 from node.checks.rows.example import SourceText
 from node.checks.schemata import SELECTOR_CRATE
-from node.checks.syntax import parse_rust
 
 DEPTH_MAX = 200
 """Deeper code could exhaust a compiler, and must not take others with it."""
@@ -78,13 +76,12 @@ class Shape:
         return bool(self.bodies or self.const_bodies)
 
 
-def look_at(source: SourceText, *, edition: str) -> Shape:
-    """Find out all of it in one walk."""
+def look_at(source: SourceText, root: Node, *, edition: str) -> Shape:
+    """Find out all of it in one walk over the file's syntax tree."""
     text = source.text
     walk = _Walk(source)
     alone = _lone_text(source, edition)
     if not alone or len(text) <= _BYTES_MAX:
-        root = parse_rust(text)
         alone = alone or ("does not parse" if root.has_error else _lone_top(root))
         walk.over(root)
     return Shape(
@@ -180,23 +177,32 @@ class _Walk:
         self._impls: list[Node] = []
 
     def over(self, root: Node) -> None:
-        seen = 0
-        stack = [(root, 0, 0, False)]
+        seen = 1
+        # Children whose parent has been seen, by how deep they stand, in how many modules, and whether for tests only.
+        stack = [(root.children, 1, 0, False)]
         while stack:
-            node, depth, modules, in_tests = stack.pop()
-            seen += 1
-            if depth > DEPTH_MAX or seen > _TOKENS_MAX:
+            children, depth, modules, around = stack.pop()
+            seen += len(children)
+            if children and (depth > DEPTH_MAX or seen > _TOKENS_MAX):
                 self.alone = self.alone or "is nested deeply or very long"
                 return
-            kind = node.type
-            handler = _HANDLERS.get(kind)
-            if handler is not None:
-                handler(self, node, modules, in_tests)
-            if node.child_count:
-                inner = modules + (kind == "mod_item")
-                for child, mark in _marked(node):
-                    self.has_tests = self.has_tests or (mark == b"test" and child.type == "function_item")
-                    stack.append((child, depth + 1, inner, in_tests or bool(mark)))
+            mark = b""
+            for node in children:
+                kind = node.type
+                if kind == "attribute_item":
+                    mark = mark or _mark_of(node)
+                    in_tests = around
+                elif kind in _COMMENTS:
+                    continue
+                else:
+                    self.has_tests = self.has_tests or (mark == b"test" and kind == "function_item")
+                    in_tests = around or bool(mark)
+                    mark = b""
+                handler = _HANDLERS.get(kind)
+                if handler is not None:
+                    handler(self, node, modules, in_tests)
+                if node.child_count:
+                    stack.append((node.children, depth + 1, modules + (kind == "mod_item"), in_tests))
 
     def foreign(self) -> str:
         # `impl PartialEq<Mine> for u64` changes what other modules' literals can mean; measured in both directions.
@@ -289,19 +295,10 @@ _HANDLERS = {
 }
 
 
-def _marked(node: Node) -> Iterator[tuple[Node, bytes]]:
-    """Children, and the word of the attribute that makes them part of the tests only; empty for the others."""
-    mark = b""
-    for child in node.children:
-        if child.type == "attribute_item":
-            found = _TEST_MARK.match(child.text or b"")
-            mark = mark or ((found["word"] or b"cfg") if found is not None else b"")
-            yield child, b""
-        elif child.type in _COMMENTS:
-            yield child, b""
-        else:
-            yield child, mark
-            mark = b""
+def _mark_of(attribute: Node) -> bytes:
+    """The word by which an attribute makes the item behind it part of the tests only; empty for others."""
+    found = _TEST_MARK.match(attribute.text or b"")
+    return (found["word"] or b"cfg") if found is not None else b""
 
 
 _TEST_MARK = re.compile(

@@ -23,7 +23,7 @@ from node.checks.sandbox.bubblewrap import SCRATCH, wrap
 from node.checks.sandbox.errors import SandboxError
 from node.checks.sandbox.limits import Command, Ending, Level, Profile, Ran
 
-_SOURCES = ("launcher.rs", "child.rs", "frames.rs", "landlock.rs", "probe.rs", "seccomp.rs", "sys.rs")
+_SOURCES = ("launcher.rs", "child.rs", "frames.rs", "landlock.rs", "probe.rs", "seccomp.rs", "server.rs", "sys.rs")
 _TMP_BYTES = 256 << 20
 """Private tmpfs of a strict session."""
 _RESPONSE_BYTES_MAX = 64 << 20
@@ -80,6 +80,15 @@ class Confinement:
     def per_command(self) -> bool:
         """Without Landlock, a bubblewrap per command does what the rules per command would."""
         return self.bwrap is not None and not self.landlock
+
+    @property
+    def forks(self) -> bool:
+        """Whether commands may be copies of a process that waits (`Command.forked`): where signals end at the sandbox.
+
+        Such a process may start others, itself only, and what it lets go of must not outlive its session.
+        """
+        contained = self.bwrap is not None or self.signals_scoped or self.changes_user
+        return self.filtered and contained and not self.per_command
 
     @property
     def filtered(self) -> bool:
@@ -210,6 +219,7 @@ class LauncherSession:
             | (confinement.filtered << 2)
             | ((contained or confinement.signals_scoped or confinement.changes_user) << 3)
             | ((contained or confinement.changes_user) << 4)
+            | ((command.forked and confinement.forks) << 5)
         )
         limits = command.limits
         numbers = struct.pack(
