@@ -116,6 +116,12 @@ def test_output_is_bounded_and_a_flood_ends_with_its_time(arena):
     assert (ran.truncated, ran.out_of_time) == (True, True)
 
 
+def test_proofs_are_bounded_and_a_flood_of_them_ends_with_its_time(arena):
+    ran = arena.attack("flood-proof")
+    assert ran.out_of_time
+    assert len(ran.proof) <= 8 << 20
+
+
 @pytest.mark.parametrize("attack", ["allocate", "map-memory", "thread-bomb"])
 def test_memory_and_threads_are_bounded(arena, attack):
     ran = arena.attack(attack)

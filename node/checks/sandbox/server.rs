@@ -5,7 +5,8 @@
 //! chosen, on a socket that only we hold the other end of. For each command it is sent the pipes and forks; the copy is
 //! a child of ours, closes its last doors, reads its nonce, and is from then on what an executed test is: one process
 //! that may start no other, signal nobody, and inherits nothing that another command has touched. What a server may do
-//! beyond that is to make such copies; no code of a row runs in it.
+//! beyond that is to make such copies. No row's tests run in it, and rows whose text could place code that runs before
+//! them stand in no binary with others (`routing.py`).
 
 use crate::child::{self, Child};
 use crate::frames::Request;
