@@ -81,7 +81,7 @@ class Reason:
 
 
 def wholly_vacuous(reading: Reading) -> tuple[Reason, ...]:
-    """Why no test of a row can show anything, sorted; empty as soon as one can, because one sound test carries a row."""
+    """Why no test of a row can show anything, sorted; empty as soon as one can: one sound test carries a row."""
     if not reading.tests:
         return reading.without_tests()
     found = list(reading.redefinitions())

@@ -22,11 +22,10 @@ from node.checks.rows.building import Linked, RowBuilder
 from node.checks.rows.example import LIBRARY, Example
 from node.checks.rows.formatting import look_at_formatting
 from node.checks.rows.mutating import Subject, try_mutants
-from node.checks.rows.runs import STUB, RowRun, run_row
+from node.checks.rows.runs import STUB, RowRun, Runner
 from node.checks.rows.shape import Shape, as_module, code_in_module, with_stub
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
 from node.checks.sandbox.errors import SandboxError
-from node.checks.sandbox.launcher import LauncherSession
 from node.checks.workers import together
 from node.checks.workshop import Workshop
 
@@ -252,22 +251,16 @@ class RowBatch:
         passing: list[tuple[_Member, float]] = []
         unsettled: list[_Member] = []
         async with self._workshop.workers.session() as session:
+            runner = Runner(self._workshop, session, group.linked, rows=len(group.members))
             for item in group.members:
                 verdict = self._verdicts[item.index]
                 verdict = replace(verdict, cpu_ms=verdict.cpu_ms + share)
-                run = await run_row(
-                    self._workshop,
-                    session,
-                    group.linked,
-                    module=item.name,
-                    stubs_too=item.task.shape.has_stub,
-                    forked=len(group.members) > 1,
-                )
+                run = await runner.run(module=item.name, stubs_too=item.task.shape.has_stub)
                 self._verdicts[item.index] = after_run(verdict, run, item.task)
                 if not run.all_passed:
                     unsettled += [item] if self._is_open(item, run, group.linked) else []
                     continue
-                killed = await self._try_stub(session, group.linked, item, run)
+                killed = await self._try_stub(runner, item, run, aborts=group.linked.aborts)
                 if item.index in self._alone:
                     continue
                 self._verdicts[item.index] = settle(self._verdicts[item.index], killed, item.task.static)
@@ -288,18 +281,18 @@ class RowBatch:
             return False
         return linked.aborts
 
-    async def _try_stub(self, session: LauncherSession, linked: Linked, item: _Member, run: RowRun) -> bool | None:
+    async def _try_stub(self, runner: Runner, item: _Member, run: RowRun, *, aborts: bool) -> bool | None:
         """Whether the tests of a row notice its stub; notes those of which only a build of their own can tell."""
         shape = item.task.shape
         if not shape.has_stub or run.notices_stub:
             return run.notices_stub
         # What the first run left behind may answer for a stub: only a process of its own can tell.
-        stubbed = await run_row(self._workshop, session, linked, module=item.name, variant=STUB, bound_ms=run.cpu_ms)
+        stubbed = await runner.run(module=item.name, variant=STUB, bound_ms=run.cpu_ms)
         verdict = self._verdicts[item.index]
         self._verdicts[item.index] = replace(verdict, cpu_ms=verdict.cpu_ms + stubbed.cpu_ms)
         if stubbed.all_passed and not shape.bodies:
             self._alone[item.index] = "its const functions may have run in the compiler"
-        elif not stubbed.all_passed and linked.aborts:
+        elif not stubbed.all_passed and aborts:
             self._alone[item.index] = "its stub shows only where a panic unwinds"
         return not stubbed.all_passed
 

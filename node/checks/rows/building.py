@@ -38,9 +38,9 @@ _ABORTING = (
     *("-C", "relocation-model=static"),
     "-Zallow-features=",
 )
-"""A sixth cheaper: no landing pads, no tables for unwinding, addresses known beforehand. With tests this is an unstable
-option, for which the compiler must be told to be lenient. Of features none is allowed, and only a crate's root, which is
-ours, could ask."""
+"""A sixth cheaper: no landing pads, no tables for unwinding, addresses known beforehand. With tests this is an
+unstable option, for which the compiler must be told to be lenient. Of features none is allowed, and only a crate's
+root, which is ours, could ask."""
 _LENIENT = {"RUSTC_BOOTSTRAP": "1"}
 
 

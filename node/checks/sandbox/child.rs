@@ -28,6 +28,8 @@ const NONCE: c_int = 5;
 const PROOF: c_int = 6;
 /// Where a server is told of commands.
 const CONTROL: c_int = 7;
+/// By which an executed command is told its variant.
+const VARIANT: &str = "SWARM_VARIANT";
 /// A server's own CPU seconds, of which each copy takes a fraction of a millisecond.
 const SERVER_CPU_S: u64 = 600;
 
@@ -142,12 +144,16 @@ fn plan(request: &Request, role: Role) -> Result<Plan<'_>, String> {
     if request.argv.is_empty() {
         return Err("no command".into());
     }
+    let mut environment = strings(&request.environment)?;
+    if request.variant != 0 && role == Role::Command {
+        environment.extend(strings(&[format!("{VARIANT}={}", request.variant)])?);
+    }
     Ok(Plan {
         request,
         role,
         directory: CString::new(request.directory.as_str()).map_err(|_| "NUL in the directory")?,
-        argv: strings(&request.argv)?,
-        environment: strings(&request.environment)?,
+        argv: strings(if role == Role::Server { &request.argv[..1] } else { &request.argv })?,
+        environment,
         ruleset: if request.landlock { Some(landlock::Ruleset::new(request)?) } else { None },
     })
 }

@@ -33,6 +33,8 @@ pub struct Request {
     /// User and group to become; `None` keeps the caller's.
     pub uid: Option<u32>,
     pub limits: Limits,
+    /// Which of the bodies that were compiled into it a test binary uses (`schemata.py`); 0 for the published ones.
+    pub variant: u32,
     pub directory: String,
     /// Emptied when the command has ended; may be empty.
     pub scratch: String,
@@ -115,6 +117,7 @@ pub fn read_request(input: &mut impl Read) -> io::Result<Option<Request>> {
             open_files: fields.u64()?,
             output_bytes: fields.u64()?,
         },
+        variant: fields.u32()?,
         directory: fields.string()?,
         scratch: fields.string()?,
         argv: fields.list()?,

@@ -5,7 +5,8 @@
 //! chosen, on a socket that only we hold the other end of. For each command it is sent the pipes and forks; the copy is
 //! a child of ours, closes its last doors, reads its nonce, and is from then on what an executed test is: one process
 //! that may start no other, signal nobody, and inherits nothing that another command has touched. What a server may do
-//! beyond that is to make such copies; no code of a row runs in it.
+//! beyond that is to make such copies. No row's tests run in it, and rows whose text could place code that runs before
+//! them stand in no binary with others (`routing.py`).
 
 use crate::child::{self, Child};
 use crate::frames::Request;
@@ -22,22 +23,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Server {
     child: Child,
     control: OwnedFd,
-    /// What it was started for: every command it serves differs from that in arguments, times and nonce only.
+    /// What it was started for: every command it serves differs from that in arguments, times, variant and nonce only.
     request: Request,
 }
 
-/// A copy for the command, of the server at hand or of a new one.
+/// A copy for the command, of the server at hand or, where that does not serve or serves no more, of a new one.
 pub fn spawn(server: &mut Option<Server>, request: &Request) -> Result<Child, String> {
-    if !server.as_ref().is_some_and(|known| known.serves(request)) {
-        *server = None; // Ended before there is another.
-        *server = Some(Server::start(request)?);
+    if let Some(known) = server.take_if(|known| known.serves(request)) {
+        if let Ok(child) = known.fork(request) {
+            *server = Some(known);
+            return Ok(child);
+        }
     }
-    let known = server.as_mut().expect("there is one now");
-    let made = known.fork(request).map_err(|error| known.last_words(error));
-    if made.is_err() {
-        *server = None;
-    }
-    made
+    *server = None; // Ended before there is another.
+    let mut fresh = Server::start(request)?;
+    let child = fresh.fork(request).map_err(|error| fresh.last_words(error))?;
+    *server = Some(fresh);
+    Ok(child)
 }
 
 impl Server {
@@ -82,6 +84,7 @@ impl Server {
         let secrets = [owned(nonce), owned(proof_written)];
         copy.expect_proof(proof_read);
         let mut message = request.limits.cpu_ms.to_le_bytes().to_vec();
+        message.extend_from_slice(&request.variant.to_le_bytes());
         message.extend_from_slice(request.argv[1..].join("\0").as_bytes());
         let passed: Vec<c_int> = given.iter().chain(&secrets).map(AsRawFd::as_raw_fd).collect();
         sys::send(&self.control, &message, &passed)?;
