@@ -18,10 +18,13 @@
 //! makes a copy of itself for each command that it is told of, and the copy, confined, goes on as if it had been started
 //! for that command alone. The server itself sees neither nonces nor tests.
 //!
+//! Tests come from the compiler's harness, and from tables in a section of their own, as a name and a function: what is
+//! gained by that stands in `rows/handing.py`.
+//!
 //! Nothing else changes: names, output, exit status and what compiles are those of the real crate, whose instability
 //! is declared here as well. System calls are made without the C library, whose functions a test could replace.
 
-#![feature(test, staged_api, linkage)]
+#![feature(test, staged_api, linkage, panic_can_unwind)]
 #![allow(internal_features)]
 #![unstable(feature = "test", issue = "50297")]
 
@@ -29,11 +32,17 @@ extern crate test as real;
 
 pub use real::*;
 
+#[path = "witness_tests.rs"]
+mod tests;
+
+use tests::{all_tests, Run, Test};
+
 use std::any::Any;
 use std::arch::asm;
-use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe, PanicHookInfo};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{channel, Receiver, Sender};
 use std::time::Duration;
 
 const NONCE: usize = 5;
@@ -50,6 +59,8 @@ static ABORTS: AtomicBool = AtomicBool::new(false);
 thread_local! {
     /// Whether this thread runs a test, and no code that a test started.
     static IS_TEST: Cell<bool> = const { Cell::new(false) };
+    /// What panic the test of this thread should come to, where panics abort; who waits for it; whether it has come.
+    static AWAITED: RefCell<Option<(ShouldPanic, Sender<bool>, Option<bool>)>> = const { RefCell::new(None) };
 }
 
 /// What a stubbed test may take: one that waits for a function that panicked has noticed.
@@ -59,7 +70,10 @@ extern "C" {
     /// Of the selector crate, where one is linked.
     #[linkage = "extern_weak"]
     static swarm_choose: Option<unsafe extern "C" fn(u32)>;
+    fn signal(number: i32, handler: extern "C" fn(i32)) -> usize;
 }
+
+const SIGABRT: i32 = 6;
 
 #[used]
 #[link_section = ".preinit_array"]
@@ -86,10 +100,11 @@ pub fn test_main_static(tests: &[&TestDescAndFn]) {
     let served = if NONCE_LENGTH.load(Ordering::Relaxed) == 0 { serve() } else { None };
     // A server's binary holds the tests of many rows: the harness need not hear of those that are not asked for.
     let module = served.as_deref().map_or("", filter_of);
-    let tests: Vec<_> = tests.iter().copied().filter(|test| test.desc.name.as_slice().contains(module)).collect();
+    let mut tests = all_tests(tests);
+    tests.retain(|test| test.desc.name.as_slice().contains(module));
     let arguments = served.unwrap_or_else(|| std::env::args().collect());
     // Comes back only when nothing failed.
-    real::test_main(&arguments, tests.iter().map(|test| witnessed(test)).collect(), None);
+    real::test_main(&arguments, tests.iter().map(witnessed).collect(), None);
     if STUBS_WANTED.load(Ordering::Relaxed) {
         prove("!ended");
         stub(&tests, filter_of(&arguments));
@@ -208,20 +223,45 @@ fn leave(status: usize) -> ! {
 /// What the compiler's harness calls where a panic aborts. The real one would start a process for each test.
 pub fn test_main_static_abort(tests: &[&TestDescAndFn]) {
     ABORTS.store(true, Ordering::Relaxed);
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        usual(panic);
+        let _ = note(panic);
+    }));
+    unsafe { signal(SIGABRT, stay) };
     test_main_static(tests);
 }
 
+/// Where the test of this thread should panic: whether it does so now as it should.
+fn note(panic: &PanicHookInfo) -> bool {
+    let noted = AWAITED.try_with(|awaited| {
+        let awaited = &mut *awaited.borrow_mut();
+        let Some((expected, _, seen)) = awaited else { return false };
+        *seen = panic.can_unwind().then(|| is_expected(*expected, panic.payload()));
+        *seen == Some(true)
+    });
+    noted.unwrap_or(false)
+}
+
+/// A test that should panic has panicked: its thread says so, and stays where it would abort. That is the end of such a
+/// test as of one that unwinds, in rows that have nothing to do on the way (`rows/shape.py`).
+extern "C" fn stay(_signal: i32) {
+    let Some((_, sender, Some(passed))) = AWAITED.try_with(RefCell::take).ok().flatten() else { return };
+    let _ = sender.send(passed);
+    loop {
+        std::thread::park();
+    }
+}
+
 /// Run the tests with stubs for functions. Beside the harness: what it prints is of no interest any more.
-fn stub(tests: &[&TestDescAndFn], filter: &str) {
+fn stub(tests: &[Test], filter: &str) {
     let Some(choose) = (unsafe { swarm_choose }) else { return };
-    std::panic::set_hook(Box::new(|_| {}));
+    std::panic::set_hook(Box::new(|panic| _ = note(panic)));
     let mut asked = Vec::new();
     for test in tests {
-        if let StaticTestFn(run) = test.testfn {
-            let name = test.desc.name.to_string();
-            if !test.desc.ignore && name.contains(filter) {
-                asked.push((name, test.desc.should_panic, run));
-            }
+        let name = test.desc.name.to_string();
+        if !matches!(test.run, Run::Bench(_)) && !test.desc.ignore && name.contains(filter) {
+            asked.push((name, test.desc.should_panic, test.run));
         }
     }
     if asked.is_empty() || !asked.iter().all(|(name, expected, run)| passes(name, *expected, *run)) {
@@ -229,8 +269,8 @@ fn stub(tests: &[&TestDescAndFn], filter: &str) {
     }
     unsafe { choose(u32::MAX) };
     if ABORTS.load(Ordering::Relaxed) {
-        std::panic::set_hook(Box::new(|_| {
-            if IS_TEST.try_with(Cell::get).unwrap_or(false) {
+        std::panic::set_hook(Box::new(|panic| {
+            if !note(panic) && IS_TEST.try_with(Cell::get).unwrap_or(false) {
                 prove("!noticed");
             }
         }));
@@ -243,41 +283,59 @@ fn stub(tests: &[&TestDescAndFn], filter: &str) {
     prove("!stubbed");
 }
 
-fn passes(name: &str, expected: ShouldPanic, run: fn() -> Result<(), String>) -> bool {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let started = std::thread::Builder::new().name(name.to_string()).spawn(move || {
+fn passes(name: &str, expected: ShouldPanic, run: Run) -> bool {
+    start(name, expected, run).is_some_and(|passed| passed.recv_timeout(STUBBED).unwrap_or(false))
+}
+
+/// Run a test on a thread of its own, which will say whether it passed.
+fn start(name: &str, expected: ShouldPanic, run: Run) -> Option<Receiver<bool>> {
+    let (sender, receiver) = channel();
+    let thread = std::thread::Builder::new().name(name.to_string());
+    let started = thread.spawn(move || {
         IS_TEST.set(true);
-        let passed = match catch_unwind(AssertUnwindSafe(run)) {
+        if ABORTS.load(Ordering::Relaxed) && expected != ShouldPanic::No {
+            AWAITED.set(Some((expected, sender.clone(), None)));
+        }
+        let passed = match catch_unwind(AssertUnwindSafe(|| run.call())) {
             Ok(result) => expected == ShouldPanic::No && result.is_ok(),
             Err(payload) => expected != ShouldPanic::No && is_expected(expected, &*payload),
         };
         let _ = sender.send(passed);
     });
-    started.is_ok() && receiver.recv_timeout(STUBBED).unwrap_or(false)
+    started.ok().map(|_| receiver)
 }
 
-fn witnessed(test: &TestDescAndFn) -> TestDescAndFn {
-    let desc = test.desc.clone();
-    let testfn = match test.testfn {
-        StaticTestFn(run) => {
+fn witnessed(test: &Test) -> TestDescAndFn {
+    let mut desc = test.desc.clone();
+    let testfn = match test.run {
+        Run::Bench(run) => StaticBenchFn(run),
+        run => {
             let (name, expected) = (desc.name.to_string(), desc.should_panic);
+            if ABORTS.load(Ordering::Relaxed) {
+                desc.should_panic = ShouldPanic::No; // The harness would wait for a panic that comes back.
+            }
             DynTestFn(Box::new(move || watch(&name, expected, run)))
         }
-        StaticBenchFn(run) => StaticBenchFn(run),
-        _ => unreachable!("the compiler writes static tests only"),
     };
     TestDescAndFn { desc, testfn }
 }
 
-fn watch(name: &str, expected: ShouldPanic, run: fn() -> Result<(), String>) -> Result<(), String> {
+fn watch(name: &str, expected: ShouldPanic, run: Run) -> Result<(), String> {
     if let ShouldPanic::No = expected {
-        let result = run();
+        let result = run.call();
         if result.is_ok() {
             prove(name);
         }
         return result;
     }
-    match catch_unwind(AssertUnwindSafe(run)) {
+    if ABORTS.load(Ordering::Relaxed) {
+        if !start(name, expected, run).is_some_and(|passed| passed.recv().unwrap_or(false)) {
+            return Err("it did not panic as it should".to_string());
+        }
+        prove(name);
+        return Ok(());
+    }
+    match catch_unwind(AssertUnwindSafe(|| run.call())) {
         Ok(result) => result,
         Err(payload) => {
             if is_expected(expected, &*payload) {

@@ -23,7 +23,7 @@ from node.checks.rows.example import LIBRARY, Example
 from node.checks.rows.formatting import look_at_formatting
 from node.checks.rows.mutating import Subject, try_mutants
 from node.checks.rows.runs import STUB, RowRun, Runner
-from node.checks.rows.shape import as_module, code_in_module, with_stub
+from node.checks.rows.shape import Shape, as_module, code_in_module, with_stub
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
 from node.checks.sandbox.errors import SandboxError
 from node.checks.workers import together
@@ -231,7 +231,7 @@ class RowBatch:
     async def _test(self, members: Sequence[_Member]) -> None:
         """Build with tests and run them: where a panic aborts those that cannot tell, the others where it unwinds."""
         may_abort = bool(members) and await self._builder.may_abort()
-        able = [item for item in members if may_abort and not item.task.shape.may_unwind]
+        able = [item for item in members if may_abort and not self._must_unwind(item.task.shape)]
         if len(able) < len(members) and sum(len(item.task.source.text) for item in able) < _WORTH_A_BUILD:
             able = []
         taken = {item.index for item in able}
@@ -239,6 +239,10 @@ class RowBatch:
         why = "failed with its tests beside others"
         found = await together((self._rounds(able, self._link_aborting, why), self._rounds(rest, self._link, why)))
         await together(self._run_group(linked) for groups in found for linked in groups)
+
+    def _must_unwind(self, shape: Shape) -> bool:
+        # What crates do with what a panic leaves behind stands in no row.
+        return shape.may_unwind or (shape.should_panic and self._builder.has_crates)
 
     async def _run_group(self, group: _Group) -> None:
         if group.linked is None:

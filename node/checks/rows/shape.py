@@ -20,6 +20,7 @@ from node.checks.routing import (
     is_local_impl,
 )
 from node.checks.rows.example import SourceText
+from node.checks.rows.handing import TestTable, find_tables, hand_over
 from node.checks.schemata import SELECTOR_CRATE
 
 DEPTH_MAX = 200
@@ -30,9 +31,12 @@ _STUB_CALL = f" ::{SELECTOR_CRATE}::stub();"
 _CONST_STUB_CALL = f" ::{SELECTOR_CRATE}::const_stub();"
 _CONST_STUB = ' panic!("this is a stub");'
 _UNWINDS = re.compile(
-    rb"should_panic|catch_unwind|resume_unwind|panicking|panic_any|begin_panic|(?:set|take|update)_hook|\bpanic\s*="
+    rb"catch_unwind|resume_unwind|panicking|panic_any|begin_panic|(?:set|take|update)_hook|\bpanic\s*="
 )
 """What lets a program see that a panic unwinds; besides threads, whose panics the witness tells from a test's own."""
+_MEANT = b"should_panic"
+_ON_THE_WAY = re.compile(rb"\b(?:Drop|thread\w*|static|extern|unsafe|\w*Writer)\b")
+"""What a panic may run, or leave different for others, between the test function and where it began."""
 _THREAD_NAME = re.compile(rb"\bcurrent\s*\(\s*\)\s*\.\s*name\b")
 _ALWAYS_ALONE = {
     "foreign_mod_item": "reaches beyond a module",
@@ -69,6 +73,10 @@ class Shape:
     has_unsafe: bool
     may_unwind: bool
     """Its text could make a difference between a panic that unwinds and one that aborts."""
+    should_panic: bool
+    """It may have tests that should panic."""
+    tables: tuple[TestTable, ...]
+    """Tests that need no descriptor of their own."""
 
     @property
     def has_stub(self) -> bool:
@@ -92,7 +100,9 @@ def look_at(source: SourceText, root: Node, *, edition: str) -> Shape:
         has_tests=walk.has_tests,
         may_have_tests=_TESTS_MENTIONED.search(text) is not None,
         has_unsafe=b"unsafe" in text and walk.has_unsafe,
-        may_unwind=_UNWINDS.search(text) is not None,
+        may_unwind=_UNWINDS.search(text) is not None or (_MEANT in text and _ON_THE_WAY.search(text) is not None),
+        should_panic=_MEANT in text,
+        tables=() if alone else find_tables(text, root),
     )
 
 
@@ -130,6 +140,7 @@ def with_stub(source: SourceText, shape: Shape, name: str = "") -> bytes:
     ]
     if name:
         changes += [(place + 5, f"::{name}") for place in shape.crate_words]
+        changes += hand_over(shape.tables, name)
     return _with(source.text, changes)
 
 

@@ -84,7 +84,8 @@ def test_const_functions_are_stubs_where_there_are_no_others():
 @pytest.mark.parametrize(
     "tests",
     [
-        "#[test]\n#[should_panic]\nfn t() { add(1, 2); }",
+        "struct D;\nimpl Drop for D { fn drop(&mut self) {} }\n#[test]\n#[should_panic]\nfn t() { let _d = D; add(1, 2); }",
+        "#[test]\n#[should_panic]\nfn t() { std::thread::spawn(|| add(1, 2)).join().unwrap(); }",
         "assert!(std::panic::catch_unwind(|| add(1, 2)).is_ok());",
         'assert_eq!(cfg!(panic = "unwind"), add(0, 1) == 1);',
         "std::panic::set_hook(Box::new(|_| ()));",
@@ -94,6 +95,12 @@ def test_what_could_see_a_panic_unwind_is_told_apart(tests):
     source = assemble(Example(ADD, tests=tests))
     assert look_at(source, parse_rust(source.text), edition="2021").may_unwind
     assert not shape_of(f'{ADD}\nfn f() -> u8 {{ panic!("no") }}').may_unwind
+
+
+def test_a_panic_that_is_meant_and_finds_nothing_on_its_way_need_not_unwind():
+    shape = shape_of(ADD, tests="#[test]\n#[should_panic]\nfn t() { add(i32::MAX, 2); }")
+    assert shape.should_panic
+    assert not shape.may_unwind
 
 
 def test_tests_are_no_targets():
