@@ -20,8 +20,8 @@ from node.tasks.derive.bench import ENGINE, Bench, Deriver
 from node.tasks.derive.decoy import Decoy
 from node.tasks.derive.decoys import spoiled
 from node.tasks.inspection import inspect
-from node.tasks.interface import Checker, Proposal, Request
-from node.tasks.probes import Evidence
+from node.tasks.interface import Checker, Probe, ProbeRequest, Proposal, Request
+from node.tasks.probe_evidence import Evidence
 from node.tasks.sites import Group, Site, arrange, locate
 from node.tasks.trials import Driver, Miss
 from node.tasks.view import SourceView
@@ -67,6 +67,12 @@ class SourceEngine:
         self._bench: Bench | None = None
         self._why_not = ""
 
+    async def fill(
+        self, requests: Sequence[Request], probes: Sequence[ProbeRequest]
+    ) -> tuple[tuple[Proposal, ...], tuple[Probe | None, ...]]:
+        """Make candidates, then probes; see `propose` and `make_probes`."""
+        return await self.propose(requests), await self.make_probes(probes)
+
     async def propose(self, requests: Sequence[Request]) -> tuple[Proposal, ...]:
         """Make the candidates asked for, all requests' checks side by side.
 
@@ -81,7 +87,7 @@ class SourceEngine:
         await self._verify(wanted)
         return tuple(self._answer(request, places[request]) for request in requests)
 
-    async def make_probes(self, wanted: Sequence[tuple[str, int, bool]]) -> tuple[tuple[Example, bytes] | None, ...]:
+    async def make_probes(self, wanted: Sequence[ProbeRequest]) -> tuple[Probe | None, ...]:
         """Make probes for numbers of categories' lists (R14), all checks side by side.
 
         Args:
@@ -93,7 +99,7 @@ class SourceEngine:
             number gives no example, or, for a bad probe, neither it nor a few others can be spoiled and proven wrong.
         """
         await self._open()
-        made: dict[int, tuple[Example, bytes]] = {}
+        made: dict[int, Probe] = {}
         tries = [(index,) if good else (index, *self._stand_ins(name, index)) for name, index, good in wanted]
         for turn in range(max(map(len, tries), default=0)):
             left = [place for place, numbers in enumerate(tries) if place not in made and turn < len(numbers)]
@@ -107,7 +113,7 @@ class SourceEngine:
             made |= await self._as_probes({place: (found[place], wanted[place][2]) for place in found})
         return tuple(made.get(place) for place in range(len(wanted)))
 
-    async def _as_probes(self, examples: Mapping[int, tuple[Example, bool]]) -> dict[int, tuple[Example, bytes]]:
+    async def _as_probes(self, examples: Mapping[int, tuple[Example, bool]]) -> dict[int, Probe]:
         """Of examples by any key: the good ones as they are, the others spoiled, where that can be proven."""
         assert self._bench is not None, "the caller opened it"
         good = {key: (example, Evidence("good").encode()) for key, (example, is_good) in examples.items() if is_good}

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from node.engines.interface import (
     Failure,
@@ -24,12 +25,14 @@ from node.engines.interface import (
 )
 from node.tasks.categories import TABLE, Value
 from node.tasks.derive.bench import Bench, Draft, compose
-from node.tasks.interface import Checker, Proposal, Request
+from node.tasks.derive.decoy import Decoy
+from node.tasks.interface import Checker, Probe, ProbeRequest, Proposal, Request
 from node.tasks.model.answers import AnswerError, answer_schema, asked_fields, read_answer
 from node.tasks.model.examination import Complaint, Examiner
 from node.tasks.model.places import Unfit, assign, place_at, places_of
+from node.tasks.model.probing import ANSWERS_MAX, EXCHANGES, Prober, Way, way_of
 from node.tasks.model.prompts import Prompter, Work, effective
-from node.tasks.model.states import Account, End, Ended, told
+from node.tasks.model.states import Account, End, Ended, ProbeEnd, told
 from node.tasks.report import Report, parse_report
 from node.tasks.sites import Site
 from node.tasks.source import SourceEngine
@@ -50,13 +53,46 @@ SEED_MAX = 1 << 31
 """Servers differ in how wide a seed they take; all take this."""
 
 
+@dataclass(slots=True)
+class _ProbeDesk:
+    """One probe in the making: which answers it may ask for, and which it has."""
+
+    way: Way | None
+    """None: nothing that a model writes could be proven."""
+    asks: list[tuple[str, int]]
+    """Still to be asked for, as (category, number)."""
+    asked: list[tuple[str, int]] = field(default_factory=list)
+    """In the turn that goes on."""
+    answers: list[Example] = field(default_factory=list)
+    made: Probe | None = None
+
+    @classmethod
+    def of(cls, probe: ProbeRequest, numbers: Sequence[int]) -> _ProbeDesk:
+        """A desk that may ask for these numbers of the probe's category, the first one first."""
+        category, _, good = probe
+        way = way_of(category, good=good)
+        return cls(way, [(category, number) for number in numbers] if way is not None else [])
+
+    def turn(self) -> list[tuple[str, int]]:
+        """What to ask for now: one answer, two for an exchange; whatever is left where that gave no probe."""
+        if self.made is not None:
+            self.asks = []
+        count = len(self.asks) if self.asked else 2 if self.way in EXCHANGES else 1
+        self.asked, self.asks = self.asks[:count], self.asks[count:]
+        return self.asked
+
+    def take(self, answers: Iterable[Example | Ended]) -> None:
+        """Lay down what came of this turn's questions."""
+        self.answers += [answer for answer in answers if isinstance(answer, Example)]
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a signed job decides about asking."""
 
     sampling: Sampling
     answer_s: float
-    """How long one call of `propose` may wait for answers, in all."""
+    """How long one call of `fill` may wait for answers, in all."""
 
 
 class ModelEngine:
@@ -83,7 +119,7 @@ class ModelEngine:
             view: The crate's knowledge base and sources.
             model: Asked; opened and probed.
             terms: Of the job.
-            source: The source engine of the same crate, which makes the probes.
+            source: The source engine of the same crate, which makes the probes that cannot be made of answers.
             crate: Where it can be built; with `checker` None, only categories that need no execution are filled.
             checker: Executes plans.
             account: Where ends are counted; None: in one of its own.
@@ -109,15 +145,32 @@ class ModelEngine:
             f" top_p={sampling.top_p_milli / 1000:g} max_tokens={sampling.max_tokens} seed={sampling.seed}"
         )
 
-    async def propose(self, requests: Sequence[Request]) -> tuple[Proposal, ...]:
-        """Make the candidates asked for, all requests side by side. One proposal per request, in order.
+    async def fill(
+        self, requests: Sequence[Request], probes: Sequence[ProbeRequest]
+    ) -> tuple[tuple[Proposal, ...], tuple[Probe | None, ...]]:
+        """Make candidates and probes (R14), all questions side by side. Both in the order asked for.
 
+        A probe is made of the model's own answers where these can be proven right or wrong, else of the crate's text.
         Never raises for what the model or its server does: that ends candidates, under a name.
         """
         await self._open()
+        desks = [_ProbeDesk.of(probe, self._numbers_for(probe, requests, probes)) for probe in probes]
         wanted = [(request.category, index) for request in requests for index in request.indices]
-        results = iter(await self._make(wanted))
-        return tuple(self._proposal(request, [next(results) for _ in request.indices]) for request in requests)
+        works = await self._prepare([*wanted, *(ask for desk in desks for ask in desk.turn())])
+        # From here on, because building the crate is not the model's time.
+        deadline_s = asyncio.get_running_loop().time() + self._terms.answer_s
+        results = await self._make(works, deadline_s)
+        answers = iter(results[len(wanted) :])
+        await self._prove(desks, answers)
+        second = await self._prepare([ask for desk in desks for ask in desk.turn()])
+        await self._prove(desks, iter(await self._make(second, deadline_s)))
+        made = iter(results)
+        proposals = tuple(self._proposal(request, [next(made) for _ in request.indices]) for request in requests)
+        return proposals, await self._or_crates(probes, [desk.made for desk in desks])
+
+    async def propose(self, requests: Sequence[Request]) -> tuple[Proposal, ...]:
+        """Make candidates only; see `fill`."""
+        return (await self.fill(requests, ()))[0]
 
     def _proposal(self, request: Request, results: Sequence[Example | Ended]) -> Proposal:
         found = tuple(
@@ -127,14 +180,52 @@ class ModelEngine:
         shortfall = f"{self._view.kb.pin.label}, {request.category}: {told(ends)}" if ends else ""
         return Proposal(request.category, found, shortfall)
 
-    async def make_probes(self, wanted: Sequence[tuple[str, int, bool]]) -> tuple[tuple[Example, bytes] | None, ...]:
-        """Probes of the source engine (R14), dressed as this engine's candidates.
+    # Probes
 
-        A probe is to be told from a candidate by nothing but its content until it is revealed, and it never becomes a
-        row: the model's name on it misleads a careless rater and nobody else.
+    def _numbers_for(
+        self, probe: ProbeRequest, requests: Sequence[Request], probes: Sequence[ProbeRequest]
+    ) -> tuple[int, ...]:
+        """The probe's own number, and those that stand in for it: the last first ones, which candidates come to last.
+
+        None of a place that another slot of this round is about: two answers to one question would tell.
         """
-        probes = await self._source.make_probes(wanted)
-        return tuple(probe and (self._dressed(probe[0]), probe[1]) for probe in probes)
+        category, index, _ = probe
+        count = len(places_of(self._view, category))
+        if not count:
+            return (index,)
+        taken = {number % count for request in requests if request.category == category for number in request.indices}
+        taken |= {number % count for name, number, _ in probes if name == category}
+        turned = ((count - 1 - (index + turn) % count) for turn in range(count))
+        free = (number for number in turned if number not in taken)
+        return (index, *itertools.islice(free, ANSWERS_MAX - 1))
+
+    async def _prove(self, desks: Sequence[_ProbeDesk], answers: Iterator[Example | Ended]) -> None:
+        """Hand every desk the answers it asked for, and see which probes can be made of what lies there."""
+        assert self._bench is not None, "fill opens the bench first"
+        open_desks = [desk for desk in desks if desk.asked]
+        for desk in open_desks:
+            desk.take([next(answers) for _ in desk.asked])
+        prober = Prober(self._bench, self._examiner)
+        trials = [prober.trial(desk.way, desk.answers) for desk in open_desks if desk.way is not None]
+        for desk, outcome in zip(open_desks, await self._driver.finish(trials), strict=True):
+            if isinstance(outcome, Decoy):
+                desk.made = (outcome.example, outcome.evidence.encode())
+
+    async def _or_crates(self, wanted: Sequence[ProbeRequest], own: Sequence[Probe | None]) -> tuple[Probe | None, ...]:
+        """The model's own probes; those of the source engine, dressed as this one's candidates, where there is none.
+
+        These have a text that can be looked up in the crate; how many there are is counted (`Account.probes`). They
+        never become a row: the model's name on them misleads a rater and nobody else.
+        """
+        missing = [probe for probe, made in zip(wanted, own, strict=True) if made is None]
+        crates = iter(await self._source.make_probes(missing))
+        found: list[Probe | None] = []
+        for made in own:
+            other = next(crates) if made is None else None
+            end = ProbeEnd.OWN if made else ProbeEnd.CRATE if other else ProbeEnd.NONE
+            self.account.probes[end] += 1
+            found.append(made or (other and (self._dressed(other[0]), other[1])))
+        return tuple(found)
 
     def _dressed(self, example: Example) -> Example:
         category = example.task_category
@@ -169,7 +260,7 @@ class ModelEngine:
 
     async def _prepare(self, wanted: Sequence[tuple[str, int]]) -> list[Work | Ended]:
         """Places and prompts for candidates given as (category, number)."""
-        assert self._bench is not None, "propose opens the bench first"
+        assert self._bench is not None, "fill opens the bench first"
         sites = [self._site(category, index) for category, index in wanted]
         trials = [
             assign(self._bench, category, site)
@@ -188,7 +279,7 @@ class ModelEngine:
         return works
 
     def _site(self, category: str, index: int) -> Site | Ended:
-        assert self._bench is not None, "propose opens the bench first"
+        assert self._bench is not None, "fill opens the bench first"
         if TABLE[category].needs_execution and not self._bench.executes:
             return Ended(End.UNCHECKED, "nothing can be executed here")
         place = place_at(places_of(self._view, category), index)
@@ -199,11 +290,8 @@ class ModelEngine:
 
     # Asking and checking
 
-    async def _make(self, wanted: Sequence[tuple[str, int]]) -> list[Example | Ended]:
-        """The candidates (category, number), or how each ended, in their order."""
-        works = await self._prepare(wanted)
-        # From here on, because building the crate is not the model's time.
-        deadline_s = asyncio.get_running_loop().time() + self._terms.answer_s
+    async def _make(self, works: Sequence[Work | Ended], deadline_s: float) -> list[Example | Ended]:
+        """What came of each prepared question, in their order."""
         first = await self._round(works, deadline_s)
         second = await self._round(await self._put_right(works, first), deadline_s)
         ended = [Ended(found.end, found.text) if isinstance(found, Complaint) else found for found in second]
