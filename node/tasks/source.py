@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from node.tasks.categories import TABLE
 from node.tasks.derive import bodies, calls, commenting, documentation, faults, naming, reviews, rewrites, testing
@@ -22,6 +23,7 @@ from node.tasks.derive.decoys import spoiled
 from node.tasks.inspection import inspect
 from node.tasks.interface import Checker, Probe, ProbeRequest, Proposal, Request
 from node.tasks.probe_evidence import Evidence
+from node.tasks.seating import Seating
 from node.tasks.sites import Group, Site, arrange, locate
 from node.tasks.trials import Driver, Miss
 from node.tasks.view import SourceView
@@ -70,8 +72,32 @@ class SourceEngine:
     async def fill(
         self, requests: Sequence[Request], probes: Sequence[ProbeRequest]
     ) -> tuple[tuple[Proposal, ...], tuple[Probe | None, ...]]:
-        """Make candidates, then probes; see `propose` and `make_probes`."""
-        return await self.propose(requests), await self.make_probes(probes)
+        """Make candidates and probes; a probe that cannot be made at its own number takes a candidate's (`Seating`)."""
+        numbers = {request.category: request.indices for request in requests}
+        own = [Request(name, (number,)) for name, number, _ in probes]
+        proposals, made_own = await self.propose(requests), await self.propose(own)
+        found = {(made.category, n): example for made in (*proposals, *made_own) for n, example in made.examples}
+        seating = Seating(requests, probes, 1 + STAND_INS)
+        made: dict[int, Probe] = {}
+        while turn := seating.turn():
+            tried = {
+                place: (found[probes[place][0], number], probes[place][2])
+                for place, number in turn
+                if (probes[place][0], number) in found
+            }
+            proven = await self._as_probes(tried)
+            for place, number in turn:
+                if place in proven:
+                    seating.settle(place, number)
+            made |= proven
+        missing = [place for place in range(len(probes)) if place not in made]
+        made |= {
+            place: probe
+            for place, probe in zip(missing, await self.make_probes([probes[place] for place in missing]), strict=True)
+            if probe is not None
+        }
+        seated = tuple(_reseated(proposal, numbers[proposal.category], found, seating) for proposal in proposals)
+        return seated, tuple(made.get(place) for place in range(len(probes)))
 
     async def propose(self, requests: Sequence[Request]) -> tuple[Proposal, ...]:
         """Make the candidates asked for, all requests' checks side by side.
@@ -211,3 +237,11 @@ class SourceEngine:
         beyond = len(request.indices) - len(places)
         past = f"; {beyond} of the numbers asked for are past the end" if beyond else ""
         return f"{self._view.kb.pin.label} has {listed} sites for {request.category}{past}{told}"
+
+
+def _reseated(
+    proposal: Proposal, indices: Sequence[int], found: Mapping[tuple[str, int], Example], seating: Seating
+) -> Proposal:
+    """A proposal whose slots have the examples of the numbers that they stand for after probes were seated."""
+    numbers = ((index, (proposal.category, seating.number_for(proposal.category, index))) for index in indices)
+    return replace(proposal, examples=tuple((index, found[key]) for index, key in numbers if key in found))

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from node.engines.interface import (
     Failure,
@@ -30,10 +31,11 @@ from node.tasks.interface import Checker, Probe, ProbeRequest, Proposal, Request
 from node.tasks.model.answers import AnswerError, answer_schema, asked_fields, read_answer
 from node.tasks.model.examination import Complaint, Examiner
 from node.tasks.model.places import Unfit, assign, place_at, places_of
-from node.tasks.model.probing import ANSWERS_MAX, EXCHANGES, Prober, Way, way_of
+from node.tasks.model.probing import DONORS, EXCHANGES, TRIES_MAX, Prober, ways_of
 from node.tasks.model.prompts import Prompter, Work, effective
 from node.tasks.model.states import Account, End, Ended, ProbeEnd, told
 from node.tasks.report import Report, parse_report
+from node.tasks.seating import Seating
 from node.tasks.sites import Site
 from node.tasks.source import SourceEngine
 from node.tasks.trials import Driver, Miss
@@ -51,39 +53,6 @@ BYTES_PER_TOKEN_USUAL = 3
 
 SEED_MAX = 1 << 31
 """Servers differ in how wide a seed they take; all take this."""
-
-
-@dataclass(slots=True)
-class _ProbeDesk:
-    """One probe in the making: which answers it may ask for, and which it has."""
-
-    way: Way | None
-    """None: nothing that a model writes could be proven."""
-    asks: list[tuple[str, int]]
-    """Still to be asked for, as (category, number)."""
-    asked: list[tuple[str, int]] = field(default_factory=list)
-    """In the turn that goes on."""
-    answers: list[Example] = field(default_factory=list)
-    made: Probe | None = None
-
-    @classmethod
-    def of(cls, probe: ProbeRequest, numbers: Sequence[int]) -> _ProbeDesk:
-        """A desk that may ask for these numbers of the probe's category, the first one first."""
-        category, _, good = probe
-        way = way_of(category, good=good)
-        return cls(way, [(category, number) for number in numbers] if way is not None else [])
-
-    def turn(self) -> list[tuple[str, int]]:
-        """What to ask for now: one answer, two for an exchange; whatever is left where that gave no probe."""
-        if self.made is not None:
-            self.asks = []
-        count = len(self.asks) if self.asked else 2 if self.way in EXCHANGES else 1
-        self.asked, self.asks = self.asks[:count], self.asks[count:]
-        return self.asked
-
-    def take(self, answers: Iterable[Example | Ended]) -> None:
-        """Lay down what came of this turn's questions."""
-        self.answers += [answer for answer in answers if isinstance(answer, Example)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +81,7 @@ class ModelEngine:
         crate: PreparedCrate | None = None,
         checker: Checker | None = None,
         account: Account | None = None,
+        salt: bytes | None = None,
     ) -> None:
         """Bind the engine to a crate and a job's terms.
 
@@ -123,6 +93,7 @@ class ModelEngine:
             crate: Where it can be built; with `checker` None, only categories that need no execution are filled.
             checker: Executes plans.
             account: Where ends are counted; None: in one of its own.
+            salt: Decides which tests examples name, by chance for everybody else; None: by dice.
         """
         self._view, self._model, self._terms, self._source = view, model, terms, source
         self._crate, self._checker = crate, checker
@@ -132,6 +103,7 @@ class ModelEngine:
         self._bench: Bench | None = None
         self._usual: dict[str, Usage] = {}
         self.account = Account() if account is None else account
+        self._salt = secrets.token_bytes(16) if salt is None else salt
 
     @property
     def name(self) -> str:
@@ -154,19 +126,22 @@ class ModelEngine:
         Never raises for what the model or its server does: that ends candidates, under a name.
         """
         await self._open()
-        desks = [_ProbeDesk.of(probe, self._numbers_for(probe, requests, probes)) for probe in probes]
-        wanted = [(request.category, index) for request in requests for index in request.indices]
-        works = await self._prepare([*wanted, *(ask for desk in desks for ask in desk.turn())])
-        # From here on, because building the crate is not the model's time.
-        deadline_s = asyncio.get_running_loop().time() + self._terms.answer_s
-        results = await self._make(works, deadline_s)
-        answers = iter(results[len(wanted) :])
-        await self._prove(desks, answers)
-        second = await self._prepare([ask for desk in desks for ask in desk.turn()])
-        await self._prove(desks, iter(await self._make(second, deadline_s)))
-        made = iter(results)
-        proposals = tuple(self._proposal(request, [next(made) for _ in request.indices]) for request in requests)
-        return proposals, await self._or_crates(probes, [desk.made for desk in desks])
+        own = [probe for probe in probes if ways_of(probe[0], good=probe[2])]
+        candidates = [(request.category, index) for request in requests for index in request.indices]
+        donors = [self._donors(probe, [*candidates, *((name, n) for name, n, _ in probes)]) for probe in own]
+        wanted = [*candidates, *((name, number) for name, number, _ in own), *itertools.chain(*donors)]
+        asked = list(dict.fromkeys(wanted))
+        found = dict(zip(asked, await self._make(asked), strict=True))
+        seating = Seating(requests, own, TRIES_MAX)
+        made = await self._prove(own, donors, found, seating)
+        proposals = tuple(
+            self._proposal(
+                request,
+                [found[request.category, seating.number_for(request.category, index)] for index in request.indices],
+            )
+            for request in requests
+        )
+        return proposals, await self._or_crates(probes, made)
 
     async def propose(self, requests: Sequence[Request]) -> tuple[Proposal, ...]:
         """Make candidates only; see `fill`."""
@@ -182,48 +157,56 @@ class ModelEngine:
 
     # Probes
 
-    def _numbers_for(
-        self, probe: ProbeRequest, requests: Sequence[Request], probes: Sequence[ProbeRequest]
-    ) -> tuple[int, ...]:
-        """The probe's own number, and those that stand in for it: the last first ones, which candidates come to last.
+    def _donors(self, probe: ProbeRequest, taken: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Answers that a probe may take words from: of the last first places, which candidates come to last.
 
-        None of a place that another slot of this round is about: two answers to one question would tell.
+        None of a place that a slot of this round is about: the same words twice would tell.
         """
-        category, index, _ = probe
+        category, index, good = probe
+        if not EXCHANGES & set(ways_of(category, good=good)):
+            return []
         count = len(places_of(self._view, category))
-        if not count:
-            return (index,)
-        taken = {number % count for request in requests if request.category == category for number in request.indices}
-        taken |= {number % count for name, number, _ in probes if name == category}
+        used = {number % count for name, number in taken if name == category and count}
         turned = ((count - 1 - (index + turn) % count) for turn in range(count))
-        free = (number for number in turned if number not in taken)
-        return (index, *itertools.islice(free, ANSWERS_MAX - 1))
+        return [(category, number) for number in turned if number not in used][:DONORS]
 
-    async def _prove(self, desks: Sequence[_ProbeDesk], answers: Iterator[Example | Ended]) -> None:
-        """Hand every desk the answers it asked for, and see which probes can be made of what lies there."""
+    async def _prove(
+        self,
+        probes: Sequence[ProbeRequest],
+        donors: Sequence[Sequence[tuple[str, int]]],
+        found: Mapping[tuple[str, int], Example | Ended],
+        seating: Seating,
+    ) -> dict[ProbeRequest, Probe]:
+        """The probes that can be made of the answers found, each at a number of its own (`Seating`)."""
         assert self._bench is not None, "fill opens the bench first"
-        open_desks = [desk for desk in desks if desk.asked]
-        for desk in open_desks:
-            desk.take([next(answers) for _ in desk.asked])
-        prober = Prober(self._bench, self._examiner)
-        trials = [prober.trial(desk.way, desk.answers) for desk in open_desks if desk.way is not None]
-        for desk, outcome in zip(open_desks, await self._driver.finish(trials), strict=True):
-            if isinstance(outcome, Decoy):
-                desk.made = (outcome.example, outcome.evidence.encode())
+        prober = Prober(self._bench, self._examiner, self._salt)
+        made: dict[ProbeRequest, Probe] = {}
+        while turn := seating.turn():
+            trials = []
+            for place, number in turn:
+                category, _, good = probes[place]
+                answers = [found[key] for key in ((category, number), *donors[place])]
+                trials.append(prober.trial(ways_of(category, good=good), answers[0], _examples(answers[1:])))
+            for (place, number), outcome in zip(turn, await self._driver.finish(trials), strict=True):
+                if isinstance(outcome, Decoy):
+                    seating.settle(place, number)
+                    made[probes[place]] = (outcome.example, outcome.evidence.encode())
+        return made
 
-    async def _or_crates(self, wanted: Sequence[ProbeRequest], own: Sequence[Probe | None]) -> tuple[Probe | None, ...]:
+    async def _or_crates(
+        self, wanted: Sequence[ProbeRequest], own: Mapping[ProbeRequest, Probe]
+    ) -> tuple[Probe | None, ...]:
         """The model's own probes; those of the source engine, dressed as this one's candidates, where there is none.
 
         These have a text that can be looked up in the crate; how many there are is counted (`Account.probes`). They
         never become a row: the model's name on them misleads a rater and nobody else.
         """
-        missing = [probe for probe, made in zip(wanted, own, strict=True) if made is None]
-        crates = iter(await self._source.make_probes(missing))
+        missing = [probe for probe in wanted if probe not in own]
+        crates = dict(zip(missing, await self._source.make_probes(missing), strict=True))
         found: list[Probe | None] = []
-        for made in own:
-            other = next(crates) if made is None else None
-            end = ProbeEnd.OWN if made else ProbeEnd.CRATE if other else ProbeEnd.NONE
-            self.account.probes[end] += 1
+        for probe in wanted:
+            made, other = own.get(probe), crates.get(probe)
+            self.account.probes[ProbeEnd.OWN if made else ProbeEnd.CRATE if other else ProbeEnd.NONE] += 1
             found.append(made or (other and (self._dressed(other[0]), other[1])))
         return tuple(found)
 
@@ -263,8 +246,8 @@ class ModelEngine:
         assert self._bench is not None, "fill opens the bench first"
         sites = [self._site(category, index) for category, index in wanted]
         trials = [
-            assign(self._bench, category, site)
-            for (category, _), site in zip(wanted, sites, strict=True)
+            assign(self._bench, category, site, self._salted(category, index))
+            for (category, index), site in zip(wanted, sites, strict=True)
             if isinstance(site, Site)
         ]
         assigned = iter(await self._driver.finish(trials))
@@ -288,10 +271,16 @@ class ModelEngine:
     def _seed(self, category: str, index: int) -> int:
         return seed_of(self._terms.sampling.seed, self._view.kb.pin.label, category, index)
 
+    def _salted(self, category: str, index: int) -> bytes:
+        return self._salt + f"{category} {index} ".encode()
+
     # Asking and checking
 
-    async def _make(self, works: Sequence[Work | Ended], deadline_s: float) -> list[Example | Ended]:
-        """What came of each prepared question, in their order."""
+    async def _make(self, wanted: Sequence[tuple[str, int]]) -> list[Example | Ended]:
+        """The candidates (category, number), or how each ended, in their order."""
+        works = await self._prepare(wanted)
+        # From here on, because building the crate is not the model's time.
+        deadline_s = asyncio.get_running_loop().time() + self._terms.answer_s
         first = await self._round(works, deadline_s)
         second = await self._round(await self._put_right(works, first), deadline_s)
         ended = [Ended(found.end, found.text) if isinstance(found, Complaint) else found for found in second]
@@ -388,6 +377,10 @@ def without_doubles(results: Sequence[Example | Ended]) -> list[Example | Ended]
         if isinstance(result, Example):
             seen.add(result.claim)
     return kept
+
+
+def _examples(results: Iterable[Example | Ended]) -> list[Example]:
+    return [result for result in results if isinstance(result, Example)]
 
 
 def _end_of(result: Example | Ended, first: Example | Complaint | Ended) -> Ended:

@@ -11,7 +11,6 @@ executed or read against the source like anybody's (`node.tasks.plans`, `node.ta
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from node.tasks.derive.bodies import signature_block
 from node.tasks.derive.calls import Use
 from node.tasks.derive.functions import substantial
 from node.tasks.derive.naming import mask, masked_body
-from node.tasks.evidence import column_of_tests, declared, reach
+from node.tasks.evidence import column_of_tests, declared, drawn, nameable, named_count, reach
 from node.tasks.model.answers import fitted
 from node.tasks.model.states import End
 from node.tasks.mutation import mutants
@@ -40,9 +39,6 @@ from node.values.verdict import TestName
 TURNS = 3
 """How often one place may be asked about, by different numbers: a small crate has few places, and a model more than one
 answer. The same answer twice is dropped."""
-
-HELD_BACK_FROM = 2
-"""Tests that reach a function, from which on some are held back."""
 
 UNREACHED = 9
 TESTS_SHOWN_CHARS_MAX = 6_000
@@ -144,8 +140,15 @@ _SITES: Mapping[str, Callable[[SourceView], Iterable[Site]]] = {
 # What is given
 
 
-def assign(bench: Bench, category: str, site: Site) -> Trial[Assignment | Unfit]:
-    """Prepare a place: find the tests that reach it where the category rests on tests, and cut out what is given."""
+def assign(bench: Bench, category: str, site: Site, salt: bytes) -> Trial[Assignment | Unfit]:
+    """Prepare a place: find the tests that reach it where the category rests on tests, and cut out what is given.
+
+    Args:
+        bench: The crate.
+        category: Of the example.
+        site: The place.
+        salt: Nobody else's; decides which tests are named where a probe of the category would hold some back.
+    """
     found = yield from published(bench)
     if found.compiled is False:
         return Unfit(End.UNSUITED, "the crate does not build")
@@ -154,25 +157,16 @@ def assign(bench: Bench, category: str, site: Site) -> Trial[Assignment | Unfit]
         tests = yield from touching(bench, site.item)
         if not tests and category in _NEEDS_TESTS:
             return Unfit(End.UNTESTED)
-        held = _shown_part(site.item, tests) if category in SLIP_FIELDS else tests
-        named = declared(bench.view, site.item, held)
+        if category in SLIP_FIELDS:
+            pool = nameable(bench.view, site.item, tests)
+            named = drawn(pool, named_count(pool), salt)
+        else:
+            named = declared(bench.view, site.item, tests)
     made = _GIVEN[category](bench.view, site)
     if isinstance(made, Unfit):
         return made
     shown = {"tests": column_of_tests(bench.view, named)[:TESTS_SHOWN_CHARS_MAX], **made.shown}
     return replace(made, category=category, shown=shown, tests=named or made.tests)
-
-
-def _shown_part(item: Item, tests: tuple[TestName, ...]) -> tuple[TestName, ...]:
-    """About half of the tests that reach a function, the same on every node: an example names none of the others.
-
-    A bad probe passes the tests it names and fails another one. If candidates named all the tests that there are, who
-    finds one that could have been named and was not would know the probe by it.
-    """
-    if len(tests) < HELD_BACK_FROM:
-        return tests
-    order = sorted(tests, key=lambda test: hashlib.sha256(f"{item.path}\0{test}".encode()).digest())
-    return tuple(sorted(order[: -(len(tests) // 2)]))
 
 
 _NEEDS_TESTS = frozenset({"code_generation", "bug_detection", "code_refactoring", "code_optimization", "code_review"})

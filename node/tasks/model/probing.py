@@ -17,9 +17,10 @@ from node.tasks.derive.bench import Bench, touching, try_bodies
 from node.tasks.derive.decoy import Decoy, rewritten, turned
 from node.tasks.derive.decoy_calls import with_other_call
 from node.tasks.derive.decoys import without_assertions
-from node.tasks.evidence import source_of_test
+from node.tasks.evidence import drawn, nameable, named_count, source_of_test
 from node.tasks.likeness import asserts
-from node.tasks.model.examination import Examiner
+from node.tasks.model.examination import Examiner, written_in
+from node.tasks.model.states import Ended
 from node.tasks.mutation import Mutant, spread
 from node.tasks.own_words import OwnCode, own_code, own_mutants, version_edits, with_change
 from node.tasks.probe_evidence import Evidence
@@ -29,16 +30,19 @@ from node.tasks.texts import DESCRIBED, TEXTS
 from node.tasks.trials import Miss, Trial
 from node.values.crate import Item, Span
 from node.values.example import Example
-from node.values.verdict import Outcome, Project, StepResult
+from node.values.verdict import Outcome, Project, StepResult, TestName
 
-MUTANTS_MAX = 12
+MUTANTS_MAX = 24
 """Slips tried of one answer, all in one build."""
 
 CALLS_MAX = 4
 """Other calls tried for one probe, one after the other."""
 
-ANSWERS_MAX = 3
-"""Answers asked for to make one probe: at its own number, and at two stand-ins where that one cannot be proven."""
+TRIES_MAX = 4
+"""Answers that are tried for one probe: the one at its own number, then candidates' (`node.tasks.seating`)."""
+
+DONORS = 2
+"""Further answers that are asked for where a probe takes words that the model wrote about something else."""
 
 
 class Way(Enum):
@@ -53,7 +57,7 @@ class Way(Enum):
 
 
 EXCHANGES = frozenset({Way.REASON, Way.TEXT})
-"""Ways that need two answers, about different items."""
+"""Ways that take words of another answer, about another item."""
 
 _GOOD = frozenset(
     [
@@ -67,51 +71,57 @@ _GOOD = frozenset(
         "api_usage_prediction",
     ]
 )
-_BAD: Mapping[str, Way] = {
-    "code_generation": Way.TEXT,
-    "code_completion": Way.SLIP,
-    "docstring_generation": Way.TEXT,
-    "test_generation": Way.HOLLOW,
-    "code_summarization": Way.TEXT,
-    "bug_detection": Way.REASON,
-    "code_refactoring": Way.SLIP,
-    "code_optimization": Way.SLIP,
-    "code_review": Way.REASON,
-    "api_usage_prediction": Way.CALL,
-    "code_search": Way.TEXT,
-    "code_explanation": Way.TEXT,
+_BAD: Mapping[str, tuple[Way, ...]] = {
+    "code_generation": (Way.TEXT,),
+    "code_completion": (Way.SLIP,),
+    "docstring_generation": (Way.TEXT,),
+    "test_generation": (Way.HOLLOW,),
+    "code_summarization": (Way.TEXT,),
+    "bug_detection": (Way.REASON,),
+    "code_refactoring": (Way.SLIP, Way.REASON),
+    "code_optimization": (Way.SLIP, Way.REASON),
+    "code_review": (Way.REASON,),
+    "api_usage_prediction": (Way.CALL,),
+    "code_search": (Way.TEXT,),
+    "code_explanation": (Way.TEXT,),
 }
 
 
-def way_of(category: str, *, good: bool) -> Way | None:
-    """How a category's probes are made of answers; None where nothing would prove a model's answer right, or wrong.
+def ways_of(category: str, *, good: bool) -> tuple[Way, ...]:
+    """How a category's probes are made of answers; none where nothing would prove a model's answer right, or wrong.
 
     Of a text nothing proves that it is right but that the author wrote it; of a name and of comments neither.
     """
     if good:
-        return Way.AS_IS if category in _GOOD else None
-    return _BAD.get(category)
+        return (Way.AS_IS,) if category in _GOOD else ()
+    return _BAD.get(category, ())
 
 
 class Prober:
-    """Makes probes of one crate out of examples that a model wrote, and proves them."""
+    """Makes probes of one crate out of examples that a model wrote, and proves them.
 
-    def __init__(self, bench: Bench, examiner: Examiner) -> None:
-        self._bench, self._examiner = bench, examiner
+    Args:
+        bench: The crate.
+        examiner: Examines them like candidates.
+        salt: Nobody else's; decides which tests they name.
+    """
 
-    def trial(self, way: Way, answers: Sequence[Example]) -> Trial[Decoy | Miss]:
-        """Make one probe of the first answers that give one. Asked again with more, nothing runs twice (`Driver`)."""
-        if not self._bench.executes:
-            return Miss("nothing can be executed here")
-        outcome: Decoy | Miss = Miss("the model gave no answer that holds")
-        for chosen in _choices(way, answers):
-            for spoiled in (yield from self._spoiled(way, *chosen)):
+    def __init__(self, bench: Bench, examiner: Examiner, salt: bytes) -> None:
+        self._bench, self._examiner, self._salt = bench, examiner, salt
+
+    def trial(self, ways: Sequence[Way], own: Example | Ended, donors: Sequence[Example] = ()) -> Trial[Decoy | Miss]:
+        """Make a probe of one answer, with words of others where the way takes them."""
+        if not (self._bench.executes and isinstance(own, Example)):
+            return Miss("there is no answer that was executed")
+        outcome: Decoy | Miss = Miss("the answer cannot be spoiled")
+        for way in ways:
+            for spoiled in (yield from self._spoiled(way, own, donors)):
                 outcome = yield from self._proven(spoiled)
                 if isinstance(outcome, Decoy):
                     return outcome
         return outcome
 
-    def _spoiled(self, way: Way, own: Example, other: Example | None = None) -> Trial[tuple[Decoy, ...]]:
+    def _spoiled(self, way: Way, own: Example, donors: Sequence[Example]) -> Trial[tuple[Decoy, ...]]:
         """What to try: probes that look right to whoever made them, not proven yet."""
         about = anchor(own, self._bench.view)
         assert about.item is not None, "candidates are anchored"
@@ -123,8 +133,8 @@ class Prober:
             return tuple(_hollow(about))
         if way is Way.CALL:
             return tuple(itertools.islice(with_other_call(about, about.item), CALLS_MAX))
-        assert other is not None, "an exchange has two sides"
-        return tuple(_exchanged(about, anchor(other, self._bench.view)))
+        others = (anchor(donor, self._bench.view) for donor in donors)
+        return tuple(_exchanged(about, other) for other in others if other.item not in {None, about.item})
 
     def _proven(self, made: Decoy) -> Trial[Decoy | Miss]:
         """The probe with its report, once everything holds that it declares and that its evidence says."""
@@ -146,8 +156,9 @@ class Prober:
         """The answer with one mutation in it that the tests it names do not notice and another one does."""
         code = own_code(about)
         tests = yield from touching(self._bench, item)
-        if code is None or not set(tests) - set(about.tests):
-            return ()  # no test is left that could notice
+        if code is None or not about.tests:
+            return ()
+        pool = nameable(self._bench.view, item, tests)
         tried = [
             (mutant, edits[0].text)
             for mutant in spread(own_mutants(code, item), MUTANTS_MAX)
@@ -157,29 +168,26 @@ class Prober:
         found = [
             decoy
             for (mutant, _), observed in zip(tried, seen, strict=True)
-            if (decoy := self._slip(about, code, mutant, observed)) is not None
+            if (decoy := self._slip(about, code, mutant, observed, pool)) is not None
         ]
         return tuple(turned(about, found, len(found)))
 
-    def _slip(self, about: Anchored, code: OwnCode, mutant: Mutant, observed: StepResult) -> Decoy | None:
+    def _slip(
+        self, about: Anchored, code: OwnCode, mutant: Mutant, observed: StepResult, pool: Sequence[TestName]
+    ) -> Decoy | None:
+        """Named are as many tests as a candidate names, by chance; but only such as the mutant passes."""
         noticing = [name for name in observed.failed if source_of_test(self._bench.view, name)]
-        if observed.outcome is not Outcome.HOLDS or not noticing or set(observed.failed) & set(about.tests):
+        passing = [name for name in pool if name not in observed.failed]
+        if observed.outcome is not Outcome.HOLDS or not noticing or len(passing) < named_count(pool):
             return None
         change = mutant.change
         was = code.text.encode()[change.start : change.end].decode()
         place = Span(code.field, change.start, change.start + len(change.text.encode()))
         killer = min(noticing, key=lambda name: (len(source_of_test(self._bench.view, name)), name))
-        spoilt = rewritten(about, {code.field: with_change(code.text, change)})
+        named = drawn(passing, named_count(pool), self._salt + about.form.example.claim)
+        words = {code.field: with_change(code.text, change)}
+        spoilt = rewritten(about, words, replace(about.report, tests=named))
         return Decoy(spoilt, Evidence("slip", place, was, killer))
-
-
-def _choices(way: Way, answers: Sequence[Example]) -> Iterator[tuple[Example, ...]]:
-    if way not in EXCHANGES:
-        yield from ((answer,) for answer in answers)
-        return
-    for own, other in itertools.permutations(answers, 2):
-        if own.source_span != other.source_span or own.source_path != other.source_path:
-            yield own, other
 
 
 def _hollow(about: Anchored) -> Iterator[Decoy]:
@@ -188,7 +196,7 @@ def _hollow(about: Anchored) -> Iterator[Decoy]:
         yield Decoy(rewritten(about, {"test_cases": cases}), Evidence("hollow"))
 
 
-def _exchanged(about: Anchored, other: Anchored) -> Iterator[Decoy]:
+def _exchanged(about: Anchored, other: Anchored) -> Decoy:
     """The example with what the model said of the other one in the place of what it said of this one."""
     category = about.form.category.name
     field = REASON_FIELDS.get(category) or TEXTS[category][0]
@@ -197,9 +205,9 @@ def _exchanged(about: Anchored, other: Anchored) -> Iterator[Decoy]:
     assert other.item is not None, "candidates are anchored"
     evidence = Evidence("beside") if category in REASON_FIELDS else Evidence("words_of", other.item.code_span)
     example = rewritten(about, {field: text + mark + kept})
-    # As many tokens as the model needed for a text of this length: the count of another one would tell.
-    lengths = [len(made.input_data + made.output_data) for made in (example, about.form.example)]
-    yield Decoy(replace(example, completion_tokens=example.completion_tokens * lengths[0] // lengths[1]), evidence)
+    # As many tokens as the model needs for words of this length: the count of others would tell.
+    lengths = [len(written_in(made)) for made in (example, about.form.example)]
+    return Decoy(replace(example, completion_tokens=example.completion_tokens * lengths[0] // lengths[1]), evidence)
 
 
 def unreported(bench: Bench, example: Example) -> Example:
