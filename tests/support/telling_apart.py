@@ -6,6 +6,7 @@ how much of the text stands in the published source (by runs of tokens), what th
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import zlib
@@ -82,7 +83,7 @@ def columns_of(seen: Seen, lookup: Lookup) -> list[float]:
         columns += [text.count(" ") / (len(text) + 1), len(tokens_of(text)), *lookup.columns(text)]
     hashed = [0.0] * HASHED
     found = tokens_of("\n".join(texts_of(example)))
-    for token in [*found, *map(" ".join, zip(found, found[1:], strict=False))]:
+    for token in [*found, *map(" ".join, itertools.pairwise(found))]:
         hashed[zlib.crc32(token.encode()) % HASHED] += 1.0
     columns += hashed
     columns += [example.prompt_tokens, example.completion_tokens, len(example.engine), len(example.model or "")]

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import itertools
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from node.engines.interface import (
@@ -31,7 +31,7 @@ from node.tasks.interface import Checker, Probe, ProbeRequest, Proposal, Request
 from node.tasks.model.answers import AnswerError, answer_schema, asked_fields, read_answer
 from node.tasks.model.examination import Complaint, Examiner
 from node.tasks.model.places import Unfit, assign, place_at, places_of
-from node.tasks.model.probing import DONORS, EXCHANGES, TRIES_MAX, Prober, ways_of
+from node.tasks.model.probing import DONORS, EXCHANGES, TRIES_MAX, Prober, way_of
 from node.tasks.model.prompts import Prompter, Work, effective
 from node.tasks.model.states import Account, End, Ended, ProbeEnd, told
 from node.tasks.report import Report, parse_report
@@ -126,11 +126,11 @@ class ModelEngine:
         Never raises for what the model or its server does: that ends candidates, under a name.
         """
         await self._open()
-        own = [probe for probe in probes if ways_of(probe[0], good=probe[2])]
+        own = [probe for probe in probes if way_of(probe[0], good=probe[2])]
         candidates = [(request.category, index) for request in requests for index in request.indices]
-        donors = [self._donors(probe, [*candidates, *((name, n) for name, n, _ in probes)]) for probe in own]
-        wanted = [*candidates, *((name, number) for name, number, _ in own), *itertools.chain(*donors)]
-        asked = list(dict.fromkeys(wanted))
+        slots = [*candidates, *((category, number) for category, number, _ in probes)]
+        donors = self._donors(own, slots)
+        asked = [*candidates, *((category, number) for category, number, _ in own), *itertools.chain(*donors)]
         found = dict(zip(asked, await self._make(asked), strict=True))
         seating = Seating(requests, own, TRIES_MAX)
         made = await self._prove(own, donors, found, seating)
@@ -157,18 +157,21 @@ class ModelEngine:
 
     # Probes
 
-    def _donors(self, probe: ProbeRequest, taken: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-        """Answers that a probe may take words from: of the last first places, which candidates come to last.
+    def _donors(self, probes: Sequence[ProbeRequest], slots: Sequence[tuple[str, int]]) -> list[list[tuple[str, int]]]:
+        """For each probe, the answers that it may take words from: about places that no slot of this round is about.
 
-        None of a place that a slot of this round is about: the same words twice would tell.
+        Of the last first places, which candidates come to last, and each for one probe: the same words twice would
+        tell.
         """
-        category, index, good = probe
-        if not EXCHANGES & set(ways_of(category, good=good)):
-            return []
-        count = len(places_of(self._view, category))
-        used = {number % count for name, number in taken if name == category and count}
-        turned = ((count - 1 - (index + turn) % count) for turn in range(count))
-        return [(category, number) for number in turned if number not in used][:DONORS]
+        used = {(category, number % max(1, len(places_of(self._view, category)))) for category, number in slots}
+        donors = []
+        for category, index, good in probes:
+            count = len(places_of(self._view, category))
+            turned = ((category, count - 1 - (index + turn) % count) for turn in range(count))
+            wanted = DONORS if way_of(category, good=good) in EXCHANGES else 0
+            donors.append(list(itertools.islice((key for key in turned if key not in used), wanted)))
+            used.update(donors[-1])
+        return donors
 
     async def _prove(
         self,
@@ -185,8 +188,10 @@ class ModelEngine:
             trials = []
             for place, number in turn:
                 category, _, good = probes[place]
-                answers = [found[key] for key in ((category, number), *donors[place])]
-                trials.append(prober.trial(ways_of(category, good=good), answers[0], _examples(answers[1:])))
+                way = way_of(category, good=good)
+                assert way is not None, "fill leaves out those that nothing could prove"
+                lent = [answer for key in donors[place] if isinstance(answer := found[key], Example)]
+                trials.append(prober.trial(way, found[category, number], lent))
             for (place, number), outcome in zip(turn, await self._driver.finish(trials), strict=True):
                 if isinstance(outcome, Decoy):
                     seating.settle(place, number)
@@ -377,10 +382,6 @@ def without_doubles(results: Sequence[Example | Ended]) -> list[Example | Ended]
         if isinstance(result, Example):
             seen.add(result.claim)
     return kept
-
-
-def _examples(results: Iterable[Example | Ended]) -> list[Example]:
-    return [result for result in results if isinstance(result, Example)]
 
 
 def _end_of(result: Example | Ended, first: Example | Complaint | Ended) -> Ended:

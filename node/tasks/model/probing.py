@@ -71,30 +71,30 @@ _GOOD = frozenset(
         "api_usage_prediction",
     ]
 )
-_BAD: Mapping[str, tuple[Way, ...]] = {
-    "code_generation": (Way.TEXT,),
-    "code_completion": (Way.SLIP,),
-    "docstring_generation": (Way.TEXT,),
-    "test_generation": (Way.HOLLOW,),
-    "code_summarization": (Way.TEXT,),
-    "bug_detection": (Way.REASON,),
-    "code_refactoring": (Way.SLIP, Way.REASON),
-    "code_optimization": (Way.SLIP, Way.REASON),
-    "code_review": (Way.REASON,),
-    "api_usage_prediction": (Way.CALL,),
-    "code_search": (Way.TEXT,),
-    "code_explanation": (Way.TEXT,),
+_BAD: Mapping[str, Way] = {
+    "code_generation": Way.TEXT,
+    "code_completion": Way.SLIP,
+    "docstring_generation": Way.TEXT,
+    "test_generation": Way.HOLLOW,
+    "code_summarization": Way.TEXT,
+    "bug_detection": Way.REASON,
+    "code_refactoring": Way.SLIP,
+    "code_optimization": Way.SLIP,
+    "code_review": Way.REASON,
+    "api_usage_prediction": Way.CALL,
+    "code_search": Way.TEXT,
+    "code_explanation": Way.TEXT,
 }
 
 
-def ways_of(category: str, *, good: bool) -> tuple[Way, ...]:
-    """How a category's probes are made of answers; none where nothing would prove a model's answer right, or wrong.
+def way_of(category: str, *, good: bool) -> Way | None:
+    """How a category's probes are made of answers; None where nothing would prove a model's answer right, or wrong.
 
     Of a text nothing proves that it is right but that the author wrote it; of a name and of comments neither.
     """
     if good:
-        return (Way.AS_IS,) if category in _GOOD else ()
-    return _BAD.get(category, ())
+        return Way.AS_IS if category in _GOOD else None
+    return _BAD.get(category)
 
 
 class Prober:
@@ -109,16 +109,15 @@ class Prober:
     def __init__(self, bench: Bench, examiner: Examiner, salt: bytes) -> None:
         self._bench, self._examiner, self._salt = bench, examiner, salt
 
-    def trial(self, ways: Sequence[Way], own: Example | Ended, donors: Sequence[Example] = ()) -> Trial[Decoy | Miss]:
+    def trial(self, way: Way, own: Example | Ended, donors: Sequence[Example] = ()) -> Trial[Decoy | Miss]:
         """Make a probe of one answer, with words of others where the way takes them."""
-        if not (self._bench.executes and isinstance(own, Example)):
-            return Miss("there is no answer that was executed")
+        if not isinstance(own, Example):
+            return Miss("there is no answer")
         outcome: Decoy | Miss = Miss("the answer cannot be spoiled")
-        for way in ways:
-            for spoiled in (yield from self._spoiled(way, own, donors)):
-                outcome = yield from self._proven(spoiled)
-                if isinstance(outcome, Decoy):
-                    return outcome
+        for spoiled in (yield from self._spoiled(way, own, donors)):
+            outcome = yield from self._proven(spoiled)
+            if isinstance(outcome, Decoy):
+                return outcome
         return outcome
 
     def _spoiled(self, way: Way, own: Example, donors: Sequence[Example]) -> Trial[tuple[Decoy, ...]]:
@@ -140,13 +139,15 @@ class Prober:
         """The probe with its report, once everything holds that it declares and that its evidence says."""
         bench, example = self._bench, made.example
         if made.evidence.kind != "good":
-            found = yield from self._examiner.trial(unreported(bench, example), executes=True)
+            found = yield from self._examiner.trial(unreported(bench, example), executes=bench.executes)
             if not isinstance(found, Example):
-                return Miss(found.text if hasattr(found, "text") else found.why)
+                return Miss(found.end.value)
             example = found
         check = probe_plan(made.evidence.encode(), example, bench.view)
         if not check.static.holds:
             return Miss(check.static.reason)
+        if check.plans and not bench.executes:
+            return Miss("nothing can be executed here")
         results = (yield check.plans) if check.plans else ()
         if not all(result.checked and result.holds for result in results):
             return Miss("it cannot be proven by execution")
