@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from node.tasks.interface import Probe, Request
@@ -77,6 +77,15 @@ def play(engine: ModelEngine | SourceEngine, category: str, count: int) -> Round
     made = {entry: probe for entry, probe in zip(wanted, probes, strict=True) if probe is not None}
     good, bad = ({n: probe for (_, n, kind), probe in made.items() if kind is which} for which in (True, False))
     return Round(dict(proposal.examples), good, bad, len(wanted) - len(made))
+
+
+def own_probes(engine: ModelEngine, category: str, numbers: Iterable[int], *, good: bool) -> dict[int, Probe]:
+    """Which numbers' answers a probe can be made of, each at its own number, and the probes."""
+    wanted = [(category, number, good) for number in numbers]
+    _, probes = asyncio.run(engine.fill([], wanted))
+    kinds = {"good", "slip"}
+    made = zip(wanted, probes, strict=True)
+    return {number: probe for (_, number, _), probe in made if probe is not None and kind_of(probe) in kinds}
 
 
 def kind_of(probe: Probe) -> str:
