@@ -21,7 +21,7 @@ from node.values.crate import PreparedCrate
 from tests.support.knowledge import knowledge_of
 from tests.support.small_rust import compute
 
-FUNCTIONS = 240
+FUNCTIONS = 160
 EACH_MODULE = 5
 TESTS_EACH = 5
 MANIFEST = """[package]

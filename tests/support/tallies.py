@@ -67,9 +67,9 @@ def model_engine(checks: SmallRustChecker, *, source: SourceEngine | None = None
     )
 
 
-def play(engine: ModelEngine | SourceEngine, category: str, count: int) -> Round:
+def play(engine: ModelEngine | SourceEngine, category: str, count: int, draw: int = 0) -> Round:
     """Fill `count` slots of a category; about a quarter each has to hold a good and a bad probe, by dice."""
-    dice = random.Random(f"slots of {category}")
+    dice = random.Random(draw)
     rules = {number: dice.choice(["candidate", "candidate", "good", "bad"]) for number in range(count)}
     numbers = tuple(number for number, rule in rules.items() if rule == "candidate")
     wanted = [(category, number, rule == "good") for number, rule in rules.items() if rule != "candidate"]

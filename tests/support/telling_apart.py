@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from node.tasks.categories import TABLE
 from node.tasks.view import SourceView
 from node.values.example import Example
 
@@ -67,9 +68,11 @@ class Lookup:
 
 
 def texts_of(example: Example) -> list[str]:
-    """The fields of input and output, lists joined."""
+    """The fields of input and output in the category's order, lists joined, absent ones empty."""
     fields: Mapping[str, object] = {**json.loads(example.input_data), **json.loads(example.output_data)}
-    return ["\n".join(value) if isinstance(value, list) else str(value) for _, value in sorted(fields.items())]
+    table = TABLE[example.task_category]
+    values = (fields.get(field.name, "") for field in (*table.inputs, *table.outputs))
+    return ["\n".join(value) if isinstance(value, list) else str(value) for value in values]
 
 
 def columns_of(seen: Seen, lookup: Lookup) -> list[float]:

@@ -13,9 +13,13 @@ from tests.support.paraphraser import tallies
 from tests.support.tallies import Round, checker, kind_of, model_engine, own_probes, play, source_engine
 from tests.support.telling_apart import sampling_error, told_apart
 
-SLOTS = 100
+pytestmark = pytest.mark.slow
+
+SLOTS = 56
+DRAWS = (0, 1)
+"""Of which slots hold probes: by one draw alone the dice may put them where the code happens to be of one kind."""
 SIGMAS = 3.0
-OWN = ("code_completion", "code_refactoring", "bug_detection", "code_generation")
+OWN = ("code_completion", "code_refactoring", "code_generation")
 
 
 @cache
@@ -24,44 +28,39 @@ def checks():
 
 
 @cache
-def made_by_a_model(category: str) -> tuple[Round, dict[ProbeEnd, int]]:
+def made_by_a_model(category: str, draw: int = 0) -> tuple[Round, dict[ProbeEnd, int]]:
     engine = model_engine(checks())
-    played = play(engine, category, SLOTS)
+    played = play(engine, category, SLOTS, draw)
     return played, dict(engine.account.probes)
 
 
-@cache
-def like_with_like(category: str):
+def like_with_like(category: str, draw: int):
     """Candidates and good probes; and bad ones with the candidates that could have been made bad ones just as well.
 
     Where no mutation slips past the named tests no bad probe can stand: that, anybody can find out by trying.
     """
-    played, _ = made_by_a_model(category)
+    played, _ = made_by_a_model(category, draw)
     candidates, good, bad = played.seen()
-    if {kind_of(probe) for probe in played.bad.values()} != {"slip"}:
+    if "slip" not in map(kind_of, played.bad.values()):
         return (candidates, good), (candidates, bad)
     could = own_probes(model_engine(checks()), category, played.candidates, good=False)
     return (candidates, good), ([seen for seen in candidates if seen.place in could], bad)
 
 
-def excess(candidates, probes) -> tuple[float, float]:
-    """By how much the AUC is above one half, and its sampling error."""
-    error = sampling_error(len(probes), len(candidates))
-    return told_apart(tallies(), candidates, probes) - 0.5, error
+def assert_alike(pairs) -> None:
+    """Over all pairs of candidates and probes, the mean AUC is one half but for its sampling error, or less."""
+    aucs = [told_apart(tallies(), candidates, probes) for candidates, probes in pairs]
+    error = sum(sampling_error(len(probes), len(candidates)) ** 2 for candidates, probes in pairs) ** 0.5 / len(pairs)
+    mean = sum(aucs) / len(aucs)
+    assert mean < 0.5 + SIGMAS * error, (mean, error, aucs)
 
 
 @pytest.mark.parametrize("category", OWN)
 def test_a_models_probes_are_not_told_from_its_candidates(category):
-    for candidates, probes in like_with_like(category):
-        assert len(probes) >= SLOTS // 8
-        above, error = excess(candidates, probes)
-        assert above < SIGMAS * error, above
-
-
-def test_nor_over_all_categories_together():
-    found = [excess(*pair) for category in OWN for pair in like_with_like(category)]
-    mean = sum(above for above, _ in found) / len(found)
-    assert mean < SIGMAS * sum(error**2 for _, error in found) ** 0.5 / len(found), mean
+    pairs = [like_with_like(category, draw) for draw in DRAWS]
+    assert all(len(probes) >= SLOTS // 8 for kinds in pairs for _, probes in kinds)
+    for kind in zip(*pairs, strict=True):  # good ones, then bad ones
+        assert_alike(kind)
 
 
 @pytest.mark.parametrize("category", OWN)
@@ -75,7 +74,7 @@ def test_the_crates_own_text_under_a_models_name_is_told_at_once(category, monke
     # What it was before: shows that the classifier of these tests finds out what there is to find out.
     monkeypatch.setattr(model_engines, "way_of", lambda category, *, good: None)
     engine = model_engine(checks())
-    played = play(engine, category, SLOTS // 2)
+    played = play(engine, category, SLOTS)
     assert set(engine.account.probes) <= {ProbeEnd.CRATE, ProbeEnd.NONE}
     candidates, good, _ = played.seen()
     assert told_apart(tallies(), candidates, good) > 0.95
@@ -83,17 +82,20 @@ def test_the_crates_own_text_under_a_models_name_is_told_at_once(category, monke
 
 @pytest.mark.parametrize("category", ["code_completion", "code_summarization"])
 def test_good_probes_of_the_source_engine_are_not_told_from_its_candidates(category):
-    candidates, good, _ = play(source_engine(checks()), category, SLOTS).seen()
-    above, error = excess(candidates, good)
-    assert above < SIGMAS * error, above
+    engine = source_engine(checks())
+    assert_alike([play(engine, category, SLOTS, draw).seen()[:2] for draw in DRAWS])
 
 
 def test_bad_probes_of_the_source_engine_are_not_told_by_their_text_where_that_is_an_authors_too():
-    played = play(source_engine(checks()), "code_summarization", SLOTS)
-    candidates, _, bad = played.seen()
-    assert {kind_of(probe) for probe in played.bad.values()} == {"text_of"}
-    above, error = excess(candidates, bad)
-    assert above < SIGMAS * error, above
+    engine = source_engine(checks())
+    played = [play(engine, "code_summarization", SLOTS, draw) for draw in DRAWS]
+    assert {kind_of(probe) for some in played for probe in some.bad.values()} == {"text_of"}
+    assert_alike([(candidates, bad) for candidates, _, bad in (some.seen() for some in played)])
+
+
+def is_own(probe) -> bool:
+    """In a category whose bad probes are slips: not one of the source engine's, which stand in where there is none."""
+    return kind_of(probe) in {"good", "slip"}
 
 
 def place_of(example) -> tuple[str, str, str]:
@@ -104,8 +106,7 @@ def place_of(example) -> tuple[str, str, str]:
 def test_probes_are_about_the_places_that_the_rounds_numbers_name_and_no_others(category):
     played, _ = made_by_a_model(category)
     window = {place_at(places_of(tallies(), category), number).item.code_span for number in range(SLOTS)}
-    probes = {**played.good, **played.bad}
-    own = [probe[0] for probe in probes.values() if kind_of(probe) in {"good", "slip"}]
+    own = [example for example, _ in filter(is_own, (*played.good.values(), *played.bad.values()))]
     seen = [place_of(example) for example in (*played.candidates.values(), *own)]
     assert len(set(seen)) == len(seen)
     for path, span, _ in seen:
@@ -114,8 +115,8 @@ def test_probes_are_about_the_places_that_the_rounds_numbers_name_and_no_others(
 
 def test_probes_and_candidates_name_tests_in_the_same_manner():
     played, _ = made_by_a_model("code_refactoring")
-    probes = {**played.good, **played.bad}
-    for example in (*played.candidates.values(), *(example for example, _ in probes.values())):
+    own = [example for example, _ in filter(is_own, (*played.good.values(), *played.bad.values()))]
+    for example in (*played.candidates.values(), *own):
         report = json.loads(example.check_report)
         assert len(report["project"]["tests"]) == 3  # of five that reach each function
         assert report["tests_run"] == report["tests_passed"] == 3
@@ -123,9 +124,9 @@ def test_probes_and_candidates_name_tests_in_the_same_manner():
 
 def test_what_a_column_says_of_a_probe_it_says_of_a_candidate():
     played, _ = made_by_a_model("code_completion")
-    probes = {**played.good, **played.bad}
+    own = [example for example, _ in filter(is_own, (*played.good.values(), *played.bad.values()))]
     same = ("engine", "model", "prompt_digest", "rustc_version", "crate_version", "license")
-    examples = [*played.candidates.values(), *(example for example, _ in probes.values())]
+    examples = [*played.candidates.values(), *own]
     assert len({tuple(getattr(example, name) for name in same) for example in examples}) == 1
     shapes = {tuple(json.loads(example.check_report)) for example in examples}
     assert len(shapes) == 1
