@@ -1,8 +1,8 @@
 """Probes: examples whose verdict is known to the generator and provable to everybody once it is revealed (R14).
 
-A good probe is an ordinary example of the source engine: its answer is the published text. A bad one has the same form
-and passes the checks it declares, and is wrong all the same. The evidence names what makes it wrong in the published
-source, and, where that can be run, the published test that fails on it:
+A good probe is an ordinary example: its answer is the published text, or what execution proves. A bad one has the same
+form and passes the checks it declares, and is wrong all the same. The evidence names what makes it wrong in the
+published source, and, where that can be run, the published test that fails on it:
 
     good        the answer is the author's                                         every category
     mutant      the answer holds one mutant; it survives the named tests, another published test kills it
@@ -15,9 +15,10 @@ source, and, where that can be run, the published test that fails on it:
     tests_of    tests of something else that only pass through the function        test generation
     hollow      tests that call the function and assert nothing                    test generation
     comments_of the comments are another function's                                comment generation
+    slip, words_of, and good of what nobody published                              `node.tasks.own_words`
 
-How an honest rater notices a bad one without knowing that it is a probe: `mutant` and `call` fail `scrutiny_for` (all
-tests instead of the named ones), so `semantic_validity/all_tests` is 0; `text_of`, `name_of` and `comments_of` lower
+How an honest rater notices a bad one without knowing that it is a probe: `mutant`, `slip` and `call` fail `scrutiny_for` (all
+tests instead of the named ones), so `semantic_validity/all_tests` is 0; `text_of`, `words_of`, `name_of` and `comments_of` lower
 `semantic_validity/author_words`, `author_name` and `fits_best`; of `beside` `semantic_validity/speaks_of_change` is 0,
 of `tests_of` `calls_target`, of `hollow` `asserts`, both with few `mutants_killed`.
 """

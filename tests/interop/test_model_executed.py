@@ -87,12 +87,13 @@ def test_probes_of_a_models_answers_are_proven_by_the_real_compiler_and_forged_o
             wanted = [(category, number, number % 4 == 0) for category in categories for number in range(8)]
             _, probes = await engine.fill([], wanted)
             told = [(good, probe) for (_, _, good), probe in zip(wanted, probes, strict=True) if probe is not None]
-            plans = []
-            for _, (example, evidence) in told:
-                for said in (evidence, Evidence("good").encode()):
-                    plans.append(probe_plan(said, example, wordwise()))
-            results = iter(await checker.run(wordwise_crate(), [plan for check in plans for plan in check.plans]))
-            found = [check.static.holds and all([next(results).holds for _ in check.plans]) for check in plans]
+            said = [
+                pair for _, (example, own) in told for pair in ((example, own), (example, Evidence("good").encode()))
+            ]
+            checks = [probe_plan(evidence, example, wordwise()) for example, evidence in said]
+            results = iter(await checker.run(wordwise_crate(), [plan for check in checks for plan in check.plans]))
+            verdicts = [[next(results).holds for _ in check.plans] for check in checks]
+            found = [check.static.holds and all(held) for check, held in zip(checks, verdicts, strict=True)]
             return told, found
         finally:
             await checker.close()
