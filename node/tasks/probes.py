@@ -17,10 +17,11 @@ published source, and, where that can be run, the published test that fails on i
     comments_of the comments are another function's                                comment generation
     slip, words_of, and good of what nobody published                              `node.tasks.own_words`
 
-How an honest rater notices a bad one without knowing that it is a probe: `mutant`, `slip` and `call` fail `scrutiny_for` (all
-tests instead of the named ones), so `semantic_validity/all_tests` is 0; `text_of`, `words_of`, `name_of` and `comments_of` lower
-`semantic_validity/author_words`, `author_name` and `fits_best`; of `beside` `semantic_validity/speaks_of_change` is 0,
-of `tests_of` `calls_target`, of `hollow` `asserts`, both with few `mutants_killed`.
+How an honest rater notices a bad one without knowing that it is a probe: `mutant`, `slip` and `call` fail
+`scrutiny_for` (all tests instead of the named ones), so `semantic_validity/all_tests` is 0; `text_of`, `words_of`,
+`name_of` and `comments_of` lower `semantic_validity/author_words`, `author_name` and `fits_best`; of `beside`
+`semantic_validity/speaks_of_change` is 0, of `tests_of` `calls_target`, of `hollow` `asserts`, both with few
+`mutants_killed`.
 """
 
 from __future__ import annotations
