@@ -23,6 +23,7 @@ from node.tasks.anchors import Anchored
 from node.tasks.changes import Replacement
 from node.tasks.doctests import DOC_FILE_PREFIX
 from node.tasks.evidence import means, project, source_of_test
+from node.tasks.forms import is_wearing
 from node.tasks.interface import ProbeCheck, StaticFinding
 from node.tasks.likeness import asserts, best_fit, fit, subject_words
 from node.tasks.mutation import Mutant, mutants, mutants_in, spread
@@ -163,6 +164,8 @@ def slip_check(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
     if not about.tests or test in about.tests or not source_of_test(about.view, test):
         return _refused("the noticing test is one of those named, or not the crate's")
     right = with_change(code.text, Replacement(place.start, place.end, evidence.text))
+    if is_wearing(right):
+        return _refused("what stood there before would keep the parser busy")
     end = place.start + len(evidence.text.encode())
     change = Replacement(place.start, end, data[place.start : place.end].decode(errors="replace"))
     if change not in {mutant.change for mutant in own_mutants(code, item, right)}:

@@ -134,14 +134,11 @@ class ModelEngine:
         found = dict(zip(asked, await self._make(asked), strict=True))
         seating = Seating(requests, own, TRIES_MAX)
         made = await self._prove(own, donors, found, seating)
-        proposals = tuple(
-            self._proposal(
-                request,
-                [found[request.category, seating.number_for(request.category, index)] for index in request.indices],
-            )
-            for request in requests
-        )
-        return proposals, await self._or_crates(probes, made)
+        proposals = []
+        for request in requests:
+            numbers = [seating.number_for(request.category, index) for index in request.indices]
+            proposals.append(self._proposal(request, [found[request.category, number] for number in numbers]))
+        return tuple(proposals), await self._or_crates(probes, made)
 
     async def propose(self, requests: Sequence[Request]) -> tuple[Proposal, ...]:
         """Make candidates only; see `fill`."""

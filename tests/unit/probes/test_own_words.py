@@ -117,6 +117,8 @@ def test_what_stood_there_before_has_to_be_one_mutation_away():
         dataclasses.replace(evidence, place=Span(place.path, -5, -1)),
         dataclasses.replace(evidence, place=Span("prefix", place.start, place.end)),
         dataclasses.replace(evidence, place=None),
+        dataclasses.replace(evidence, text="(" * 16_000),  # would keep the parser busy
+        dataclasses.replace(evidence, text="!" * 17_000),  # beyond the bound of evidence
     ]
     for attempt in forged:
         assert not probe_plan(attempt.encode(), example, tallies()).static.holds
