@@ -111,8 +111,9 @@ async def _until_stopped(node: Node) -> None:
         stopping.cancel()
         running.result()
     running.cancel()
-    with contextlib.suppress(asyncio.CancelledError, TimeoutError):
-        await asyncio.wait_for(running, STOP_S)
+    for ended in (await asyncio.wait({running}, timeout=STOP_S))[0]:
+        if not ended.cancelled():
+            ended.result()
 
 
 @contextlib.asynccontextmanager

@@ -20,8 +20,10 @@ from node.config import EngineSection
 from node.engines.backend import Call
 from node.engines.chat_form import Dialect, build_body
 from node.engines.interface import Message, ModelError, TextModel, TextRequest
-from node.engines.opening import DIALECTS, Surroundings, open_model
+from node.engines.opening import open_model
+from node.engines.server import DIALECTS
 from node.engines.settings import load_key, parse_url
+from node.engines.surroundings import Surroundings
 from node.values.job import Sampling
 
 T = TypeVar("T")

@@ -63,7 +63,7 @@ async def _measure(
     section: EngineSection, concurrency: int, requests: int, turns: int, max_tokens: int, *, adaptive: bool
 ) -> tuple[Overhead, Found | None]:
     from node.bench.engine import measure_found, measure_overhead
-    from node.engines.opening import Surroundings
+    from node.engines.surroundings import Surroundings
 
     around = Surroundings()
     say(f"{turns} turns of {requests} requests each, {concurrency} at once")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ def example(*lines: str) -> str:
 
 
 def to_json(value: Any) -> Any:
-    """A value of ours as JSON has it: bytes in hex, enums by name, dataclasses as objects."""
+    """A value of ours as JSON has it: bytes in hex, enums by name, dataclasses as objects, no number as null."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, bytes):
@@ -36,12 +37,14 @@ def to_json(value: Any) -> Any:
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # A figure that does not exist, such as the share of no adversaries.
     return value
 
 
 def print_json(value: Any) -> None:
     """Print a value of ours as JSON on standard output."""
-    click.echo(json.dumps(to_json(value), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(to_json(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]], *, indent: str = "") -> None:

@@ -146,7 +146,8 @@ class ShardPublisher:
                 log.exception("shards could not be published")
                 self.waits_for = f"{type(error).__name__}: {error}"
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(decided.wait(), RETRY_S if self.waits_for else None)
+                async with asyncio.timeout(RETRY_S if self.waits_for else None):
+                    await decided.wait()
 
     async def publish_due(self) -> None:
         """Write what can be written now; `waits_for` tells whether that was all."""

@@ -134,7 +134,8 @@ class Sync:
         pipeline = self._pipeline()
         busy = bool(pipeline.progress.rounds) or self._misses
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), BUSY_EVERY_S if busy else IDLE_EVERY_S)
+            async with asyncio.timeout(BUSY_EVERY_S if busy else IDLE_EVERY_S):
+                await self._wake.wait()
         self._wake.clear()
 
     async def _exchange(self, peer: NodeId) -> None:

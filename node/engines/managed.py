@@ -17,18 +17,16 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from node.config import EngineSection
 from node.engines.faults import AttemptError, clean
 from node.engines.http_client import HttpClient
 from node.engines.interface import Health, TextModel
+from node.engines.server import open_http
 from node.engines.settings import Secret, engine_flags, refuse_dummy
 from node.engines.supervision import Order, Phase, Supervision
+from node.engines.surroundings import Surroundings
 from node.errors import ExitCode, OperatorError
-
-if TYPE_CHECKING:
-    from node.engines.opening import Surroundings
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +98,8 @@ class ManagedServer:
                 )
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), TICK_S)
+                async with asyncio.timeout(TICK_S):
+                    await self._changed.wait()
 
     async def close(self) -> None:
         """End the server and everything it started. Idempotent."""
@@ -201,7 +200,8 @@ class ManagedServer:
         self._end_group()
         if self._reading is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._reading, TICK_S)
+                async with asyncio.timeout(TICK_S):
+                    await self._reading
         words = self._last_words()
         log.warning("the model server is gone: %s; last: %s", how, words[-1] if words else "(nothing)")
         self._process = None
@@ -212,7 +212,8 @@ class ManagedServer:
         if process.stdin is not None:
             process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), 15.0)
+            async with asyncio.timeout(15.0):
+                await process.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
@@ -239,8 +240,6 @@ async def open_managed(
     Raises:
         OperatorError: It does not come up, or cannot do what a node needs.
     """
-    from node.engines.opening import open_http
-
     if not around.random_weights_allowed:
         refuse_dummy(section.args)
     port, key = _free_port(), Secret(secrets.token_hex(16))

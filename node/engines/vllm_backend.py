@@ -12,7 +12,7 @@ import json
 import os
 import uuid
 from collections.abc import AsyncGenerator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from node.config import EngineSection
 from node.engines.backend import Call, Completion, Served
@@ -31,11 +31,10 @@ from node.engines.interface import (
 )
 from node.engines.model import EngineModel
 from node.engines.settings import engine_flags, refuse_dummy
+from node.engines.surroundings import Surroundings
+from node.engines.survey import probe_backend
 from node.engines.traffic import Traffic
 from node.errors import OperatorError
-
-if TYPE_CHECKING:
-    from node.engines.opening import Surroundings
 
 DIED = "the engine in this process died; start the node again, or use vllm-managed, which recovers"
 
@@ -132,8 +131,6 @@ async def open_in_process(section: EngineSection, around: Surroundings) -> TextM
     Raises:
         OperatorError: It is not installed, or cannot load the model.
     """
-    from node.engines.opening import probe_backend
-
     if not around.random_weights_allowed:
         refuse_dummy(section.args)
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")

@@ -15,7 +15,7 @@ import pytest
 from node.config import EngineSection
 from node.engines.interface import Condition
 from node.engines.managed import LEASH, build_command, open_managed
-from node.engines.opening import Surroundings
+from node.engines.surroundings import Surroundings
 from node.errors import OperatorError
 from tests.support.engines import request
 from tests.support.process_tree import children_of, is_alive

@@ -120,7 +120,9 @@ def test_the_command_prints_one_table():
 
 def test_the_command_prints_json():
     result = run("--rounds", 8, "--attack", "const1", "--json")
-    assert json.loads(result.stdout)["figures"]["const1"]["recall"] > 0.5
+    figures = json.loads(result.stdout, parse_constant=pytest.fail)["figures"]
+    assert figures["const1"]["recall"] > 0.5
+    assert figures["none"]["adversary_share"] is None
 
 
 def test_the_command_replays_a_seed_as_a_transcript():

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from consensus.types import CandidateState, JobStatus, Kind
+from consensus.types import CandidateState, Hash, JobStatus, Kind
 from node.driver import archive
 from node.network.memory import LinkConditions, MemoryHub
 from node.values.job import JobCancel
@@ -122,6 +122,19 @@ def test_a_node_killed_at_any_moment_rejoins_and_never_signs_twice(tmp_path, see
             for node in swarm.nodes:
                 assert not await node.store.envelopes.at(0, Kind.EVIDENCE)
             assert all(member.offences == 0 for member in swarm.state().members)
+
+    asyncio.run(scenario())
+
+
+def test_a_node_stops_even_in_the_moment_in_which_it_hears_that_something_is_missing(tmp_path):
+    async def scenario():
+        async with Swarm(tmp_path, 4) as swarm:
+            await asyncio.sleep(0.05)  # its exchange with others is at rest now, waiting to be woken
+            node = swarm.nodes[1]
+            node.driver.sync.want_messages((Hash(bytes(32)),))
+            node.task.cancel()
+            ended, _ = await asyncio.wait({node.task}, timeout=20)
+            assert ended
 
     asyncio.run(scenario())
 

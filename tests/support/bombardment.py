@@ -50,7 +50,8 @@ async def bombard(swarm: ProcessSwarm, number: int, mutator: Mutator, folder) ->
     """Throw some ten thousand frames at one node's two ports; `mutator.sent` counts them."""
     config = load_config(swarm.ground.homes[number].config)
     await asyncio.to_thread(trio.run, _bombard_gossip, config.network.port, mutator)
-    await asyncio.wait_for(_bombard_rpc(config.rpc.port, mutator, folder), RPC_S)
+    async with asyncio.timeout(RPC_S):
+        await _bombard_rpc(config.rpc.port, mutator, folder)
 
 
 async def _bombard_gossip(port: int, mutator: Mutator) -> None:

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 from node.config import EngineSection
 from node.engines.interface import Message, TextRequest
-from node.engines.opening import Surroundings, open_model
+from node.engines.opening import open_model
+from node.engines.surroundings import Surroundings
 from node.values.job import Sampling
 from tests.support.scripted_server import ScriptedServer
 

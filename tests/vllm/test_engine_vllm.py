@@ -26,7 +26,8 @@ from node.engines.interface import (
     SchemaSupport,
     TextRequest,
 )
-from node.engines.opening import Surroundings, open_model
+from node.engines.opening import open_model
+from node.engines.surroundings import Surroundings
 from node.errors import OperatorError
 from node.values.job import Sampling
 from tests.support.process_tree import leashed_by

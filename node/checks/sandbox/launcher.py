@@ -167,7 +167,8 @@ class LauncherSession:
         if process.stdin is not None:
             process.stdin.close()  # The launcher kills its command and ends when its input does.
         try:
-            await asyncio.wait_for(process.wait(), timeout=5)
+            async with asyncio.timeout(5):
+                await process.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 process.kill()
@@ -205,7 +206,8 @@ class LauncherSession:
         words = b""
         if process is not None and process.stderr is not None:
             with contextlib.suppress(TimeoutError):
-                words = await asyncio.wait_for(process.stderr.read(2000), timeout=1)
+                async with asyncio.timeout(1):
+                    words = await process.stderr.read(2000)
         await self.close()
         return words.decode(errors="replace").strip() or str(error)
 

@@ -12,7 +12,7 @@ from node.bench.engine import measure_found, measure_overhead
 from node.cli import main
 from node.config import EngineSection
 from node.engines.examination import examine_engine
-from node.engines.opening import Surroundings
+from node.engines.surroundings import Surroundings
 from node.findings import Grade
 from tests.support.engines import opened
 from tests.support.scripted_server import Refuse, Say, ScriptedServer, serving

@@ -10,8 +10,9 @@ import pytest
 
 from node.config import EngineSection, parse_config
 from node.engines.interface import Capabilities, ModelInfo, SchemaSupport
-from node.engines.opening import Surroundings, open_model, require_context
+from node.engines.opening import open_model, require_context
 from node.engines.settings import RANDOM_MARK, Secret, load_key, parse_url, refuse_random
+from node.engines.surroundings import Surroundings
 from node.errors import ExitCode, OperatorError
 from tests.support.engines import opened, request
 from tests.support.scripted_server import Refuse, serving
