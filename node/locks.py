@@ -12,6 +12,18 @@ class HeldError(Exception):
     """Another process holds the file; the message names it."""
 
 
+def take(handle: int) -> None:
+    """Lock an open file for this process until it is closed; what stands in it is left alone.
+
+    Raises:
+        HeldError: Another process has it, and may have written its number there.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise HeldError(_holder(handle)) from error
+
+
 class FileLock:
     """Holds a file for this process, which writes its process id there.
 
@@ -33,14 +45,10 @@ class FileLock:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            take(handle)
             os.ftruncate(handle, 0)
             os.pwrite(handle, str(os.getpid()).encode(), 0)
-        except BlockingIOError as error:
-            holder = _holder(handle)
-            os.close(handle)
-            raise HeldError(holder) from error
-        except OSError:
+        except (HeldError, OSError):
             os.close(handle)
             raise
         self._file = handle

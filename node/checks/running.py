@@ -34,6 +34,7 @@ async def run_tests(
     environment: Mapping[str, str],
     readable: tuple[Path, ...],
     limits: Limits,
+    variant: int = 0,
 ) -> TestRun:
     """Run the named tests of one binary, one after the other in one process.
 
@@ -51,6 +52,7 @@ async def run_tests(
             environment=environment,
             readable=(executable, *readable),
             nonce=secrets.token_hex(16),
+            variant=variant,
         )
         run = harness.read_run(await session.run(command), command.nonce)
         whole = run if whole is None else _joined(whole, run)

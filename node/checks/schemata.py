@@ -18,7 +18,6 @@ from node.checks.diagnostics import Diagnostic
 from node.checks.syntax import BodyChange, end_of_inner_attributes
 
 SELECTOR_CRATE = "swarm_select"
-SELECTOR_VARIABLE = "SWARM_VARIANT"
 
 SELECTOR_SOURCE = """\
 //! Which variant this process runs: read once, before any code of the crate under test, and then removed.

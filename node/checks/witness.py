@@ -17,6 +17,7 @@ from node.checks.toolchain import Toolchain
 from node.errors import OperatorError
 
 _SOURCE = Path(__file__).with_name("witness.rs")
+_PARTS = (_SOURCE, _SOURCE.with_name("witness_tests.rs"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ def build_witness(toolchain: Toolchain, cache: Path) -> Witness:
     Raises:
         OperatorError: The toolchain's `test` crate is not as we know it, or cannot be found.
     """
-    digest = hashlib.sha256(f"{toolchain.identity}\0{toolchain.sysroot}\0".encode() + _SOURCE.read_bytes()).hexdigest()
+    source = b"".join(path.read_bytes() for path in _PARTS)
+    digest = hashlib.sha256(f"{toolchain.identity}\0{toolchain.sysroot}\0".encode() + source).hexdigest()
     folder = cache / f"witness-{digest[:16]}"
     if not folder.exists():
         with tempfile.TemporaryDirectory(dir=cache) as work:

@@ -14,7 +14,6 @@ from node.checks.invocation import Invocation
 from node.checks.running import run_tests, test_environment
 from node.checks.sandbox.launcher import LauncherSession
 from node.checks.sandbox.limits import TEST_LIMITS, Limits
-from node.checks.schemata import SELECTOR_VARIABLE
 from node.checks.toolchain import Toolchain
 from node.checks.workers import Workers
 from node.values.verdict import TestName
@@ -38,6 +37,8 @@ class Program:
     directory: Path
     environment: Mapping[str, str]
     limits: Limits
+    variant: int = 0
+    """Which bodies it uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,7 @@ class Workshop:
     ) -> Program:
         """A binary as cargo would run it, with a variant chosen."""
         environment = moved(test_environment(invocation), self.bench.project, directory)
-        if variant:
-            environment[SELECTOR_VARIABLE] = str(variant)
-        return Program(executable, directory, environment, self.limits_for(cpu_ms))
+        return Program(executable, directory, environment, self.limits_for(cpu_ms), variant)
 
     async def run_each(self, program: Program, names: Sequence[str]) -> TestEnds:
         """Run each test in a process of its own."""
@@ -170,6 +169,7 @@ class Workshop:
                 # Not the batch's whole folder: a test has no business in other examples' files.
                 readable=(self.bench.root, program.directory, self.toolchain.sysroot),
                 limits=limits,
+                variant=program.variant,
             )
             starved = run.out_of_time and _STARVED_MS <= run.cpu_ms < limits.cpu_ms * 0.9
             if not starved or limits.wall_ms > program.limits.wall_ms:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 import sys
@@ -20,6 +19,7 @@ import click
 from node.cli.files import PIPE, is_ordinary, refuse_overwriting
 from node.cli.output import Progress, bar, duration, example, say
 from node.errors import ExitCode, OperatorError
+from node.locks import HeldError, take
 
 if TYPE_CHECKING:
     from node.checking import Settings, Tally
@@ -284,10 +284,10 @@ def _journal(target: str) -> Iterator[Path]:
 @contextlib.contextmanager
 def _alone(journal: Path) -> Iterator[None]:
     """Hold a journal for one run: two would write into each other's verdicts."""
-    with journal.open("ab") as file:
+    with journal.open("ab+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            take(file.fileno())
+        except HeldError:
             raise OperatorError(
                 f"another run is writing {journal}", hint="Let it come to its end, or stop it; or name another --out."
             ) from None

@@ -51,6 +51,8 @@ class EngineRoom:
             for end, count in self.account.by_name().items():
                 if count:
                     yield f"candidates:{end}", count
+            for kind, count in sorted(self.account.probes.items()):
+                yield f"probes:{kind.value}", count
         if self.model is not None:
             tally = self.model.tally()
             yield "model_requests", tally.asked

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 
 from node.tasks.doctests import DOC_FILE_PREFIX, DocCase
 from node.tasks.lexicon import COMMON_METHODS
@@ -98,6 +99,35 @@ def declared(
         if len(kept) < DECLARED_MAX and (size <= TEST_CHARS_MAX or not kept):
             kept.append(name)
     return tuple(sorted(kept))
+
+
+# Naming some tests by chance
+#
+# A bad probe passes the tests it names and fails another one. If candidates named all the tests there are, or a part
+# that anybody can compute, whoever finds a test that should have been named and was not would know the probe by it. So
+# candidates name a random part, too. Of an answer that fails the tests F, the named ones are then a random part of the
+# others in any case: those of a candidate because it was executed before it was proposed, those of a probe by choice.
+
+
+def nameable(view: SourceView, item: Item, tests: Iterable[TestName]) -> tuple[TestName, ...]:
+    """Of the tests that reach a function, those that examples may name: any few of them fit the `test` column.
+
+    Those that call it where there are at least two, else all; the same on every node.
+    """
+    short = sorted(name for name in tests if 0 < len(source_of_test(view, name)) <= TEST_CHARS_MAX // DECLARED_MAX)
+    calling = [name for name in short if addresses(view, name, item)]
+    return tuple(calling if len(calling) > 1 else short)
+
+
+def named_count(pool: Sequence[TestName]) -> int:
+    """How many of the nameable tests an example names: half of them, at most `DECLARED_MAX`."""
+    return min(DECLARED_MAX, -(-len(pool) // 2))
+
+
+def drawn(pool: Iterable[TestName], count: int, salt: bytes) -> tuple[TestName, ...]:
+    """`count` of the tests, by chance for everybody who does not know the salt."""
+    order = sorted(pool, key=lambda name: hashlib.sha256(salt + repr(name).encode()).digest())
+    return tuple(sorted(order[:count]))
 
 
 def related_cases(view: SourceView, item: Item) -> tuple[DocCase, ...]:

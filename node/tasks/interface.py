@@ -45,15 +45,20 @@ class Proposal:
     """Why there are fewer than asked for, one line for people; empty when there are not."""
 
 
+ProbeRequest = tuple[str, int, bool]
+"""A probe that is asked for: its category, the number that its slot stands for, and whether it is a good one (R14)."""
+
+Probe = tuple[Example, bytes]
+"""A probe and its evidence, as `node.tasks.probe_evidence.Evidence.encode` writes it."""
+
+
 class Generator(Protocol):
     """Makes candidates and probes of one crate. Implemented by the source engine and by the model engine."""
 
-    async def propose(self, requests: Sequence[Request]) -> tuple[Proposal, ...]:
-        """Candidates, one proposal per request, in order."""
-        ...
-
-    async def make_probes(self, wanted: Sequence[tuple[str, int, bool]]) -> tuple[tuple[Example, bytes] | None, ...]:
-        """Probes for (category, number, good) with their evidence, None where none can be had (R14)."""
+    async def fill(
+        self, requests: Sequence[Request], probes: Sequence[ProbeRequest]
+    ) -> tuple[tuple[Proposal, ...], tuple[Probe | None, ...]]:
+        """Candidates, one proposal per request, and probes, None where none can be had; both in the order asked for."""
         ...
 
 

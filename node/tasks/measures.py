@@ -30,6 +30,7 @@ from node.tasks.likeness import (
     subject_words,
 )
 from node.tasks.names import unknown_names
+from node.tasks.plans import ANSWER_DOC, PUBLISHED_DOC
 from node.tasks.prose import first_sentence, mentioned_names, read_markdown, word_set, words
 from node.tasks.snippets import is_doc
 from node.tasks.syntax import comments, is_snake_case, parse, tokens
@@ -229,8 +230,9 @@ _RULES: Mapping[str, Callable[[Anchored], Iterator[Measure]]] = {
 def scrutiny_measures(plan: CheckPlan, result: PlanResult) -> tuple[Measure, ...]:
     """What executing `scrutiny_for` says; nothing when it was not, or could not be, executed.
 
-    - `semantic_validity/all_tests`: full when every test of the crate passes on the answer, and every doc test that
-      passes on the published crate; else nothing: one failing test is enough to call an answer wrong.
+    - `semantic_validity/all_tests`: full when every test of the crate passes on the answer (and, where behaviour is to
+      be unchanged, on the version before it), and every doc test that passes on the published crate; else nothing: one
+      failing test is enough to call an answer wrong.
     - `semantic_validity/mutants_killed`: share of the mutants that the tests notice.
     - `idiomatic_rust/clippy`: a quarter less per lint.
     """
@@ -240,13 +242,14 @@ def scrutiny_measures(plan: CheckPlan, result: PlanResult) -> tuple[Measure, ...
     if mutants:
         killed = sum(step.outcome in {Outcome.HOLDS, Outcome.TIMED_OUT} for step in mutants)
         return (("semantic_validity/mutants_killed", share(killed, len(mutants))),)
-    answer, docs = result.steps[0], result.steps[1:]
+    docs = [step for step in result.steps if step.name in {PUBLISHED_DOC, ANSWER_DOC}]
     broken = any(
         published.outcome is Outcome.HOLDS and changed.outcome is not Outcome.HOLDS
         for published, changed in zip(docs[::2], docs[1::2], strict=True)
     )
-    holds = answer.outcome is Outcome.HOLDS and not broken
+    versions = [step for step in result.steps if step.name not in {PUBLISHED_DOC, ANSWER_DOC}]
+    holds = all(step.outcome is Outcome.HOLDS for step in versions) and not broken
     measures = [("semantic_validity/all_tests", FULL if holds else 0)]
-    if plan.steps[0].lint and answer.compiled:
-        measures.append(("idiomatic_rust/clippy", max(0, FULL - 2_500 * len(answer.lints))))
+    if plan.steps[0].lint and result.steps[0].compiled:
+        measures.append(("idiomatic_rust/clippy", max(0, FULL - 2_500 * len(result.steps[0].lints))))
     return tuple(sorted(measures))

@@ -9,7 +9,7 @@ beyond the claim, hence an opinion: a bad answer that passes the named tests sho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from node.tasks.anchors import Anchored, anchor
 from node.tasks.callplans import call_plan, call_scrutiny
@@ -88,12 +88,13 @@ def _generation(about: Anchored, item: Item) -> CheckPlan:
     return CheckPlan((_tested(about, "answer", edits, Expect.TESTS_PASS), _stub(about, item)))
 
 
-def _completed(about: Anchored) -> str:
+def completed(about: Anchored) -> str:
+    """The function that a completion makes of what is shown around it."""
     return about.text("prefix") + about.text("completion") + about.text("suffix")
 
 
 def _completion(about: Anchored, item: Item) -> CheckPlan:
-    edits = _edits(about, item, _completed(about))
+    edits = _edits(about, item, completed(about))
     if about.tests:
         return CheckPlan((_tested(about, "answer", edits, Expect.TESTS_PASS),))
     return CheckPlan((_compiles(about, "answer", edits),))
@@ -229,18 +230,31 @@ def _answer_scrutiny(field: str) -> Claim:
     """All tests of the crate, and clippy, on an answer that is not the published text."""
 
     def scrutinise(about: Anchored, item: Item) -> CheckPlan:
-        text = _completed(about) if field == "completion" else about.text(field)
-        edits = _edits(about, item, text)
-        if not edits:
-            return NOTHING
-        steps = [Step("answer", project(about.view, edits), Expect.TESTS_PASS, (), lint=True)]
-        for case in related_cases(about.view, item):
-            # A doc test counts only where it passes on the published crate, so each is run on both.
-            for name, changed in ((PUBLISHED_DOC, ()), (ANSWER_DOC, edits)):
-                steps.append(Step(name, project(about.view, changed, (case.name,)), Expect.TESTS_PASS, (case.name,)))
-        return CheckPlan(tuple(steps))
+        text = completed(about) if field == "completion" else about.text(field)
+        return CheckPlan(tuple(_all_tests(about, item, "answer", text, lint=True)))
 
     return scrutinise
+
+
+def _rewrite_scrutiny(about: Anchored, item: Item) -> CheckPlan:
+    """All tests on both versions: whoever says that behaviour is unchanged says it of what no named test looks at."""
+    steps = [
+        *_all_tests(about, item, "answer", about.text("code_after"), lint=True),
+        *_all_tests(about, item, "before", about.text("code_before")),
+    ]
+    return CheckPlan(tuple(steps))
+
+
+def _all_tests(about: Anchored, item: Item, name: str, text: str, *, lint: bool = False) -> Iterator[Step]:
+    """All tests of the crate on a version of a function, and the doc tests near it; nothing for the published one."""
+    edits = _edits(about, item, text)
+    if not edits:
+        return
+    yield Step(name, project(about.view, edits), Expect.TESTS_PASS, (), lint=lint)
+    for case in related_cases(about.view, item):
+        # A doc test counts only where it passes on the published crate, so each is run on both.
+        for step, changed in ((PUBLISHED_DOC, ()), (ANSWER_DOC, edits)):
+            yield Step(step, project(about.view, changed, (case.name,)), Expect.TESTS_PASS, (case.name,))
 
 
 def _test_scrutiny(about: Anchored, item: Item) -> CheckPlan:
@@ -253,8 +267,8 @@ _SCRUTINIES: Mapping[str, Claim] = {
     "code_completion": _answer_scrutiny("completion"),
     "test_generation": _test_scrutiny,
     "bug_detection": _answer_scrutiny("fixed_code"),
-    "code_refactoring": _answer_scrutiny("code_after"),
-    "code_optimization": _answer_scrutiny("code_after"),
+    "code_refactoring": _rewrite_scrutiny,
+    "code_optimization": _rewrite_scrutiny,
     "code_review": _answer_scrutiny("code_after"),
     "api_usage_prediction": call_scrutiny,
 }

@@ -1,8 +1,8 @@
 """Probes: examples whose verdict is known to the generator and provable to everybody once it is revealed (R14).
 
-A good probe is an ordinary example of the source engine: its answer is the published text. A bad one has the same form
-and passes the checks it declares, and is wrong all the same. The evidence names what makes it wrong in the published
-source, and, where that can be run, the published test that fails on it:
+A good probe is an ordinary example: its answer is the published text, or what execution proves. A bad one has the same
+form and passes the checks it declares, and is wrong all the same. The evidence names what makes it wrong in the
+published source, and, where that can be run, the published test that fails on it:
 
     good        the answer is the author's                                         every category
     mutant      the answer holds one mutant; it survives the named tests, another published test kills it
@@ -15,49 +15,45 @@ source, and, where that can be run, the published test that fails on it:
     tests_of    tests of something else that only pass through the function        test generation
     hollow      tests that call the function and assert nothing                    test generation
     comments_of the comments are another function's                                comment generation
+    slip, words_of, and good of what nobody published                              `node.tasks.own_words`
 
-How an honest rater notices a bad one without knowing that it is a probe: `mutant` and `call` fail `scrutiny_for` (all
-tests instead of the named ones), so `semantic_validity/all_tests` is 0; `text_of`, `name_of` and `comments_of` lower
-`semantic_validity/author_words`, `author_name` and `fits_best`; of `beside` `semantic_validity/speaks_of_change` is 0,
-of `tests_of` `calls_target`, of `hollow` `asserts`, both with few `mutants_killed`.
+How an honest rater notices a bad one without knowing that it is a probe: `mutant`, `slip` and `call` fail
+`scrutiny_for` (all tests instead of the named ones), so `semantic_validity/all_tests` is 0; `text_of`, `words_of`,
+`name_of` and `comments_of` lower `semantic_validity/author_words`, `author_name` and `fits_best`; of `beside`
+`semantic_validity/speaks_of_change` is 0, of `tests_of` `calls_target`, of `hollow` `asserts`, both with few
+`mutants_killed`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 from node.tasks.anchors import Anchored, anchor
 from node.tasks.callplans import call_scrutiny, published_call
 from node.tasks.categories import FormError
 from node.tasks.changes import Replacement, changed_body
 from node.tasks.derive.commenting import comment_text
-from node.tasks.derive.documentation import explanation_of, search_phrase
+from node.tasks.derive.documentation import explanation_of
 from node.tasks.derive.testing import as_test
 from node.tasks.doctests import docstring_of
-from node.tasks.evidence import means, project
+from node.tasks.evidence import means, project, source_of_test
 from node.tasks.inspection import inspect, masked_name
 from node.tasks.interface import ProbeCheck, StaticFinding
-from node.tasks.likeness import asserts, best_fit, comment_words, overlap, quotes, speaks_of_change, subject_words
+from node.tasks.likeness import asserts, best_fit, comment_words, overlap, quotes, speaks_of_change
+from node.tasks.own_words import executed_good, slip_check, unlinted, words_of_check
 from node.tasks.plans import NOTHING, plan_for
-from node.tasks.prose import first_sentence, read_markdown, word_set
+from node.tasks.probe_evidence import Evidence, EvidenceError, decode_evidence
+from node.tasks.prose import read_markdown, word_set
 from node.tasks.report import ReportError
 from node.tasks.snippets import edits_for, is_from_trait_impl, read_function, render, same_code
 from node.tasks.syntax import comments, free_identifiers, identifiers, tokens
 from node.tasks.testcases import place_tests
+from node.tasks.texts import DESCRIBED, FIT_MAX, KINSHIP_MAX, TEXTS, is_foreign, query_for, sentence_of, text_about
 from node.tasks.view import SourceView
-from node.values.crate import Item, Span
-from node.values.example import Example, canonical_json
-from node.values.verdict import CheckPlan, Edit, Expect, Step, TestName, TestTarget
-
-EVIDENCE_BYTES_MAX = 16_384
-
-KINSHIP_MAX = 5_000
-"""A text about another item counts as wrong when no more than half of its words are the author's about this one."""
-
-FIT_MAX = 2_000
-"""And when, by `best_fit`, that other item fits it much better: words that both share say nothing."""
+from node.values.crate import Item
+from node.values.example import Example
+from node.values.verdict import CheckPlan, Edit, Expect, Step, TestName
 
 QUOTE_TOKENS_MIN = 3
 """A shorter quote says nothing: `0`, `x`, a name."""
@@ -80,52 +76,8 @@ REASON_FIELDS: Mapping[str, str] = {
 }
 """The field of the answer that a `beside` probe exchanges."""
 
-
-class EvidenceError(ValueError):
-    """The bytes are no probe evidence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a probe's generator reveals."""
-
-    kind: str
-    place: Span | None = None
-    """The item that the text, name or comments were taken from; or the bytes that a mutant changes."""
-    text: str = ""
-    """A mutant's replacement."""
-    test: TestName | None = None
-    """A published test that fails on the answer and passes on the published crate."""
-
-    def encode(self) -> bytes:
-        """Canonical JSON."""
-        place = self.place and {"path": self.place.path, "start": self.place.start, "end": self.place.end}
-        test = self.test and {"target": self.test.target, "file": self.test.file, "name": self.test.name}
-        return canonical_json({"kind": self.kind, "place": place, "text": self.text, "test": test})
-
-
-def decode_evidence(data: bytes) -> Evidence:
-    """Read evidence strictly.
-
-    Raises:
-        EvidenceError: Too long, not JSON, or not as `Evidence.encode` writes it.
-    """
-    if len(data) > EVIDENCE_BYTES_MAX:
-        raise EvidenceError(f"{len(data)} bytes, at most {EVIDENCE_BYTES_MAX} allowed")
-    try:
-        value = json.loads(data)
-        place, test = value["place"], value["test"]
-        evidence = Evidence(
-            kind=str(value["kind"]),
-            place=Span(str(place["path"]), int(place["start"]), int(place["end"])) if place else None,
-            text=str(value["text"]),
-            test=TestName(TestTarget(test["target"]).value, str(test["file"]), str(test["name"])) if test else None,
-        )
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise EvidenceError(f"not evidence: {error}") from error
-    if evidence.encode() != data:
-        raise EvidenceError("not in canonical form")
-    return evidence
+UNCHANGED_BEHAVIOUR = frozenset(["code_refactoring", "code_optimization"])
+"""Whose examples say that two versions do the same."""
 
 
 def probe_plan(data: bytes, example: Example, view: SourceView) -> ProbeCheck:
@@ -167,16 +119,6 @@ def _same_field(field: str) -> Callable[[Anchored, Item], bool]:
     return lambda about, item: about.text(field) == render(about.view, item)
 
 
-def _sentence(item: Item) -> str:
-    paragraphs = read_markdown(item.doc).paragraphs
-    return first_sentence(paragraphs[0]) if paragraphs else ""
-
-
-def query_for(view: SourceView, item: Item) -> str:
-    """The search query that leads to an item."""
-    return f"{view.kb.pin.name}: {search_phrase(item, _sentence(item))}"
-
-
 def _tests_are_published(about: Anchored, item: Item) -> bool:
     placed = place_tests(about.view, item, about.text("test_context"), about.form.texts("test_cases"))
     cases = about.form.texts("test_cases")
@@ -194,7 +136,7 @@ _PUBLISHED: Mapping[str, Callable[[Anchored, Item], bool]] = {
     ),
     "docstring_generation": lambda about, item: about.text("docstring") == docstring_of(item),
     "test_generation": _tests_are_published,
-    "code_summarization": lambda about, item: about.text("summary") == _sentence(item),
+    "code_summarization": lambda about, item: about.text("summary") == sentence_of(item),
     "bug_detection": _same_field("fixed_code"),
     "code_refactoring": _same_field("code_after"),
     "code_optimization": _same_field("code_after"),
@@ -209,17 +151,31 @@ _PUBLISHED: Mapping[str, Callable[[Anchored, Item], bool]] = {
 
 
 def _good(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
+    """The author's answer to what is asked; where behaviour is to be unchanged, all tests pass on both versions."""
     del evidence
-    return _static(answer_is_published(about, item) and _is_asked_for(about, item), "the author published the answer")
+    if not _is_asked_for(about, item):
+        return _refused("the words beside the answer are not about it")
+    if not answer_is_published(about, item):
+        return executed_good(about, item)
+    check = _static(holds=True, reason="the author published the answer")
+    return replace(check, plans=unlinted(about)) if about.form.category.name in UNCHANGED_BEHAVIOUR else check
 
 
 def _is_asked_for(about: Anchored, item: Item) -> bool:
     """Whether the words beside a published answer are about it: what `beside` and `text_of` exchange."""
     category = about.form.category.name
     if category == "code_generation":
-        return not item.doc or not is_foreign(about.view, about.text("description").partition(DESCRIBED)[0], item)
+        return _describes(about, item)
     field = REASON_FIELDS.get(category)
     return field is None or speaks_of_change(about.text(field), *_versions(about))
+
+
+def _describes(about: Anchored, item: Item) -> bool:
+    """Whether a description is about the function: by the author's words, or where there are none by a test of it."""
+    told = about.text("description").partition(DESCRIBED)[0]
+    if item.doc:
+        return not is_foreign(about.view, told, item)
+    return any(source_of_test(about.view, name).strip() in told for name in about.tests)
 
 
 # Bad ones
@@ -257,36 +213,12 @@ def _other_item(about: Anchored, item: Item, evidence: Evidence) -> Item | None:
     return other if other is not None and other != item else None
 
 
-DESCRIBED = "\n\nSignature:"
-"""Ends the part of a description that is the author's documentation."""
-
-_TEXTS: Mapping[str, tuple[str, Callable[[SourceView, Item], str]]] = {
-    "code_generation": ("description", lambda _, item: item.doc.strip()),
-    "docstring_generation": ("docstring", lambda _, item: docstring_of(item)),
-    "code_summarization": ("summary", lambda _, item: _sentence(item)),
-    "code_search": ("query", query_for),
-    "code_explanation": ("explanation", lambda _, item: explanation_of(read_markdown(item.doc))),
-}
-
-
-def text_about(category: str, view: SourceView, item: Item) -> str:
-    """The author's text about an item, as a category tells it."""
-    return _TEXTS[category][1](view, item)
-
-
-def is_foreign(view: SourceView, text: str, item: Item) -> bool:
-    """Whether a text speaks of something else than what the author says of `item`."""
-    told = subject_words(view, text)
-    kin = max(overlap(word_set(text), word_set(item.doc)), overlap(told, word_set(_sentence(item))))
-    return kin <= KINSHIP_MAX and best_fit(told, item, view.vocabularies) <= FIT_MAX
-
-
 def _text_of(about: Anchored, item: Item, evidence: Evidence) -> ProbeCheck:
     category = about.form.category.name
     other = _other_item(about, item, evidence)
-    if category not in _TEXTS or other is None:
+    if category not in TEXTS or other is None:
         return _refused("the place holds no other item whose text this could be")
-    text = about.text(_TEXTS[category][0]).partition(DESCRIBED)[0]
+    text = about.text(TEXTS[category][0]).partition(DESCRIBED)[0]
     holds = text == text_about(category, about.view, other) and is_foreign(about.view, text, item)
     return _static(holds, f"the text is the author's about `{other.path}`")
 
@@ -396,6 +328,8 @@ _CHECKS: Mapping[str, Callable[[Anchored, Item, Evidence], ProbeCheck]] = {
     "hollow": _hollow,
     "beside": _beside,
     "comments_of": _comments_of,
+    "slip": slip_check,
+    "words_of": words_of_check,
 }
 
 BAD_KINDS = frozenset(_CHECKS) - {"good"}

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from node.tasks.categories import TABLE
 from node.tasks.derive import bodies, calls, commenting, documentation, faults, naming, reviews, rewrites, testing
@@ -20,8 +21,9 @@ from node.tasks.derive.bench import ENGINE, Bench, Deriver
 from node.tasks.derive.decoy import Decoy
 from node.tasks.derive.decoys import spoiled
 from node.tasks.inspection import inspect
-from node.tasks.interface import Checker, Proposal, Request
-from node.tasks.probes import Evidence
+from node.tasks.interface import Checker, Probe, ProbeRequest, Proposal, Request
+from node.tasks.probe_evidence import Evidence
+from node.tasks.seating import Seating
 from node.tasks.sites import Group, Site, arrange, locate
 from node.tasks.trials import Driver, Miss
 from node.tasks.view import SourceView
@@ -67,6 +69,36 @@ class SourceEngine:
         self._bench: Bench | None = None
         self._why_not = ""
 
+    async def fill(
+        self, requests: Sequence[Request], probes: Sequence[ProbeRequest]
+    ) -> tuple[tuple[Proposal, ...], tuple[Probe | None, ...]]:
+        """Make candidates and probes; a probe that cannot be made at its own number takes a candidate's (`Seating`)."""
+        numbers = {request.category: request.indices for request in requests}
+        own = [Request(name, (number,)) for name, number, _ in probes]
+        proposals, made_own = await self.propose(requests), await self.propose(own)
+        found = {(made.category, n): example for made in (*proposals, *made_own) for n, example in made.examples}
+        seating = Seating(requests, probes, 1 + STAND_INS)
+        made: dict[int, Probe] = {}
+        while turn := seating.turn():
+            tried = {
+                place: (found[probes[place][0], number], probes[place][2])
+                for place, number in turn
+                if (probes[place][0], number) in found
+            }
+            proven = await self._as_probes(tried)
+            for place, number in turn:
+                if place in proven:
+                    seating.settle(place, number)
+            made |= proven
+        missing = [place for place in range(len(probes)) if place not in made]
+        made |= {
+            place: probe
+            for place, probe in zip(missing, await self.make_probes([probes[place] for place in missing]), strict=True)
+            if probe is not None
+        }
+        seated = tuple(_reseated(proposal, numbers[proposal.category], found, seating) for proposal in proposals)
+        return seated, tuple(made.get(place) for place in range(len(probes)))
+
     async def propose(self, requests: Sequence[Request]) -> tuple[Proposal, ...]:
         """Make the candidates asked for, all requests' checks side by side.
 
@@ -81,7 +113,7 @@ class SourceEngine:
         await self._verify(wanted)
         return tuple(self._answer(request, places[request]) for request in requests)
 
-    async def make_probes(self, wanted: Sequence[tuple[str, int, bool]]) -> tuple[tuple[Example, bytes] | None, ...]:
+    async def make_probes(self, wanted: Sequence[ProbeRequest]) -> tuple[Probe | None, ...]:
         """Make probes for numbers of categories' lists (R14), all checks side by side.
 
         Args:
@@ -93,7 +125,7 @@ class SourceEngine:
             number gives no example, or, for a bad probe, neither it nor a few others can be spoiled and proven wrong.
         """
         await self._open()
-        made: dict[int, tuple[Example, bytes]] = {}
+        made: dict[int, Probe] = {}
         tries = [(index,) if good else (index, *self._stand_ins(name, index)) for name, index, good in wanted]
         for turn in range(max(map(len, tries), default=0)):
             left = [place for place, numbers in enumerate(tries) if place not in made and turn < len(numbers)]
@@ -107,7 +139,7 @@ class SourceEngine:
             made |= await self._as_probes({place: (found[place], wanted[place][2]) for place in found})
         return tuple(made.get(place) for place in range(len(wanted)))
 
-    async def _as_probes(self, examples: Mapping[int, tuple[Example, bool]]) -> dict[int, tuple[Example, bytes]]:
+    async def _as_probes(self, examples: Mapping[int, tuple[Example, bool]]) -> dict[int, Probe]:
         """Of examples by any key: the good ones as they are, the others spoiled, where that can be proven."""
         assert self._bench is not None, "the caller opened it"
         good = {key: (example, Evidence("good").encode()) for key, (example, is_good) in examples.items() if is_good}
@@ -205,3 +237,11 @@ class SourceEngine:
         beyond = len(request.indices) - len(places)
         past = f"; {beyond} of the numbers asked for are past the end" if beyond else ""
         return f"{self._view.kb.pin.label} has {listed} sites for {request.category}{past}{told}"
+
+
+def _reseated(
+    proposal: Proposal, indices: Sequence[int], found: Mapping[tuple[str, int], Example], seating: Seating
+) -> Proposal:
+    """A proposal whose slots have the examples of the numbers that they stand for after probes were seated."""
+    numbers = ((index, (proposal.category, seating.number_for(proposal.category, index))) for index in indices)
+    return replace(proposal, examples=tuple((index, found[key]) for index, key in numbers if key in found))

@@ -33,7 +33,7 @@ from node.pipeline.effects import FillSlots
 from node.rating.interface import Evidence, Scorer
 from node.store import EXAMPLE, Store
 from node.tasks.inspection import inspect
-from node.tasks.interface import Checker, Generator, Request
+from node.tasks.interface import Checker, Request
 from node.tasks.measures import scrutiny_measures
 from node.tasks.plans import plan_for, scrutiny_for
 from node.tasks.probes import probe_plan
@@ -156,44 +156,39 @@ class Shop:
         crate: OpenCrate,
         short: dict[int, str],
     ) -> list[tuple[SlotOpening, bytes]]:
-        """All candidates of a crate in one call, then all its probes in another."""
+        """All candidates and probes of a crate in one call."""
         rules = {(task, slot): rule for task, slot, rule in order.rules}
         slots = [
             (task, slot, number, rules[task.index, slot])
             for task in tasks
             for slot, number in enumerate(_numbers(task, self._key.node))
         ]
-        # What a probe's slot stands for nobody makes: with a model it would cost an answer.
-        numbers = {
-            task.index: tuple(n for owner, _, n, rule in slots if owner is task and rule is SlotContent.CANDIDATE)
+        plain = [entry for entry in slots if entry[3] is SlotContent.CANDIDATE]
+        probed = [entry for entry in slots if entry[3] is not SlotContent.CANDIDATE]
+        requests = [
+            Request(spec.categories[task.category], tuple(number for owner, _, number, _ in plain if owner is task))
             for task in tasks
-        }
-        requests = [Request(spec.categories[task.category], numbers[task.index]) for task in tasks]
+        ]
+        wanted = [
+            (spec.categories[task.category], number, rule is SlotContent.GOOD_PROBE) for task, _, number, rule in probed
+        ]
+        proposals, probes = await self._authors.of(spec, crate).fill(requests, wanted)
         made: dict[tuple[int, int], Example] = {}
-        author = self._authors.of(spec, crate)
-        for task, proposal in zip(tasks, await author.propose(requests), strict=True):
+        for task, proposal in zip(tasks, proposals, strict=True):
             made |= {(task.index, number): example for number, example in proposal.examples}
             if proposal.shortfall:
                 short[task.index] = proposal.shortfall
+        height = order.plan.height
         filled = [
-            self._opened(order.plan.height, task.index, slot, made[task.index, number], None)
-            for task, slot, number, rule in slots
-            if rule is SlotContent.CANDIDATE and (task.index, number) in made
+            self._opened(height, task.index, slot, made[task.index, number], None)
+            for task, slot, number, _ in plain
+            if (task.index, number) in made
         ]
-        return filled + await self._fill_probes(order.plan.height, spec, author, slots)
-
-    async def _fill_probes(
-        self, height: int, spec: JobSpec, author: Generator, slots: Sequence[tuple[Task, int, int, SlotContent]]
-    ) -> list[tuple[SlotOpening, bytes]]:
-        probes = [entry for entry in slots if entry[3] is not SlotContent.CANDIDATE]
-        wanted = [
-            (spec.categories[task.category], number, rule is SlotContent.GOOD_PROBE) for task, _, number, rule in probes
-        ]
-        return [
+        return filled + [
             self._opened(
                 height, task.index, slot, probe[0], ProbeOpening(rule is SlotContent.GOOD_PROBE, evidence=probe[1])
             )
-            for (task, slot, _, rule), probe in zip(probes, await author.make_probes(wanted), strict=True)
+            for (task, slot, _, rule), probe in zip(probed, probes, strict=True)
             if probe is not None
         ]
 

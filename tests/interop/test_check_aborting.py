@@ -48,6 +48,26 @@ ROWS = {
     "differs the second time": Example(FLAG, tests="assert!(once());"),
     "exits": Example(EXITS, tests="assert_eq!(answer(), 0);"),
     "never asks": Example(ADD, tests="let f = |n: i32| if n > 0 { 3 } else { add(1, 2) };\nassert_eq!(f(1), 3);"),
+    "expects a panic": Example(
+        ADD,
+        tests=f'#[test]\n#[should_panic(expected = "overflow")]\nfn t() {{\n    add(i32::MAX, 1);\n}}\n#[test]\nfn a() {{ {GOOD} }}',
+    ),
+    "expects several panics": Example(
+        ADD,
+        tests=f"#[test]\n#[should_panic]\nfn a() {{ add(i32::MAX, 1); }}\n#[test]\n#[should_panic]\nfn b() {{ add(i32::MIN, -1); }}\n#[test]\nfn c() {{ {GOOD} }}",
+    ),
+    "expects a panic by result": Example(
+        ADD,
+        tests='#[test]\n#[should_panic(expected = "sum: 3")]\nfn t() {\n    panic!("sum: {}", add(1, 2));\n}',
+    ),
+    "expects another panic": Example(
+        ADD, tests='#[test]\n#[should_panic(expected = "underflow")]\nfn t() {\n    add(i32::MAX, 1);\n}'
+    ),
+    "expects a panic that does not come": Example(ADD, tests="#[test]\n#[should_panic]\nfn t() {\n    add(1, 1);\n}"),
+    "expects a panic and gets an abort": Example(
+        ADD, tests="#[test]\n#[should_panic]\nfn t() {\n    add(1, 1);\n    std::process::abort();\n}"
+    ),
+    "any panic will do": Example(ADD, tests="#[test]\n#[should_panic]\nfn t() {\n    assert_eq!(add(1, 1), 3);\n}"),
     "unstable in tests": Example(
         ADD,
         tests=f"fn never() -> Option<!> {{\n    None\n}}\n#[test]\nfn t() {{\n    assert!(never().is_none());\n    {GOOD}\n}}",
@@ -61,8 +81,13 @@ ROWS = {
     ),
 }
 THAT_UNWIND = {
-    "expects a panic": Example(
-        ADD, tests='#[test]\n#[should_panic(expected = "overflow")]\nfn t() {\n    add(i32::MAX, 1);\n}'
+    "expects a panic, and drops": Example(
+        "pub struct Loud(pub u8);\nimpl Drop for Loud {\n    fn drop(&mut self) {\n        assert!(self.0 < 9);\n    }\n}\npub fn none(n: u8) -> u8 {\n    Loud(n).0 - 1\n}",
+        tests='#[test]\n#[should_panic(expected = "overflow")]\nfn t() {\n    none(0);\n}',
+    ),
+    "panics once more on its way": Example(
+        "pub struct Loud(pub u8);\nimpl Drop for Loud {\n    fn drop(&mut self) {\n        assert!(self.0 > 0);\n    }\n}\npub fn none(n: u8) -> u8 {\n    Loud(n).0 - 1\n}",
+        tests='#[test]\n#[should_panic(expected = "overflow")]\nfn t() {\n    none(0);\n}',
     ),
     "catches": Example(
         ADD, tests=f"let caught = std::panic::catch_unwind(|| add(i32::MAX, 1));\nassert!(caught.is_err());\n{GOOD}"
@@ -115,6 +140,11 @@ def test_verdicts_are_those_of_builds_that_unwind(folder, builds, monkeypatch, c
     assert dict(zip(ROWS, aborting, strict=True)) == dict(zip(ROWS, unwinding, strict=True))
     ends = {name: seen.state for name, (seen, _, _) in zip(ROWS, aborting, strict=True)}
     assert {name for name, state in ends.items() if state == "pass"} >= {"good", "const", "joins a thread that panics"}
+    assert {name for name, state in ends.items() if state == "pass" and name.startswith("expects")} == {
+        "expects a panic",
+        "expects several panics",
+        "expects a panic by result",
+    }
     for name in ("unstable in tests", "asks for a feature", "unstable library"):
         seen, _, _ = aborting[list(ROWS).index(name)]
         assert seen.codes == ("E0658",), name
@@ -127,7 +157,7 @@ def test_a_few_rows_that_see_a_panic_unwind_make_all_unwind(folder, builds):
     rows = {**THAT_UNWIND, "good": ROWS["good"]}
     seen = asyncio.run(settle(folder, rows.values(), RowOptions(mutants=0)))
     assert builds == [False]
-    assert [told.state for told, _, _ in seen] == ["pass", "pass", "pass"]
+    assert [told.state for told, _, _ in seen] == ["pass", "fail", "pass", "pass"]
 
 
 def test_a_compiler_without_these_options_is_noticed(tmp_path):

@@ -10,6 +10,8 @@ from node.tasks.inspection import inspect
 from node.tasks.interface import Request
 from node.tasks.model.engine import ModelEngine, Terms
 from node.tasks.model.states import End
+from node.tasks.probe_evidence import Evidence, decode_evidence
+from node.tasks.probes import probe_plan
 from node.tasks.report import parse_report
 from node.tasks.source import SourceEngine
 from node.values.job import Sampling
@@ -63,3 +65,40 @@ def test_wrong_answers_are_found_by_execution_and_right_ones_carry_what_was_exec
             assert (report.mutants_killed > 0) == (proposal.category == "test_generation")
             assert (report.before is not None) == (proposal.category == "bug_detection")
             assert json.loads(example.output_data)
+
+
+def test_probes_of_a_models_answers_are_proven_by_the_real_compiler_and_forged_ones_are_not(tmp_path):
+    async def scenario():
+        checker = await open_engine(CheckSettings(folder=tmp_path))
+        try:
+            source = SourceEngine(wordwise(), wordwise_crate(), checker)
+            categories = ("code_completion", "code_refactoring")
+            requests = [Request(category, tuple(range(8))) for category in categories]
+            rows = [row for proposal in await source.propose(requests) for _, row in proposal.examples]
+            engine = ModelEngine(
+                wordwise(),
+                ScriptedModel(answers_from(rows)),
+                Terms(Sampling(), 60),
+                source=source,
+                crate=wordwise_crate(),
+                checker=checker,
+                salt=b"a test's",
+            )
+            wanted = [(category, number, number % 4 == 0) for category in categories for number in range(8)]
+            _, probes = await engine.fill([], wanted)
+            told = [(good, probe) for (_, _, good), probe in zip(wanted, probes, strict=True) if probe is not None]
+            said = [
+                pair for _, (example, own) in told for pair in ((example, own), (example, Evidence("good").encode()))
+            ]
+            checks = [probe_plan(evidence, example, wordwise()) for example, evidence in said]
+            results = iter(await checker.run(wordwise_crate(), [plan for check in checks for plan in check.plans]))
+            verdicts = [[next(results).holds for _ in check.plans] for check in checks]
+            found = [check.static.holds and all(held) for check, held in zip(checks, verdicts, strict=True)]
+            return told, found
+        finally:
+            await checker.close()
+
+    told, found = asyncio.run(scenario())
+    assert all(found[::2])
+    assert found[1::2] == [good for good, _ in told]
+    assert "slip" in {decode_evidence(evidence).kind for _, (_, evidence) in told}

@@ -22,22 +22,53 @@ pytestmark = pytest.mark.cargo
 ATTACKS = Path(__file__).parents[1] / "support" / "attacks.rs"
 
 
-@pytest.fixture(scope="module", params=[Level.STRICT, Level.STANDARD], ids=lambda level: level.value)
-def arena(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("arena")
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """Arenas by level and by how attacks are started, each opened when it is first asked for."""
+    found: dict[tuple[Level, bool], Arena] = {}
+    with contextlib.ExitStack() as stack:
+
+        def give(level: Level, *, forked: bool) -> Arena:
+            if (level, forked) not in found:
+                found[level, forked] = stack.enter_context(_arena(level, tmp_path_factory.mktemp("arena"), forked))
+            return found[level, forked]
+
+        yield give
+
+
+@contextlib.contextmanager
+def _arena(level: Level, folder: Path, forked: bool):
     for parent in (folder, *folder.parents):  # The sandbox's users are others than ours.
         if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
             parent.chmod(parent.stat().st_mode | 0o055)
     with contextlib.ExitStack() as stack:
         try:
-            opened = stack.enter_context(Arena(request.param, folder))
+            arena = stack.enter_context(Arena(level, folder, forked=forked))
         except OperatorError as error:
             pytest.skip(f"not on this machine: {error}")
-        compiled = opened.compile(
-            _source(opened), "-C", "opt-level=1", "--crate-name", opened.program, limits=replace(BUILD, cpu_ms=60_000)
-        )
+        compiled = arena.compile_attacks(_source(arena))
         assert compiled.succeeded, compiled.stderr.decode()
-        yield opened
+        yield arena
+
+
+LEVELS = [Level.STRICT, Level.STANDARD]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(level, forked) for forked in (False, True) for level in LEVELS],
+    ids=lambda how: f"{how[0].value}-{'forked' if how[1] else 'executed'}",
+)
+def arena(request, opened):
+    """Where a test that somebody else wrote runs: a process of its own, or a copy of one that has loaded its binary."""
+    level, forked = request.param
+    return opened(level, forked=forked)
+
+
+@pytest.fixture(scope="module", params=LEVELS, ids=lambda level: level.value)
+def builds(request, opened):
+    """Where other people's code is built."""
+    return opened(request.param, forked=False)
 
 
 def _source(arena: Arena) -> Path:
@@ -48,8 +79,8 @@ def _source(arena: Arena) -> Path:
 def nothing_of_the_nodes_is_touched(request):
     """After every single attack: the node's key, its database and other examples' results are as they were."""
     yield
-    if "arena" in request.fixturenames:
-        assert request.getfixturevalue("arena").disturbed() == []
+    for name in {"arena", "builds"} & set(request.fixturenames):
+        assert request.getfixturevalue(name).disturbed() == []
 
 
 def said(ran) -> str:
@@ -85,6 +116,12 @@ def test_output_is_bounded_and_a_flood_ends_with_its_time(arena):
     assert (ran.truncated, ran.out_of_time) == (True, True)
 
 
+def test_proofs_are_bounded_and_a_flood_of_them_ends_with_its_time(arena):
+    ran = arena.attack("flood-proof")
+    assert ran.out_of_time
+    assert len(ran.proof) <= 8 << 20
+
+
 @pytest.mark.parametrize("attack", ["allocate", "map-memory", "thread-bomb"])
 def test_memory_and_threads_are_bounded(arena, attack):
     ran = arena.attack(attack)
@@ -111,6 +148,10 @@ WITHOUT_ARGUMENTS = [
     "daemon",
     "kill-parent",
     "kill-everybody",
+    "copy-itself",
+    "signal-any-number",
+    "trace-any-number",
+    "read-memory-of-any-number",
     "ptrace-parent",
     "read-memory-of-parent",
     "read-environment-of-parent",
@@ -267,7 +308,7 @@ def test_each_run_finds_its_directory_empty(arena):
 def test_nothing_is_left_running(arena):
     for attack in ("daemon", "many-threads-spin", "sleep"):
         arena.attack(attack, limits=replace(SMALL, wall_ms=200))
-    assert processes_called(arena.program) == []
+    assert len(processes_called(arena.program)) == arena.forked
 
 
 IN_A_BUILD = [
@@ -309,32 +350,32 @@ IN_A_BUILD = [
 
 
 @pytest.mark.parametrize("attack", IN_A_BUILD)
-def test_a_build_cannot_either(arena, attack):
-    ran = arena.attack(attack, limits=replace(SMALL, wall_ms=3_000), profile=Profile.BUILD)
+def test_a_build_cannot_either(builds, attack):
+    ran = builds.attack(attack, limits=replace(SMALL, wall_ms=3_000), profile=Profile.BUILD)
     assert said(ran) in {"closed", ""}
 
 
 @pytest.mark.parametrize("attack", ["read", "write", "truncate", "remove", "chmod", "set-permissions", "utime"])
-def test_a_build_leaves_a_file_outside_as_it_was_after_trying_to(arena, attack):
-    ran = arena.attack(attack, str(arena.secret), profile=Profile.BUILD)
-    assert (said(ran), arena.secret.read_text()) == ("closed", "canary\n")
+def test_a_build_leaves_a_file_outside_as_it_was_after_trying_to(builds, attack):
+    ran = builds.attack(attack, str(builds.secret), profile=Profile.BUILD)
+    assert (said(ran), builds.secret.read_text()) == ("closed", "canary\n")
 
 
 @pytest.mark.parametrize("attack", ["kill-pid", "tgkill-pid", "queue-signal", "limit-pid"])
-def test_a_build_cannot_reach_the_node_by_its_number(arena, attack):
+def test_a_build_cannot_reach_the_node_by_its_number(builds, attack):
     for number in own_ids():
-        assert said(arena.attack(attack, str(number), profile=Profile.BUILD)) == "closed"
+        assert said(builds.attack(attack, str(number), profile=Profile.BUILD)) == "closed"
 
 
 BOMB = 'fn main() { unsafe { loop { fork(); } } } extern "C" { fn fork() -> i32; }'
 
 
-def test_a_fork_bomb_in_a_build_is_ended_and_nothing_of_it_survives(arena):
+def test_a_fork_bomb_in_a_build_is_ended_and_nothing_of_it_survives(builds):
     name = f"bomb{os.getpid()}"
-    assert arena.compile(BOMB, name=name).succeeded
-    bomb = arena.run(
+    assert builds.compile(BOMB, name=name).succeeded
+    bomb = builds.run(
         replace(
-            _command(arena, name),
+            _command(builds, name),
             profile=Profile.BUILD,
             limits=replace(SMALL, processes=40, wall_ms=500, cpu_ms=200),
         )
@@ -396,27 +437,27 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_the_compiler_cannot_be_made_to_give(arena, name):
-    source = SOURCES[name].replace("SECRET", str(arena.secret))
-    ran = arena.compile(source, "--crate-name", "evil", limits=replace(BUILD, cpu_ms=800))
+def test_the_compiler_cannot_be_made_to_give(builds, name):
+    source = SOURCES[name].replace("SECRET", str(builds.secret))
+    ran = builds.compile(source, "--crate-name", "evil", limits=replace(BUILD, cpu_ms=800))
     assert not ran.succeeded
     assert b"canary" not in ran.stdout + ran.stderr
     assert len(ran.stderr) <= BUILD.output_bytes
 
 
-def test_a_compiler_that_reads_its_own_environment_finds_nothing_of_the_nodes(arena):
-    ran = arena.compile('fn main() { print!("{}", include_str!("/proc/self/environ")); }', name="environ")
-    made = arena.output / "environ"
+def test_a_compiler_that_reads_its_own_environment_finds_nothing_of_the_nodes(builds):
+    ran = builds.compile('fn main() { print!("{}", include_str!("/proc/self/environ")); }', name="environ")
+    made = builds.output / "environ"
     assert not ran.succeeded or b"HOME=" not in made.read_bytes()
 
 
-def test_assembly_gets_a_test_no_further(arena):
+def test_assembly_gets_a_test_no_further(builds):
     source = (
         'fn main() { let r: i64; unsafe { std::arch::asm!("syscall", inlateout("rax") 57i64 => r, out("rcx") _, '
         'out("r11") _) }; println!("{}", if r >= 0 { "open" } else { "closed" }); }'
     )
-    assert arena.compile(source, name="asm").succeeded
-    assert said(arena.run(_command(arena, "asm"))) == "closed"
+    assert builds.compile(source, name="asm").succeeded
+    assert said(builds.run(_command(builds, "asm"))) == "closed"
 
 
 @pytest.mark.slow
@@ -428,7 +469,8 @@ def test_the_same_attacks_are_contained_for_an_unprivileged_user():
         pytest.skip("becoming another user needs unshare and setpriv")
     from tests.support.unprivileged import run_as_nobody
 
-    files = [str(Path(__file__)), str(Path(__file__).with_name("test_check_containment.py"))]
+    names = (Path(__file__).name, "test_sandbox_copies.py", "test_check_containment.py")
+    files = [str(Path(__file__).with_name(name)) for name in names]
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", *files]
     done: subprocess.CompletedProcess[str] = run_as_nobody(words, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

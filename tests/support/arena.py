@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
+import secrets
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +16,15 @@ from node.checks.sandbox.choice import Choice, choose
 from node.checks.sandbox.launcher import LauncherSession, open_session
 from node.checks.sandbox.limits import BUILD_LIMITS, TEST_LIMITS, Command, Level, Limits, Profile, Ran
 from node.checks.toolchain import Toolchain, find_toolchain
+from node.checks.witness import build_witness
 
 SMALL = replace(TEST_LIMITS, cpu_ms=300, wall_ms=10_000, memory_bytes=512 << 20, output_bytes=4096)
 BUILD = replace(
     BUILD_LIMITS, cpu_ms=3_000, wall_ms=60_000, memory_bytes=2 << 30, file_bytes=64 << 20, output_bytes=1 << 20
 )
+
+
+_NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +46,21 @@ class Canary:
 
 
 class Arena:
-    """Runs programs at one level. Use as a context manager; synchronous outside."""
+    """Runs programs at one level. Use as a context manager; synchronous outside.
 
-    def __init__(self, level: Level, folder: Path) -> None:
+    Args:
+        level: How to confine.
+        folder: For everything; must be there.
+        forked: Attacks stand in a test binary, and each is made by a copy of a process that has loaded it.
+    """
+
+    def __init__(self, level: Level, folder: Path, *, forked: bool = False) -> None:
+        self.forked = forked
         self.folder = folder
         self.folder.chmod(0o755)
         self.toolchain: Toolchain = find_toolchain()
-        self.program = f"attacks{os.getpid()}"
-        """Name of the attack program, which no other test of this machine has."""
+        self.program = f"atk{os.getpid()}x{next(_NUMBERS)}"
+        """Name of the attack program, which nothing else on this machine has."""
         self._level = level
         self._runner = asyncio.Runner()
         self._stack = contextlib.AsyncExitStack()
@@ -71,6 +84,7 @@ class Arena:
         self.secret.chmod(0o666)
         self.secret.parent.chmod(0o777)
         self._canaries = self._lay_canaries()
+        self.witness = build_witness(self.toolchain, tools)
         self.sources = self._made("sources")
         self.output = self._made("output")
         self.session = await self._stack.enter_async_context(
@@ -78,7 +92,7 @@ class Arena:
                 self.choice.confinement,
                 slot=1,
                 root=self._made("work"),
-                readable=(self.toolchain.sysroot, self.sources),
+                readable=(self.toolchain.sysroot, self.witness.folder, self.sources),
                 writable=(self.output,),
             )
         )
@@ -116,6 +130,10 @@ class Arena:
         """Run to the end."""
         return self._runner.run(self.session.run(command))
 
+    def close_session(self) -> None:
+        """End the launcher; the next command starts another."""
+        self._runner.run(self.session.close())
+
     def compile(self, source: Path | str, *options: str, limits: Limits = BUILD, name: str = "program") -> Ran:
         """Compile a Rust source as untrusted code is compiled."""
         if isinstance(source, str):
@@ -131,24 +149,45 @@ class Arena:
                 limits=limits,
                 directory=self.sources,
                 environment={"PATH": "/usr/bin:/bin"},
-                readable=(self.toolchain.sysroot, self.sources),
+                readable=(self.toolchain.sysroot, self.witness.folder, self.sources),
                 writable=(self.output,),
             )
         )
 
+    def compile_attacks(self, source: Path) -> Ran:
+        """Compile the attack program, with the harness where attacks are tests."""
+        harness = ("--test", *self.witness.flags) if self.forked else ()
+        options = ("-C", "opt-level=1", "--crate-name", self.program, *harness)
+        return self.compile(source, *options, limits=replace(BUILD, cpu_ms=60_000))
+
     def attack(self, *words: str, limits: Limits = SMALL, profile: Profile = Profile.TEST) -> Ran:
         """Run the compiled attack program as tests are run."""
         program = self.output / self.program
-        return self.run(
-            Command(
-                argv=(str(program), *words),
-                profile=profile,
-                limits=limits,
-                directory=Path("/"),
-                environment={"GIVEN": "1"},
-                readable=(program,),
+        command = Command(
+            argv=(str(program), *words),
+            profile=profile,
+            limits=limits,
+            directory=Path("/"),
+            environment={"GIVEN": "1"},
+            readable=(program,),
+        )
+        if not self.forked:
+            return self.run(command)
+        ran = self.run(
+            replace(
+                command,
+                argv=(str(program), "attack", "--nocapture", "--test-threads=1"),
+                environment={"GIVEN": "1", "ATTACK": "\n".join(words)},
+                nonce=secrets.token_hex(16),
+                forked=True,
             )
         )
+        return ran if ran.truncated else replace(ran, stdout=_own_words(ran.stdout))
+
+
+def _own_words(output: bytes) -> bytes:
+    """What a test printed, without what the harness says around it."""
+    return output.partition(b"test attack ... ")[2].partition(b"ok\n\ntest result")[0]
 
 
 def processes_called(name: str) -> list[int]:

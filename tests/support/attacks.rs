@@ -1,5 +1,7 @@
 //! What tested code might try. One attempt per process: `attacks NAME ARGS..` prints `open` when it got somewhere it
 //! must not get, `closed` when it was refused. Attempts that must be ended from outside print nothing.
+//!
+//! As a program, or compiled with the test harness: then a test finds the same words, each on a line, in `ATTACK`.
 
 use std::ffi::c_void;
 use std::fs;
@@ -52,7 +54,20 @@ fn spin() -> ! {
 }
 
 fn main() {
-    let args: Vec<String> = std::env::args().collect();
+    attempt(std::env::args().collect());
+}
+
+#[cfg(test)]
+#[test]
+fn attack() {
+    let words = std::env::var("ATTACK").unwrap();
+    attempt(std::iter::once("").chain(words.lines()).map(String::from).collect());
+}
+
+/// Descriptors beyond the first three that a process has by right: a test's witness has one for its proofs.
+const OWN_DESCRIPTORS: usize = if cfg!(test) { 1 } else { 0 };
+
+fn attempt(args: Vec<String>) {
     let path = args.get(2).cloned().unwrap_or_default();
     let second = args.get(3).cloned().unwrap_or_default();
     match args[1].as_str() {
@@ -237,6 +252,25 @@ fn main() {
 
         // Other processes.
         "kill-parent" => report(unsafe { kill(getppid(), 9) } == 0),
+        // What only the server of a test binary may do, and what it could be reached by.
+        "copy-itself" => report(call(56, 0x8011, 0, 0, 0)),
+        "signal-any-number" => {
+            let own = unsafe { getpid() } as u64;
+            report((1..own + 64).any(|pid| pid != own && reaches_kernel(234, pid, pid, 0, 0)))
+        }
+        "trace-any-number" => {
+            let own = unsafe { getpid() } as u64;
+            report((1..own + 64).any(|pid| pid != own && reaches_kernel(101, 16, pid, 0, 0)))
+        }
+        "read-memory-of-any-number" => {
+            let own = unsafe { getpid() };
+            report((1..own + 64).any(|pid| pid != own && fs::File::open(format!("/proc/{pid}/mem")).is_ok()))
+        }
+        "flood-proof" => {
+            let lines = [b'\n'; 65536];
+            let ends: Vec<u64> = (3..64).filter(|fd| unsafe { fcntl(*fd as i32, 1) } >= 0).collect();
+            while ends.iter().all(|fd| call(1, *fd, lines.as_ptr() as u64, lines.len() as u64, 0)) {}
+        }
         "kill-everybody" => report(unsafe { kill(-1, 9) } == 0),
         "kill-pid" => report(unsafe { kill(path.parse().unwrap(), 0) } == 0),
         "tgkill-pid" => report(call(234, path.parse().unwrap(), path.parse().unwrap(), 0, 0)),
@@ -312,8 +346,8 @@ fn main() {
         "regain-privileges" => report(unsafe { prctl(38, 0, 0, 0, 0) } == 0 && call(105, 0, 0, 0, 0)),
         "become-root" => report(unsafe { getpid() } > 1 && call(105, 0, 0, 0, 0) && !second.is_empty()),
         "inherited-descriptors" => {
-            let found = (3..1024).any(|fd| unsafe { fcntl(fd, 1) } >= 0);
-            report(found)
+            let found = (3..1024).filter(|fd| unsafe { fcntl(*fd, 1) } >= 0).count();
+            report(found > OWN_DESCRIPTORS)
         }
         "read-standard-input" => {
             let mut buffer = [0u8; 1];
@@ -321,7 +355,7 @@ fn main() {
         }
         "environment" => {
             let names: Vec<String> = std::env::vars().map(|(name, _)| name).collect();
-            report(names.iter().any(|name| !matches!(name.as_str(), "TMPDIR" | "GIVEN")))
+            report(names.iter().any(|name| !matches!(name.as_str(), "TMPDIR" | "GIVEN" | "ATTACK")))
         }
         "daemon" => {
             // Not even a second process: nothing can be left behind.

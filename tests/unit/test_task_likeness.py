@@ -22,9 +22,10 @@ from node.tasks.likeness import (
     speaks_of_change,
     subject_words,
 )
-from node.tasks.probes import is_beside_the_point, is_foreign
+from node.tasks.probes import is_beside_the_point
 from node.tasks.prose import word_set
 from node.tasks.source import SourceEngine
+from node.tasks.texts import is_foreign
 from tests.support.wordwise import item_named, wordwise
 
 BEFORE = "fn f(a: u8, b: u8) -> bool {\n    let c = a + 1;\n    a <= b\n}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -82,38 +82,44 @@ class Assertion:
     node: Node
 
 
-Steps = tuple[tuple[Node, list[Node]], ...]
-"""Nodes that are come by, each with the two before it."""
+Step = tuple[Node, list[Node]]
+"""A node that is come by, with the two before it."""
+Steps = tuple[Step, ...]
 
 
-def steps_through(body: Node) -> Steps:
-    """What a body comes by when it is run to its end; walked once for all questions about it."""
-    return tuple(_reachable(body))
-
-
-def macro_calls(steps: Steps) -> Iterator[tuple[str, Node]]:
+def macro_calls(steps: Iterable[Step]) -> Iterator[tuple[str, Node]]:
     """Name and argument tree of every macro call, those inside other macros' arguments included."""
     for node, before in steps:
-        if node.type == "token_tree" and len(before) == 2 and before[1].type == "!":
-            yield text_of(before[0]).replace(" ", "").rsplit("::", 1)[-1], node
+        if node.type == "token_tree" and _follows_macro(before):
+            yield _macro_name(before), node
 
 
-def assertions(steps: Steps, harmless: frozenset[str] = frozenset()) -> Iterator[Assertion]:
-    """What can fail in a body that is run to its end, macros first.
+def _follows_macro(before: list[Node]) -> bool:
+    return len(before) == 2 and before[1].type == "!"
+
+
+def _macro_name(before: list[Node]) -> str:
+    return text_of(before[0]).replace(" ", "").rsplit("::", 1)[-1]
+
+
+def assertions(steps: Iterable[Step], harmless: frozenset[str] = frozenset()) -> Iterator[Assertion]:
+    """What can fail in a body that is run to its end.
 
     Args:
-        steps: Of the body.
+        steps: Of the body, gone through once and no further than asked.
         harmless: Macros and functions of the row's own that fail nothing by being called.
     """
-    for name, tree in macro_calls(steps):
-        if name in ASSERTIONS or (name.startswith(("assert", "prop_assert")) and name not in harmless):
-            yield Assertion(name, split_arguments(tree), tree)
-        elif name not in HARMLESS_MACROS and name not in harmless:
-            yield Assertion(f"{name}!", (), tree)  # A macro whose text we do not know may well assert.
     for node, before in steps:
-        if node.type == "try_expression":
+        kind = node.type
+        if kind == "token_tree" and _follows_macro(before):
+            name = _macro_name(before)
+            if name in ASSERTIONS or (name.startswith(("assert", "prop_assert")) and name not in harmless):
+                yield Assertion(name, split_arguments(node), node)
+            elif name not in HARMLESS_MACROS and name not in harmless:
+                yield Assertion(f"{name}!", (), node)  # A macro whose text we do not know may well assert.
+        elif kind == "try_expression":
             yield Assertion("?", (), node)
-        elif node.type == "call_expression" and _asserts_by_name(node, harmless):
+        elif kind == "call_expression" and _asserts_by_name(node, harmless):
             yield Assertion("assert function", (), node)
         elif before and before[-1].type == "." and text_of(node) in _FAILING_METHODS:
             yield Assertion(text_of(node), (), node)
@@ -165,30 +171,41 @@ def panics_itself(body: Node) -> bool:
 _PANICS = frozenset({"panic", "unreachable", "todo", "unimplemented", "std::panic", "core::panic"})
 
 
-def _reachable(body: Node) -> Iterator[tuple[Node, list[Node]]]:
-    """Nodes of a body in order, each with the two before it under the same parent.
+def steps_through(body: Node) -> Iterator[Step]:
+    """What a body comes by when it is run to its end: its nodes in order.
 
-    Left out are nested items, closures that nothing calls, and what stands behind an exit.
+    Left out are nested items, closures that nothing calls, what stands behind an exit, and tokens by themselves.
     """
     # Asked for closures alone.
     names = (text_of(leaf) for leaf in leaves(body) if leaf.type in IDENTIFIERS) if mentions(body, b"|") else ()
     uses = Counter(names)
-    stack: list[tuple[Node, list[Node]]] = [(body, [])]
+    stack: list[Step] = [(body, [])]
     while stack:
         node, before = stack.pop()
         yield node, before
-        if not node.child_count:
-            continue
-        children = [child for child in node.children if child.type not in _NESTED and not _is_dead(child, node, uses)]
-        if node.type == "block":
+        children = [child for child in node.children if child.type not in _NESTED]
+        if node.type in _WITH_DEAD_PARTS:
+            children = [child for child in children if not _is_dead(child, node, uses)]
+        elif node.type == "block":
             children = _until_exit(children)
         # Not prev_sibling: it counts from the first child each time, and a hostile node has 100,000 of them.
-        found = [(child, children[max(0, index - 2) : index]) for index, child in enumerate(children)]
-        stack.extend(reversed(found))
+        found = [
+            (child, children[max(0, index - 2) : index])
+            for index, child in enumerate(children)
+            # A token by itself says something only as the name of a method.
+            if child.child_count or (index and children[index - 1].type == ".")
+        ]
+        found.reverse()
+        stack += found
 
 
 _NESTED = frozenset({"function_item", "impl_item", "trait_item", "mod_item", "macro_definition", "attribute_item"})
 """Items inside a body: their code counts where it is called, not where it stands."""
+
+
+_WITH_DEAD_PARTS = frozenset(
+    {"let_declaration", "call_expression", "if_expression", "while_expression", "for_expression"}
+)
 
 
 def _is_dead(node: Node, parent: Node, uses: Mapping[str, int]) -> bool:

@@ -93,7 +93,7 @@ def mutants_of(example: str, limit: int) -> tuple[Mutant, ...]:
 
 def _functions(example: str) -> list[tuple[Declared, Node]]:
     found = []
-    for item in declared(parse(example)):
+    for item in declared(parse(example).children):
         body = item.body if item.node.type == "function_item" else None
         is_main = item.name == "main" and not item.is_member
         if body is not None and not item.in_tests and not is_main:

@@ -6,7 +6,7 @@ Walks are loops, never recursion: the text is other people's, and may be nested 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tree_sitter import Node
@@ -80,7 +80,12 @@ def tokens(source: str) -> tuple[str, ...]:
 
 def identifiers(node: Node) -> frozenset[str]:
     """Names that occur below a node, in macros' arguments as well; strings and comments are left out."""
-    return frozenset(text_of(leaf) for leaf in leaves(node) if leaf.type in IDENTIFIERS)
+    return frozenset(each_identifier(node))
+
+
+def each_identifier(node: Node) -> Iterator[str]:
+    """The same in order and as often as they occur, for who may stop at the first."""
+    return (text_of(leaf) for leaf in leaves(node) if leaf.type in IDENTIFIERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +115,18 @@ class Declared:
         )
 
 
-def declared(root: Node) -> tuple[Declared, ...]:
-    """All items outside function bodies, in source order, those of modules, impls and traits included."""
+def declared(nodes: Sequence[Node]) -> tuple[Declared, ...]:
+    """All items outside function bodies, in source order, those of modules, impls and traits included.
+
+    Args:
+        nodes: What stands at the top, in order: attributes belong to the item behind them.
+    """
     found: list[Declared] = []
-    stack: list[tuple[Node, tuple[str, ...], bool, bool]] = [(root, (), False, False)]
+    stack: list[tuple[Sequence[Node], tuple[str, ...], bool, bool]] = [(nodes, (), False, False)]
     while stack:
-        container, path, in_tests, is_member = stack.pop()
+        children, path, in_tests, is_member = stack.pop()
         attributes: list[Node] = []
-        for child in container.children:
+        for child in children:
             if child.type == "attribute_item":
                 attributes.append(child)
             elif child.type not in COMMENTS:
@@ -128,7 +137,7 @@ def declared(root: Node) -> tuple[Declared, ...]:
                     found.append(item if not item.is_test else _as_test(item))
                 if child.type in {"mod_item", "impl_item", "trait_item"} and item.body is not None:
                     inner = (*path, item.name) if child.type == "mod_item" else path
-                    stack.append((item.body, inner, own, child.type != "mod_item"))
+                    stack.append((item.body.children, inner, own, child.type != "mod_item"))
     return tuple(sorted(found, key=lambda item: item.node.start_byte))
 
 

@@ -1,7 +1,6 @@
 """Tests that say nothing, told from their text. Pure; what only execution can tell is left to stubs and mutants.
 
-    reasons = static_vacuity(test_source, example_source)
-    vacuous = is_vacuous(reasons, names_of_tests(test_source or example_source))
+    reasons = wholly_vacuous(Reading.of_texts(test_source, example_source))
 
 Every class errs on the side of the test: what is not understood (a macro of another crate, a helper out of sight) may
 well assert, and then the stub decides.
@@ -9,10 +8,13 @@ well assert, and then the stub decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from itertools import chain
 from typing import Self
 
 from tree_sitter import Node
@@ -24,6 +26,7 @@ from node.checks.guards.reading import (
     Declared,
     attribute_name,
     declared,
+    each_identifier,
     identifiers,
     introduced,
     mentions,
@@ -77,23 +80,8 @@ class Reason:
     """One line for people."""
 
 
-def static_vacuity(test_source: str, example_source: str) -> tuple[Reason, ...]:
-    """Every test that is vacuous by its text, with why; sorted.
-
-    Args:
-        test_source: The row's tests: bare `#[test]` functions, a module of them, or an integration test. Empty when
-            they stand in `example_source`, under `#[cfg(test)]`.
-        example_source: The row's code.
-    """
-    reading = _Reading.of(test_source, example_source)
-    if not reading.tests:
-        return reading.without_tests()
-    return tuple(sorted([*reading.redefinitions(), *filter(None, map(reading.against, reading.tests))]))
-
-
-def wholly_vacuous(test_source: str, example_source: str) -> tuple[Reason, ...]:
-    """The same when no test is left that could show anything; empty, and known sooner, as soon as one can."""
-    reading = _Reading.of(test_source, example_source)
+def wholly_vacuous(reading: Reading) -> tuple[Reason, ...]:
+    """Why no test of a row can show anything, sorted; empty as soon as one can: one sound test carries a row."""
     if not reading.tests:
         return reading.without_tests()
     found = list(reading.redefinitions())
@@ -108,7 +96,7 @@ def wholly_vacuous(test_source: str, example_source: str) -> tuple[Reason, ...]:
 
 
 @dataclass(frozen=True)
-class _Reading:
+class Reading:
     """A row's items, by whether they are there for tests only."""
 
     code: tuple[Declared, ...]
@@ -122,15 +110,37 @@ class _Reading:
     """What the code introduces."""
 
     @classmethod
-    def of(cls, test_source: str, example_source: str) -> Self:
-        whole = parse(example_source)
-        example = declared(whole)
+    def of_texts(cls, test_source: str, example_source: str) -> Self:
+        """Read a row.
+
+        Args:
+            test_source: The row's tests: bare `#[test]` functions, a module of them, or an integration test. Empty when
+                they stand in `example_source`, under `#[cfg(test)]`.
+            example_source: The row's code.
+        """
+        return cls._of(parse(example_source).children, parse(test_source).children if test_source else None)
+
+    @classmethod
+    def of_file(cls, root: Node, tests_start: int) -> Self:
+        """Read a row of which the whole file has been parsed already, and without errors.
+
+        Args:
+            root: The file.
+            tests_start: The byte where the row's tests begin, at its end if they stand in the code.
+        """
+        nodes = root.children
+        split = bisect_left(nodes, tests_start, key=lambda node: node.start_byte)
+        return cls._of(nodes[:split], nodes[split:] or None)
+
+    @classmethod
+    def _of(cls, example_nodes: Sequence[Node], test_nodes: Sequence[Node] | None) -> Self:
+        example = declared(example_nodes)
         code = tuple(item for item in example if not item.in_tests)
         for_tests = tuple(item for item in example if item.in_tests)
-        tree = parse(test_source) if test_source else None
-        given, beside = (declared(tree), for_tests) if tree is not None else (for_tests, ())
-        roots = (tree,) if tree is not None else tuple(item.node for item in given)
-        names = frozenset(name for item in code for name in introduced(item)) | _made_by_macros(whole)
+        given, beside = (for_tests, ()) if test_nodes is None else (declared(test_nodes), for_tests)
+        roots = tuple(item.node for item in given) if test_nodes is None else tuple(test_nodes)
+        made = (_made_by_macros(node) for node in example_nodes)
+        names = frozenset(name for item in code for name in introduced(item)).union(*made)
         return cls(code, given, beside, roots, tuple(item for item in given if item.is_test), names)
 
     @cached_property
@@ -155,12 +165,14 @@ class _Reading:
         return frozenset(own | of_code)
 
     def without_tests(self) -> tuple[Reason, ...]:
+        """What there is to say of a row without a test function."""
         # proptest! and its like write the functions themselves.
         steps = (bodies.steps_through(root) for root in self.roots)
         hidden = any("test" in identifiers(tree) for each in steps for _, tree in bodies.macro_calls(each))
         return () if hidden else (Reason("", Vacuity.NO_TEST.value, "there is no test function"),)
 
     def redefinitions(self) -> Iterator[Reason]:
+        """What makes every test of the row say nothing."""
         yield from _redefinitions((*self.given, *self.beside), self.code, self.roots)
         for item in self.code:
             might = item.node.type == "function_item" and mentions(item.node, b"cfg")
@@ -168,19 +180,9 @@ class _Reading:
                 yield Reason("", Vacuity.OTHER_CODE_IN_TESTS.value, f"{item.name} is another one when it is tested")
 
     def against(self, test: Declared) -> Reason | None:
+        """Why one test says nothing; None when it may say something."""
         reason = _against(test, self)
         return Reason(path_of(test), reason[0].value, reason[1]) if reason is not None else None
-
-
-def names_of_tests(source: str) -> tuple[str, ...]:
-    """Paths of the tests in a text, in source order, as the harness would list them."""
-    return tuple(path_of(item) for item in declared(parse(source)) if item.is_test)
-
-
-def is_vacuous(reasons: Iterable[Reason], tests: Sequence[str]) -> bool:
-    """Whether no test is left that could show anything: one sound test carries a row."""
-    named = {reason.test for reason in reasons}
-    return "" in named or (bool(tests) and named >= set(tests))
 
 
 def path_of(test: Declared) -> str:
@@ -188,7 +190,7 @@ def path_of(test: Declared) -> str:
     return "::".join((*test.path, test.name))
 
 
-def _against(test: Declared, row: _Reading) -> tuple[Vacuity, str] | None:
+def _against(test: Declared, row: Reading) -> tuple[Vacuity, str] | None:
     """The first class that a test falls in."""
     attributes = {attribute_name(item): item for item in test.attributes}
     if "ignore" in attributes:
@@ -203,7 +205,7 @@ def _against(test: Declared, row: _Reading) -> tuple[Vacuity, str] | None:
         return Vacuity.NO_ASSERTION, "has no body"
     helpers = _helpers(test.body, row.given)
     parts = bodies.helpers_used(test.body, helpers)
-    if row.names and row.names.isdisjoint(name for part in parts for name in identifiers(part)):
+    if row.names and row.names.isdisjoint(name for part in parts for name in each_identifier(part)):
         return Vacuity.NO_CALL, "uses nothing of the example"
     if panics is not None:
         return (Vacuity.PANICS_ITSELF, "panics whatever the code does") if bodies.panics_itself(test.body) else None
@@ -211,21 +213,16 @@ def _against(test: Declared, row: _Reading) -> tuple[Vacuity, str] | None:
 
 
 def _against_assertions(
-    test: Declared, row: _Reading, parts: Sequence[Node], helpers: Mapping[str, Node]
+    test: Declared, row: Reading, parts: Sequence[Node], helpers: Mapping[str, Node]
 ) -> tuple[Vacuity, str] | None:
     harmless = row.harmless | helpers.keys()
     influence = None
     found = itself = unrelated = False
     for part in parts:
-        steps = bodies.steps_through(part)
-        is_test = part is parts[0]
-        gives_back = is_test and test.node.child_by_field_name("return_type") is not None
-        bound: bodies.Bindings | None = None
-        constants: frozenset[str] = frozenset()
-        for item in (*bodies.assertions(steps, harmless), *(bodies.endings(part, steps) if gives_back else ())):
+        gives_back = part is parts[0] and test.node.child_by_field_name("return_type") is not None
+        asserted, bound, constants = _asserted(part, harmless, gives_back=gives_back)
+        for item in asserted:
             found = True
-            if bound is None:
-                bound, constants = bodies.bindings(steps), bodies.constant_names(steps)
             if bodies.compares_with_itself(item, bound):
                 itself = itself or not bodies.is_constant(item, frozenset())
             elif not bodies.is_constant(item, constants):
@@ -237,6 +234,18 @@ def _against_assertions(
                     return None  # One that says something is enough.
                 unrelated = True
     return _said_of(parts[0], found=found, itself=itself, unrelated=unrelated)
+
+
+def _asserted(
+    part: Node, harmless: frozenset[str], *, gives_back: bool
+) -> tuple[Iterator[bodies.Assertion], bodies.Bindings, frozenset[str]]:
+    """What can fail in a body, the names in it that stand for expressions, and those for constants."""
+    if not gives_back and not mentions(part, b"let", b"const"):
+        # Nothing else is asked of it, so it is read no further than to what settles it.
+        return bodies.assertions(bodies.steps_through(part), harmless), {}, frozenset()
+    steps = tuple(bodies.steps_through(part))
+    endings = bodies.endings(part, steps) if gives_back else iter(())
+    return chain(bodies.assertions(steps, harmless), endings), bodies.bindings(steps), bodies.constant_names(steps)
 
 
 def _said_of(body: Node, *, found: bool, itself: bool, unrelated: bool) -> tuple[Vacuity, str]:
@@ -295,13 +304,20 @@ def _contains(outer: Node, inner: Node) -> bool:
 def _redefinitions(given: Sequence[Declared], code: Sequence[Declared], roots: Sequence[Node]) -> Iterator[Reason]:
     """Items of the tests that stand in front of what they claim to test, or of what they claim to assert with."""
     targets = {name for item in code if not item.is_member for name in introduced(item)[:1]}
-    shadowed = {name for root in roots for name in _shadowed(root)}
+    functions = sum(item.node.type == "function_item" for item in given)
+    told = b"".join(root.text or b"" for root in roots)
+    might = told.count(b"fn") > functions or _SHADOWING.search(told) is not None
+    shadowed = {name for root in roots for name in _shadowed(root)} if might else set()
     own = {item.name for item in given if not item.is_member and not item.is_test and item.node.type != "mod_item"}
     for name in sorted((own | shadowed) & targets):
         yield Reason("", Vacuity.TARGET_REDEFINED.value, f"the tests define {name} themselves")
     macros = {item.name for item in (*given, *code) if item.node.type == "macro_definition"}
     for name in sorted((macros | shadowed) & bodies.ASSERTIONS):
         yield Reason("", Vacuity.ASSERTION_REDEFINED.value, f"{name}! is a macro of the row's own")
+
+
+_SHADOWING = re.compile(rb"\bas\b|\||\bmacro_rules\b")
+"""Without any of these, and without a function inside another, a text gives nothing a new meaning."""
 
 
 def _shadowed(root: Node) -> Iterator[str]:

@@ -13,9 +13,10 @@ from node.checks.rows.emptiness import empty_tests
 from node.checks.rows.example import Example, SourceText, assemble
 from node.checks.rows.formatting import look_at_formatting
 from node.checks.rows.mutating import Subject, Survey, try_mutants
-from node.checks.rows.runs import STUB, RowRun, run_row
+from node.checks.rows.runs import STUB, RowRun, Runner
 from node.checks.rows.shape import Shape, as_const_stub, look_at, with_stub
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
+from node.checks.syntax import observes_position, parse_rust
 from node.checks.workshop import Workshop
 
 
@@ -39,9 +40,10 @@ class Task:
 def make_task(example: Example, edition: str) -> Task:
     """What there is to settle about a row that is compiled in a package of that edition."""
     source = assemble(example)
-    shape = look_at(source, edition=edition)
+    root = parse_rust(source.text)
+    shape = look_at(source, root, edition=edition)
     given = bool(example.tests.strip()) or shape.has_tests
-    return Task(source, shape, given, empty_tests(example) if given else ())
+    return Task(source, shape, given, empty_tests(example, source, root) if given else ())
 
 
 async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why: str, mutants: int = 0) -> RowVerdict:
@@ -102,16 +104,44 @@ def not_compiled(verdict: RowVerdict, built: Built, what: str) -> RowVerdict:
 async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict) -> tuple[RowVerdict, float]:
     """The verdict, and the CPU milliseconds of its tests."""
     source = task.source
+    # Where nothing speaks against the row, one build that has the stub in it is enough; columns are not the row's own.
+    if task.shape.bodies and verdict.alone == task.shape.alone and not observes_position(source.text):
+        verdict, run = await _test_with_stub(workshop, builder, task, verdict)
+        if run is not None and run.all_passed:
+            return verdict, run.cpu_ms
     linked = await builder.link({source.path: source.text}, instrumented=False)
     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
     if not linked.built.ok:
         return not_compiled(verdict, linked.built, "the code with its tests"), 0.0
     async with workshop.workers.session() as session:
-        run = await run_row(workshop, session, linked)
+        run = await Runner(workshop, session, linked).run()
     verdict = after_run(verdict, run, task)
     if run.all_passed:
         verdict = await _stub(workshop, builder, task, verdict, run)
     return verdict, run.cpu_ms
+
+
+async def _test_with_stub(
+    workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict
+) -> tuple[RowVerdict, RowRun | None]:
+    """The verdict if all tests pass in a build that can choose the stub, and how they ran; otherwise only its cost."""
+    source = task.source
+    linked = await builder.link({source.path: with_stub(source, task.shape)}, instrumented=True)
+    verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
+    if not linked.built.ok:
+        return verdict, None
+    async with workshop.workers.session() as session:
+        runner = Runner(workshop, session, linked)
+        run = await runner.run(stubs_too=True)
+        if not run.all_passed:
+            return replace(verdict, cpu_ms=verdict.cpu_ms + run.cpu_ms), run
+        noticed = bool(run.notices_stub)
+        if not noticed:
+            # What the first run left behind may answer for a stub: only a process of its own can tell.
+            stubbed = await runner.run(variant=STUB, bound_ms=run.cpu_ms)
+            noticed = not stubbed.all_passed
+            verdict = replace(verdict, cpu_ms=verdict.cpu_ms + stubbed.cpu_ms)
+    return settle(after_run(verdict, run, task), noticed, task.static), run
 
 
 async def _stub(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict, run: RowRun) -> RowVerdict:
@@ -131,7 +161,7 @@ async def _stub(workshop: Workshop, builder: RowBuilder, task: Task, verdict: Ro
 async def _notices_stub(workshop: Workshop, linked: Linked, run: RowRun) -> bool:
     """Whether some test fails once the row's functions panic."""
     async with workshop.workers.session() as session:
-        stubbed = await run_row(workshop, session, linked, variant=STUB, bound_ms=run.cpu_ms)
+        stubbed = await Runner(workshop, session, linked).run(variant=STUB, bound_ms=run.cpu_ms)
     return not stubbed.all_passed
 
 

@@ -22,11 +22,10 @@ from node.checks.rows.building import Linked, RowBuilder
 from node.checks.rows.example import LIBRARY, Example
 from node.checks.rows.formatting import look_at_formatting
 from node.checks.rows.mutating import Subject, try_mutants
-from node.checks.rows.runs import STUB, RowRun, run_row
-from node.checks.rows.shape import as_module, code_in_module, with_stub
+from node.checks.rows.runs import STUB, RowRun, Runner
+from node.checks.rows.shape import Shape, as_module, code_in_module, with_stub
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
 from node.checks.sandbox.errors import SandboxError
-from node.checks.sandbox.launcher import LauncherSession
 from node.checks.workers import together
 from node.checks.workshop import Workshop
 
@@ -232,7 +231,7 @@ class RowBatch:
     async def _test(self, members: Sequence[_Member]) -> None:
         """Build with tests and run them: where a panic aborts those that cannot tell, the others where it unwinds."""
         may_abort = bool(members) and await self._builder.may_abort()
-        able = [item for item in members if may_abort and not item.task.shape.may_unwind]
+        able = [item for item in members if may_abort and not self._must_unwind(item.task.shape)]
         if len(able) < len(members) and sum(len(item.task.source.text) for item in able) < _WORTH_A_BUILD:
             able = []
         taken = {item.index for item in able}
@@ -241,6 +240,10 @@ class RowBatch:
         found = await together((self._rounds(able, self._link_aborting, why), self._rounds(rest, self._link, why)))
         await together(self._run_group(linked) for groups in found for linked in groups)
 
+    def _must_unwind(self, shape: Shape) -> bool:
+        # What crates do with what a panic leaves behind stands in no row.
+        return shape.may_unwind or (shape.should_panic and self._builder.has_crates)
+
     async def _run_group(self, group: _Group) -> None:
         if group.linked is None:
             raise AssertionError("test builds are linked")
@@ -248,17 +251,16 @@ class RowBatch:
         passing: list[tuple[_Member, float]] = []
         unsettled: list[_Member] = []
         async with self._workshop.workers.session() as session:
+            runner = Runner(self._workshop, session, group.linked, rows=len(group.members))
             for item in group.members:
                 verdict = self._verdicts[item.index]
                 verdict = replace(verdict, cpu_ms=verdict.cpu_ms + share)
-                run = await run_row(
-                    self._workshop, session, group.linked, module=item.name, stubs_too=item.task.shape.has_stub
-                )
+                run = await runner.run(module=item.name, stubs_too=item.task.shape.has_stub)
                 self._verdicts[item.index] = after_run(verdict, run, item.task)
                 if not run.all_passed:
                     unsettled += [item] if self._is_open(item, run, group.linked) else []
                     continue
-                killed = await self._try_stub(session, group.linked, item, run)
+                killed = await self._try_stub(runner, item, run, aborts=group.linked.aborts)
                 if item.index in self._alone:
                     continue
                 self._verdicts[item.index] = settle(self._verdicts[item.index], killed, item.task.static)
@@ -279,18 +281,18 @@ class RowBatch:
             return False
         return linked.aborts
 
-    async def _try_stub(self, session: LauncherSession, linked: Linked, item: _Member, run: RowRun) -> bool | None:
+    async def _try_stub(self, runner: Runner, item: _Member, run: RowRun, *, aborts: bool) -> bool | None:
         """Whether the tests of a row notice its stub; notes those of which only a build of their own can tell."""
         shape = item.task.shape
         if not shape.has_stub or run.notices_stub:
             return run.notices_stub
         # What the first run left behind may answer for a stub: only a process of its own can tell.
-        stubbed = await run_row(self._workshop, session, linked, module=item.name, variant=STUB, bound_ms=run.cpu_ms)
+        stubbed = await runner.run(module=item.name, variant=STUB, bound_ms=run.cpu_ms)
         verdict = self._verdicts[item.index]
         self._verdicts[item.index] = replace(verdict, cpu_ms=verdict.cpu_ms + stubbed.cpu_ms)
         if stubbed.all_passed and not shape.bodies:
             self._alone[item.index] = "its const functions may have run in the compiler"
-        elif not stubbed.all_passed and linked.aborts:
+        elif not stubbed.all_passed and aborts:
             self._alone[item.index] = "its stub shows only where a panic unwinds"
         return not stubbed.all_passed
 

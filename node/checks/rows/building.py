@@ -35,10 +35,12 @@ class Linked:
 
 _ABORTING = (
     *("-C", "panic=abort", "-Z", "panic-abort-tests", "-C", "force-unwind-tables=no", "-Z", "function-sections=no"),
+    *("-C", "relocation-model=static"),
     "-Zallow-features=",
 )
-"""A sixth cheaper: no landing pads, no tables for unwinding. With tests this is an unstable option, for which the
-compiler must be told to be lenient. Of features none is allowed, and only a crate's root, which is ours, could ask."""
+"""A sixth cheaper: no landing pads, no tables for unwinding, addresses known beforehand. With tests this is an
+unstable option, for which the compiler must be told to be lenient. Of features none is allowed, and only a crate's
+root, which is ours, could ask."""
 _LENIENT = {"RUSTC_BOOTSTRAP": "1"}
 
 
@@ -60,6 +62,11 @@ class RowBuilder:
         self._library = library
         self._tests = tests.invocation
         self.edition = library.value("--edition") or "2015"
+
+    @property
+    def has_crates(self) -> bool:
+        """Whether rows may use more than the standard library."""
+        return self._workshop.bench.crate.vendor is not None
 
     async def may_abort(self) -> bool:
         """Whether builds can abort here, and no crate that rows may use catches panics: then only their text could."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from node.checks.guards.mutants import Mutant, mutants_of
 from node.checks.rows.building import Linked, RowBuilder
-from node.checks.rows.runs import run_row
+from node.checks.rows.runs import Runner
 from node.checks.rows.verdict import Mutants
 from node.checks.schemata import Variant, blamed, instrument
 from node.checks.syntax import BodyChange, FunctionSite
@@ -65,12 +65,11 @@ async def try_mutants(
     cpu_ms = [linked.built.cpu_ms / len(subjects) if linked is not None else 0.0] * len(subjects)
     if linked is not None:
         async with workshop.workers.session() as session:
+            runner = Runner(workshop, session, linked, rows=len(left))
             for number in sorted(left):
                 index, _ = variants[number]
                 subject = subjects[index]
-                run = await run_row(
-                    workshop, session, linked, module=subject.module, variant=number, bound_ms=subject.cpu_ms
-                )
+                run = await runner.run(module=subject.module, variant=number, bound_ms=subject.cpu_ms)
                 cpu_ms[index] += run.cpu_ms
                 if run.undefined:
                     continue  # What a broken invariant does next may differ from run to run: it shows nothing.

@@ -22,7 +22,7 @@ from node.checks.rows.alone import Task, after_run, look_at_text, make_task, not
 from node.checks.rows.building import LIBRARY_TESTS, Linked
 from node.checks.rows.example import Example, SourceText
 from node.checks.rows.exporting import write_row
-from node.checks.rows.runs import RowRun, run_row
+from node.checks.rows.runs import RowRun, Runner
 from node.checks.rows.shape import as_panicking
 from node.checks.rows.verdict import RowState, RowVerdict, sort_warnings
 from node.checks.sandbox.launcher import LauncherSession
@@ -86,7 +86,7 @@ async def _notices_stub(workshop: Workshop, task: Task, run: RowRun) -> bool | N
 
 async def _run(workshop: Workshop, linked: Linked, bound_ms: float | None = None) -> RowRun:
     async with workshop.workers.session() as session:
-        return await run_row(workshop, session, linked, bound_ms=bound_ms)
+        return await Runner(workshop, session, linked).run(bound_ms=bound_ms)
 
 
 class _Project:

@@ -12,7 +12,7 @@ from node.checks.rows.building import Linked
 from node.checks.running import test_environment
 from node.checks.sandbox.launcher import LauncherSession
 from node.checks.sandbox.limits import Command, Limits, Profile, Ran
-from node.checks.schemata import SELECTOR_VARIABLE, STUB_VARIANT
+from node.checks.schemata import STUB_VARIANT
 from node.checks.workshop import Workshop
 
 STUB = STUB_VARIANT
@@ -68,54 +68,62 @@ class RowRun:
         return "no test ran: there is none"
 
 
-async def run_row(
-    workshop: Workshop,
-    session: LauncherSession,
-    linked: Linked,
-    *,
-    module: str = "",
-    variant: int = 0,
-    stubs_too: bool = False,
-    bound_ms: float | None = None,
-) -> RowRun:
-    """Run the tests of one row.
+class Runner:
+    """Runs the tests of rows that stand in one binary.
 
     Args:
         workshop: Of the batch.
         session: Where.
         linked: The binary.
-        module: The row's module in it; empty when the binary is the row's own.
-        variant: 0 for the code as it is.
-        stubs_too: Once all passed, try them with stubs in the same process (`RowRun.notices_stub`).
-        bound_ms: CPU milliseconds of the unchanged row, for bounds; None when that is not known.
-
-    Raises:
-        UncheckedError: Tests failed on a full disk.
+        rows: How many rows it holds: for several it is not loaded anew each time.
     """
-    bench = workshop.bench
-    environment = moved(test_environment(linked.invocation), bench.project, bench.project)
-    if variant:
-        environment[SELECTOR_VARIABLE] = str(variant)
-    # The harness takes a name's part for a filter, and nobody else's tests have this module in their names.
-    chosen = (f"{module}::",) if module else ()
-    command = Command(
-        argv=(str(linked.executable), *chosen, "--test-threads=1", "--color=never"),
-        profile=Profile.TEST,
-        limits=workshop.limits_for(bound_ms),
-        directory=bench.project,
-        environment=environment,
-        # Not the folder it was built in: other rows' sources are none of its business.
-        readable=(linked.executable, bench.project),
-        nonce=secrets.token_hex(16) + (harness.STUBS_TOO if stubs_too else ""),
-    )
-    ran = await session.run(command)
-    if ran.out_of_time and ran.cpu_ms < command.limits.cpu_ms * 0.9:
-        # Stopped by the wall clock with CPU time to spare: asleep, or starved by others. Once more, patiently.
-        ran = await session.run(replace(command, limits=_patient(command.limits)))
-    run = _row_run(ran, module, command)
-    if not run.all_passed:
-        workshop.refuse_full_disk()
-    return run
+
+    def __init__(self, workshop: Workshop, session: LauncherSession, linked: Linked, *, rows: int = 1) -> None:
+        project = workshop.bench.project
+        self._workshop = workshop
+        self._session = session
+        self._command = Command(
+            argv=(str(linked.executable),),
+            profile=Profile.TEST,
+            limits=workshop.limits_for(None),
+            directory=project,
+            environment=moved(test_environment(linked.invocation), project, project),
+            # Not the folder it was built in: other rows' sources are none of its business.
+            readable=(linked.executable, project),
+            forked=rows > 1,
+        )
+
+    async def run(
+        self, *, module: str = "", variant: int = 0, stubs_too: bool = False, bound_ms: float | None = None
+    ) -> RowRun:
+        """Run the tests of one row.
+
+        Args:
+            module: The row's module in the binary; empty when that is the row's own.
+            variant: 0 for the code as it is.
+            stubs_too: Once all passed, try them with stubs in the same process (`RowRun.notices_stub`).
+            bound_ms: CPU milliseconds of the unchanged row, for bounds; None when that is not known.
+
+        Raises:
+            UncheckedError: Tests failed on a full disk.
+        """
+        # The harness takes a name's part for a filter, and nobody else's tests have this module in their names.
+        chosen = (f"{module}::",) if module else ()
+        command = replace(
+            self._command,
+            argv=(*self._command.argv, *chosen, "--test-threads=1", "--color=never"),
+            limits=self._command.limits if bound_ms is None else self._workshop.limits_for(bound_ms),
+            variant=variant,
+            nonce=secrets.token_hex(16) + (harness.STUBS_TOO if stubs_too else ""),
+        )
+        ran = await self._session.run(command)
+        if ran.out_of_time and ran.cpu_ms < command.limits.cpu_ms * 0.9:
+            # Stopped by the wall clock with CPU time to spare: asleep, or starved by others. Once more, patiently.
+            ran = await self._session.run(replace(command, limits=_patient(command.limits)))
+        run = _row_run(ran, module, command)
+        if not run.all_passed:
+            self._workshop.refuse_full_disk()
+        return run
 
 
 def _patient(limits: Limits) -> Limits:

@@ -8,7 +8,6 @@ verdict: what the walk does not understand is compiled on its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tree_sitter import Node
@@ -21,8 +20,8 @@ from node.checks.routing import (
     is_local_impl,
 )
 from node.checks.rows.example import SourceText
+from node.checks.rows.handing import TestTable, find_tables, hand_over
 from node.checks.schemata import SELECTOR_CRATE
-from node.checks.syntax import parse_rust
 
 DEPTH_MAX = 200
 """Deeper code could exhaust a compiler, and must not take others with it."""
@@ -32,9 +31,12 @@ _STUB_CALL = f" ::{SELECTOR_CRATE}::stub();"
 _CONST_STUB_CALL = f" ::{SELECTOR_CRATE}::const_stub();"
 _CONST_STUB = ' panic!("this is a stub");'
 _UNWINDS = re.compile(
-    rb"should_panic|catch_unwind|resume_unwind|panicking|panic_any|begin_panic|(?:set|take|update)_hook|\bpanic\s*="
+    rb"catch_unwind|resume_unwind|panicking|panic_any|begin_panic|(?:set|take|update)_hook|\bpanic\s*="
 )
 """What lets a program see that a panic unwinds; besides threads, whose panics the witness tells from a test's own."""
+_MEANT = b"should_panic"
+_ON_THE_WAY = re.compile(rb"\b(?:Drop|thread\w*|static|extern|unsafe|\w*Writer)\b")
+"""What a panic may run, or leave different for others, between the test function and where it began."""
 _THREAD_NAME = re.compile(rb"\bcurrent\s*\(\s*\)\s*\.\s*name\b")
 _ALWAYS_ALONE = {
     "foreign_mod_item": "reaches beyond a module",
@@ -71,6 +73,10 @@ class Shape:
     has_unsafe: bool
     may_unwind: bool
     """Its text could make a difference between a panic that unwinds and one that aborts."""
+    should_panic: bool
+    """It may have tests that should panic."""
+    tables: tuple[TestTable, ...]
+    """Tests that need no descriptor of their own."""
 
     @property
     def has_stub(self) -> bool:
@@ -78,13 +84,12 @@ class Shape:
         return bool(self.bodies or self.const_bodies)
 
 
-def look_at(source: SourceText, *, edition: str) -> Shape:
-    """Find out all of it in one walk."""
+def look_at(source: SourceText, root: Node, *, edition: str) -> Shape:
+    """Find out all of it in one walk over the file's syntax tree."""
     text = source.text
     walk = _Walk(source)
     alone = _lone_text(source, edition)
     if not alone or len(text) <= _BYTES_MAX:
-        root = parse_rust(text)
         alone = alone or ("does not parse" if root.has_error else _lone_top(root))
         walk.over(root)
     return Shape(
@@ -95,7 +100,9 @@ def look_at(source: SourceText, *, edition: str) -> Shape:
         has_tests=walk.has_tests,
         may_have_tests=_TESTS_MENTIONED.search(text) is not None,
         has_unsafe=b"unsafe" in text and walk.has_unsafe,
-        may_unwind=_UNWINDS.search(text) is not None,
+        may_unwind=_UNWINDS.search(text) is not None or (_MEANT in text and _ON_THE_WAY.search(text) is not None),
+        should_panic=_MEANT in text,
+        tables=() if alone else find_tables(text, root),
     )
 
 
@@ -133,6 +140,7 @@ def with_stub(source: SourceText, shape: Shape, name: str = "") -> bytes:
     ]
     if name:
         changes += [(place + 5, f"::{name}") for place in shape.crate_words]
+        changes += hand_over(shape.tables, name)
     return _with(source.text, changes)
 
 
@@ -180,23 +188,32 @@ class _Walk:
         self._impls: list[Node] = []
 
     def over(self, root: Node) -> None:
-        seen = 0
-        stack = [(root, 0, 0, False)]
+        seen = 1
+        # Children whose parent has been seen, by how deep they stand, in how many modules, and whether for tests only.
+        stack = [(root.children, 1, 0, False)]
         while stack:
-            node, depth, modules, in_tests = stack.pop()
-            seen += 1
-            if depth > DEPTH_MAX or seen > _TOKENS_MAX:
+            children, depth, modules, around = stack.pop()
+            seen += len(children)
+            if children and (depth > DEPTH_MAX or seen > _TOKENS_MAX):
                 self.alone = self.alone or "is nested deeply or very long"
                 return
-            kind = node.type
-            handler = _HANDLERS.get(kind)
-            if handler is not None:
-                handler(self, node, modules, in_tests)
-            if node.child_count:
-                inner = modules + (kind == "mod_item")
-                for child, mark in _marked(node):
-                    self.has_tests = self.has_tests or (mark == b"test" and child.type == "function_item")
-                    stack.append((child, depth + 1, inner, in_tests or bool(mark)))
+            mark = b""
+            for node in children:
+                kind = node.type
+                if kind == "attribute_item":
+                    mark = mark or _mark_of(node)
+                    in_tests = around
+                elif kind in _COMMENTS:
+                    continue
+                else:
+                    self.has_tests = self.has_tests or (mark == b"test" and kind == "function_item")
+                    in_tests = around or bool(mark)
+                    mark = b""
+                handler = _HANDLERS.get(kind)
+                if handler is not None:
+                    handler(self, node, modules, in_tests)
+                if node.child_count:
+                    stack.append((node.children, depth + 1, modules + (kind == "mod_item"), in_tests))
 
     def foreign(self) -> str:
         # `impl PartialEq<Mine> for u64` changes what other modules' literals can mean; measured in both directions.
@@ -289,19 +306,10 @@ _HANDLERS = {
 }
 
 
-def _marked(node: Node) -> Iterator[tuple[Node, bytes]]:
-    """Children, and the word of the attribute that makes them part of the tests only; empty for the others."""
-    mark = b""
-    for child in node.children:
-        if child.type == "attribute_item":
-            found = _TEST_MARK.match(child.text or b"")
-            mark = mark or ((found["word"] or b"cfg") if found is not None else b"")
-            yield child, b""
-        elif child.type in _COMMENTS:
-            yield child, b""
-        else:
-            yield child, mark
-            mark = b""
+def _mark_of(attribute: Node) -> bytes:
+    """The word by which an attribute makes the item behind it part of the tests only; empty for others."""
+    found = _TEST_MARK.match(attribute.text or b"")
+    return (found["word"] or b"cfg") if found is not None else b""
 
 
 _TEST_MARK = re.compile(

@@ -64,7 +64,7 @@ def _binds(readable: Iterable[Path], writable: Iterable[Path]) -> list[str]:
     made: set[Path] = set()
     for path in sorted(kinds):
         for above in reversed(path.parents[:-1]):
-            if above not in made and not any(above == bound or bound in above.parents for bound in kinds):
+            if above not in made and kinds.keys().isdisjoint((above, *above.parents)):
                 args += ["--dir", str(above)]
                 made.add(above)
         args += [kinds[path], str(path), str(path)]

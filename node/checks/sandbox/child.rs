@@ -1,6 +1,6 @@
 //! One command: from fork to exec on its side, its pipes on ours.
 
-use crate::frames::{Limits, Request};
+use crate::frames::Request;
 use crate::sys;
 use crate::{landlock, seccomp};
 use std::ffi::{c_char, c_int, CString};
@@ -26,6 +26,12 @@ const PROOF_BYTES_MAX: u64 = 8 << 20;
 /// Where a command with a nonce finds it, and where it writes it back.
 const NONCE: c_int = 5;
 const PROOF: c_int = 6;
+/// Where a server is told of commands.
+const CONTROL: c_int = 7;
+/// By which an executed command is told its variant.
+const VARIANT: &str = "SWARM_VARIANT";
+/// A server's own CPU seconds, of which each copy takes a fraction of a millisecond.
+const SERVER_CPU_S: u64 = 600;
 
 pub struct Child {
     pub pid: c_int,
@@ -36,9 +42,22 @@ pub struct Child {
     pub problem: Vec<u8>,
     pub proof: Vec<u8>,
     pub truncated: bool,
+    /// A copy of a server, without a group of its own.
+    pub forked: bool,
 }
 
 impl Child {
+    /// With our ends of its pipes, in the order of `pipes`.
+    pub fn new(pipes: [c_int; 4], pid: c_int, forked: bool) -> Child {
+        let (stdout, stderr, problem, proof) = Default::default();
+        Child { pid, pipes, stdout, stderr, problem, proof, truncated: false, forked }
+    }
+
+    /// Where its proofs will come from.
+    pub fn expect_proof(&mut self, pipe: c_int) {
+        self.pipes[3] = pipe;
+    }
+
     /// Standard output, standard error, set-up problems, proofs; -1 once closed.
     pub fn pipes(&self) -> [c_int; 4] {
         self.pipes
@@ -55,12 +74,22 @@ impl Child {
     /// Take the rest and close, once everybody who could write is dead.
     pub fn drain(&mut self, output_bytes: u64) {
         self.read(output_bytes);
+        self.close();
+    }
+
+    fn close(&mut self) {
         for pipe in &mut self.pipes {
             if *pipe >= 0 {
                 unsafe { sys::close(*pipe) };
                 *pipe = -1;
             }
         }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -93,58 +122,90 @@ fn fill(pipe: &mut c_int, into: &mut Vec<u8>, bytes_max: u64) -> bool {
 /// Everything that allocates, made before the fork.
 struct Plan<'a> {
     request: &'a Request,
+    role: Role,
     directory: CString,
     argv: Vec<CString>,
     environment: Vec<CString>,
     ruleset: Option<landlock::Ruleset>,
 }
 
-/// Fork and exec. Problems after the fork arrive through the third pipe.
-pub fn spawn(request: &Request) -> Result<Child, String> {
+/// What a forked process is to become.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Role {
+    Command,
+    /// A test binary that waits for commands (`server.rs`).
+    Server,
+}
+
+fn plan(request: &Request, role: Role) -> Result<Plan<'_>, String> {
     let strings = |list: &[String]| -> Result<Vec<CString>, String> {
         list.iter().map(|word| CString::new(word.as_str()).map_err(|_| "NUL in an argument".into())).collect()
     };
     if request.argv.is_empty() {
         return Err("no command".into());
     }
-    let plan = Plan {
+    let mut environment = strings(&request.environment)?;
+    if request.variant != 0 && role == Role::Command {
+        environment.extend(strings(&[format!("{VARIANT}={}", request.variant)])?);
+    }
+    Ok(Plan {
         request,
+        role,
         directory: CString::new(request.directory.as_str()).map_err(|_| "NUL in the directory")?,
-        argv: strings(&request.argv)?,
-        environment: strings(&request.environment)?,
+        argv: strings(if role == Role::Server { &request.argv[..1] } else { &request.argv })?,
+        environment,
         ruleset: if request.landlock { Some(landlock::Ruleset::new(request)?) } else { None },
-    };
+    })
+}
+
+/// Fork and exec. Problems after the fork arrive through the third pipe.
+pub fn spawn(request: &Request) -> Result<Child, String> {
+    let plan = plan(request, Role::Command)?;
     let (out, err, problem) = (pipe()?, pipe()?, pipe()?);
     let secret = secret(&request.nonce)?;
+    let moved: &[(c_int, c_int)] =
+        if secret[0] >= 0 { &[(secret[0], NONCE), (secret[2], PROOF)] } else { &[] };
+    let pid = start(&plan, out[1], err[1], problem[1], moved)?;
+    for end in [out[1], err[1], problem[1], secret[0], secret[2]] {
+        unsafe { sys::close(end) };
+    }
+    Ok(Child::new([out[0], err[0], problem[0], secret[1]], pid, false))
+}
+
+/// Fork and exec a server that finds its socket as `CONTROL`. What it might print goes nowhere.
+pub fn start_server(request: &Request, control: c_int) -> Result<Child, String> {
+    let plan = plan(request, Role::Server)?;
+    let problem = pipe()?;
+    let null = unsafe { sys::open(c"/dev/null".as_ptr(), sys::O_CLOEXEC | 1) };
+    let pid = start(&plan, null, null, problem[1], &[(control, CONTROL)]);
+    for end in [null, problem[1]] {
+        unsafe { sys::close(end) };
+    }
+    Ok(Child::new([-1, -1, problem[0], -1], pid?, false))
+}
+
+/// Fork; the child is confined and becomes the program, with `moved` descriptors under the numbers beside them.
+fn start(
+    plan: &Plan, out: c_int, err: c_int, problem: c_int, moved: &[(c_int, c_int)],
+) -> Result<c_int, String> {
     let pid = unsafe { sys::fork() };
     if pid < 0 {
         return Err(format!("fork: {}", sys::last_error()));
     }
     if pid == 0 {
-        let message = become_command(&plan, out[1], err[1], problem[1], secret);
+        let message = become_command(plan, out, err, problem, moved);
         // Descriptor 3 is the problem pipe once the others are closed; before that it is where it was.
-        for fd in [3, problem[1]] {
+        for fd in [3, problem] {
             if unsafe { sys::write(fd, message.as_ptr().cast(), message.len()) } == message.len() as isize {
                 break;
             }
         }
         unsafe { sys::_exit(125) };
     }
-    for end in [out[1], err[1], problem[1], secret[0], secret[2]] {
-        unsafe { sys::close(end) };
-    }
-    Ok(Child {
-        pid,
-        pipes: [out[0], err[0], problem[0], secret[1]],
-        stdout: Vec::new(),
-        stderr: Vec::new(),
-        problem: Vec::new(),
-        proof: Vec::new(),
-        truncated: false,
-    })
+    Ok(pid)
 }
 
-fn pipe() -> Result<[c_int; 2], String> {
+pub fn pipe() -> Result<[c_int; 2], String> {
     let mut fds = [0; 2];
     if unsafe { sys::pipe2(&mut fds, sys::O_CLOEXEC) } != 0 {
         return Err(format!("pipe: {}", sys::last_error()));
@@ -155,7 +216,7 @@ fn pipe() -> Result<[c_int; 2], String> {
 }
 
 /// Descriptors of a nonce to be read, of proofs to be read by us, and of proofs to be written; -1 without a nonce.
-fn secret(nonce: &str) -> Result<[c_int; 3], String> {
+pub fn secret(nonce: &str) -> Result<[c_int; 3], String> {
     if nonce.is_empty() {
         return Ok([-1; 3]);
     }
@@ -179,8 +240,8 @@ fn fcntl_number() -> std::ffi::c_long {
 }
 
 /// Runs in the child and returns only when something failed, with what.
-fn become_command(plan: &Plan, out: c_int, err: c_int, problem: c_int, secret: [c_int; 3]) -> String {
-    match confine(plan, out, err, problem, secret) {
+fn become_command(plan: &Plan, out: c_int, err: c_int, problem: c_int, moved: &[(c_int, c_int)]) -> String {
+    match confine(plan, out, err, problem, moved) {
         Err(step) => format!("{step}: {}", sys::last_error()),
         Ok(()) => {
             let pointers = |list: &[CString]| -> Vec<*const c_char> {
@@ -194,7 +255,9 @@ fn become_command(plan: &Plan, out: c_int, err: c_int, problem: c_int, secret: [
 }
 
 /// The order matters: descriptors, user, limits, then the doors that close behind us, the filter last.
-fn confine(plan: &Plan, out: c_int, err: c_int, problem: c_int, secret: [c_int; 3]) -> Result<(), &'static str> {
+fn confine(
+    plan: &Plan, out: c_int, err: c_int, problem: c_int, moved: &[(c_int, c_int)],
+) -> Result<(), &'static str> {
     let request = plan.request;
     unsafe {
         check(sys::setsid() >= 0, "setsid")?;
@@ -205,23 +268,25 @@ fn confine(plan: &Plan, out: c_int, err: c_int, problem: c_int, secret: [c_int; 
         let kept = plan.ruleset.as_ref().map_or(problem, |ruleset| ruleset.fd);
         // To high numbers first, so that moving the two we still need to the front overwrites neither.
         let (high_problem, high_kept) = (duplicate(problem), duplicate(kept));
-        check(high_problem > 4 && high_kept > 4, "descriptors")?;
-        let first_closed = if secret[0] >= 0 {
-            let (high_nonce, high_proof) = (duplicate(secret[0]), duplicate(secret[2]));
-            check(high_nonce > PROOF && high_proof > PROOF, "descriptors")?;
-            check(sys::dup2(high_nonce, NONCE) == NONCE && sys::dup2(high_proof, PROOF) == PROOF, "descriptors")?;
-            PROOF + 1
-        } else {
-            NONCE
-        };
+        let mut high = [-1; 2];
+        for (place, (fd, _)) in high.iter_mut().zip(moved) {
+            *place = duplicate(*fd);
+            check(*place > CONTROL, "descriptors")?;
+        }
+        check(high_problem > CONTROL && high_kept > CONTROL, "descriptors")?;
         check(sys::dup2(high_problem, 3) == 3 && sys::dup2(high_kept, 4) == 4, "descriptors")?;
-        let closed = sys::syscall(436, first_closed as u32, u32::MAX, 0u32) == 0 || close_from(first_closed);
-        check(closed, "close_range")?;
+        let mut next = NONCE;
+        for (place, (_, number)) in high.iter().zip(moved) {
+            close_between(next, *number - 1)?;
+            check(sys::dup2(*place, *number) == *number, "descriptors")?;
+            next = number + 1;
+        }
+        close_between(next, c_int::MAX)?;
         for fd in [3, 4] {
             check(sys::syscall(fcntl_number(), fd, 2, 1) == 0, "close-on-exec")?;
         }
         check(sys::chdir(plan.directory.as_ptr()) == 0, "chdir")?;
-        limit(&request.limits)?;
+        limit(plan)?;
         if let Some(uid) = request.uid {
             check(sys::setgroups(0, std::ptr::null()) == 0, "setgroups")?;
             check(sys::setresgid(uid, uid, uid) == 0 && sys::setresuid(uid, uid, uid) == 0, "setuid")?;
@@ -238,17 +303,21 @@ fn confine(plan: &Plan, out: c_int, err: c_int, problem: c_int, secret: [c_int; 
         check(landlock::restrict(4), "landlock")?;
     }
     // After Landlock, whose calls it would let pass anyway; the CPU timer must be set before it is denied.
-    let timer = [0, 0, (request.limits.cpu_ms / 1000) as i64, (request.limits.cpu_ms % 1000 * 1000) as i64];
-    check(unsafe { sys::setitimer(ITIMER_PROF, &timer, std::ptr::null_mut()) } == 0, "CPU timer")?;
+    if plan.role == Role::Command {
+        let timer = [0, 0, (request.limits.cpu_ms / 1000) as i64, (request.limits.cpu_ms % 1000 * 1000) as i64];
+        check(unsafe { sys::setitimer(ITIMER_PROF, &timer, std::ptr::null_mut()) } == 0, "CPU timer")?;
+    }
     if request.seccomp {
-        check(seccomp::apply(request), "seccomp")?;
+        check(seccomp::apply(request, plan.role), "seccomp")?;
     }
     Ok(())
 }
 
-fn limit(limits: &Limits) -> Result<(), &'static str> {
-    // The profiling timer has a millisecond's grain and ends the process first; this one cannot be ignored.
-    let cpu_s = limits.cpu_ms / 1000 + 1;
+fn limit(plan: &Plan) -> Result<(), &'static str> {
+    let limits = &plan.request.limits;
+    // The profiling timer has a millisecond's grain and ends the process first; this one cannot be ignored. A copy of a
+    // server lowers its own.
+    let cpu_s = if plan.role == Role::Command { limits.cpu_ms / 1000 + 1 } else { SERVER_CPU_S };
     let table = [
         (RLIMIT_CPU, [cpu_s, cpu_s + 1]),
         (RLIMIT_FSIZE, [limits.file_bytes; 2]),
@@ -275,12 +344,14 @@ fn drop_capabilities() {
     }
 }
 
-/// For kernels without close_range.
-fn close_from(first: c_int) -> bool {
-    for fd in first..1024 {
-        unsafe { sys::close(fd) };
+/// Close all descriptors from the first number to the last.
+fn close_between(first: c_int, last: c_int) -> Result<(), &'static str> {
+    if first <= last && unsafe { sys::syscall(436, first as u32, last as u32, 0u32) } != 0 {
+        for fd in first..=last.min(1024) {
+            unsafe { sys::close(fd) }; // A kernel without close_range.
+        }
     }
-    true
+    Ok(())
 }
 
 fn check(done: bool, step: &'static str) -> Result<(), &'static str> {

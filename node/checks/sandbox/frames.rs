@@ -16,6 +16,7 @@ pub struct Limits {
     pub output_bytes: u64,
 }
 
+#[derive(Clone)]
 pub struct Request {
     /// The command may start other programs (a build), as against one process that may not (a test).
     pub spawns: bool,
@@ -27,9 +28,13 @@ pub struct Request {
     pub signals_contained: bool,
     /// A build may change modes and times by path: only where no file of the node's is in reach.
     pub modes_contained: bool,
+    /// A test binary whose witness can serve: run it in a copy of a process that has loaded it already (`server.rs`).
+    pub forked: bool,
     /// User and group to become; `None` keeps the caller's.
     pub uid: Option<u32>,
     pub limits: Limits,
+    /// Which of the bodies that were compiled into it a test binary uses (`schemata.py`); 0 for the published ones.
+    pub variant: u32,
     pub directory: String,
     /// Emptied when the command has ended; may be empty.
     pub scratch: String,
@@ -101,6 +106,7 @@ pub fn read_request(input: &mut impl Read) -> io::Result<Option<Request>> {
         seccomp: flags & 4 != 0,
         signals_contained: flags & 8 != 0,
         modes_contained: flags & 16 != 0,
+        forked: flags & 32 != 0,
         uid: (uid != u32::MAX).then_some(uid),
         limits: Limits {
             cpu_ms: fields.u64()?,
@@ -111,6 +117,7 @@ pub fn read_request(input: &mut impl Read) -> io::Result<Option<Request>> {
             open_files: fields.u64()?,
             output_bytes: fields.u64()?,
         },
+        variant: fields.u32()?,
         directory: fields.string()?,
         scratch: fields.string()?,
         argv: fields.list()?,

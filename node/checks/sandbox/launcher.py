@@ -23,7 +23,7 @@ from node.checks.sandbox.bubblewrap import SCRATCH, wrap
 from node.checks.sandbox.errors import SandboxError
 from node.checks.sandbox.limits import Command, Ending, Level, Profile, Ran
 
-_SOURCES = ("launcher.rs", "child.rs", "frames.rs", "landlock.rs", "probe.rs", "seccomp.rs", "sys.rs")
+_SOURCES = ("launcher.rs", "child.rs", "frames.rs", "landlock.rs", "probe.rs", "seccomp.rs", "server.rs", "sys.rs")
 _TMP_BYTES = 256 << 20
 """Private tmpfs of a strict session."""
 _RESPONSE_BYTES_MAX = 64 << 20
@@ -80,6 +80,15 @@ class Confinement:
     def per_command(self) -> bool:
         """Without Landlock, a bubblewrap per command does what the rules per command would."""
         return self.bwrap is not None and not self.landlock
+
+    @property
+    def forks(self) -> bool:
+        """Whether commands may be copies of a process that waits (`Command.forked`): where signals end at the sandbox.
+
+        Such a process may start others, itself only, and what it lets go of must not outlive its session.
+        """
+        contained = self.bwrap is not None or self.signals_scoped or self.changes_user
+        return self.filtered and contained and not self.per_command
 
     @property
     def filtered(self) -> bool:
@@ -212,10 +221,11 @@ class LauncherSession:
             | (confinement.filtered << 2)
             | ((contained or confinement.signals_scoped or confinement.changes_user) << 3)
             | ((contained or confinement.changes_user) << 4)
+            | ((command.forked and confinement.forks) << 5)
         )
         limits = command.limits
         numbers = struct.pack(
-            "<IIQQQQQQQ",
+            "<IIQQQQQQQI",
             flags,
             self._uid,
             limits.cpu_ms,
@@ -225,23 +235,12 @@ class LauncherSession:
             limits.processes + confinement.processes_before,
             limits.open_files,
             limits.output_bytes,
+            command.variant,
         )
-        environment = {"TMPDIR": str(self.scratch), **command.environment}
-        seen = system.build_readable() if build else system.test_readable()
-        if build and contained:
-            seen = (*seen, Path("/proc"))  # Of its own pid namespace: nobody else's processes are in it.
-        payload = b"".join(
-            (
-                numbers,
-                _string(str(command.directory)),
-                _string(str(self.scratch)),
-                _strings(command.argv),
-                _strings(tuple(f"{key}={value}" for key, value in sorted(environment.items()))),
-                _strings(tuple(map(str, (*seen, *command.readable)))),
-                _strings(tuple(map(str, (*system.devices_writable(), self.scratch, *command.writable)))),
-                _string(command.nonce),
-            )
-        )
+        environment = tuple(sorted(command.environment.items()))
+        seen = _seen(self.scratch, environment, command.readable, command.writable, build=build, contained=contained)
+        places = _string(str(command.directory)) + _string(str(self.scratch))
+        payload = b"".join((numbers, places, _strings(command.argv), seen, _string(command.nonce)))
         return struct.pack("<I", len(payload)) + payload
 
 
@@ -324,7 +323,29 @@ def _string(text: str) -> bytes:
     return struct.pack("<I", len(raw)) + raw
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=64)
+def _seen(
+    scratch: Path,
+    environment: tuple[tuple[str, str], ...],
+    readable: tuple[Path, ...],
+    writable: tuple[Path, ...],
+    *,
+    build: bool,
+    contained: bool,
+) -> bytes:
+    """Environment and files; remembered, because they are the same for most commands of a batch."""
+    variables = {"TMPDIR": str(scratch), **dict(environment)}
+    system_files = system.build_readable() if build else system.test_readable()
+    if build and contained:
+        system_files = (*system_files, Path("/proc"))  # Of its own pid namespace: nobody else's processes are in it.
+    return b"".join(
+        (
+            _strings(tuple(f"{key}={value}" for key, value in sorted(variables.items()))),
+            _strings(tuple(map(str, (*system_files, *readable)))),
+            _strings(tuple(map(str, (*system.devices_writable(), scratch, *writable)))),
+        )
+    )
+
+
 def _strings(texts: tuple[str, ...]) -> bytes:
-    # Remembered, because what the commands of one batch may read, and their environment, is mostly the same.
     return struct.pack("<I", len(texts)) + b"".join(map(_string, texts))

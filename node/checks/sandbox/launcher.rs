@@ -11,9 +11,11 @@ mod frames;
 mod landlock;
 mod probe;
 mod seccomp;
+mod server;
 mod sys;
 
 use frames::{Ending, Request, Response};
+use server::Server;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
@@ -39,8 +41,9 @@ fn serve() {
     if output.lock().write_all(hello.as_bytes()).and_then(|()| output.lock().flush()).is_err() {
         return;
     }
+    let mut server = None;
     while let Ok(Some(request)) = frames::read_request(&mut input.lock()) {
-        let response = execute(&request, signals);
+        let response = execute(&request, &mut server, signals);
         if !request.scratch.is_empty() {
             sys::empty_directory(&request.scratch);
         }
@@ -52,9 +55,10 @@ fn serve() {
 }
 
 /// Start the command, collect its bounded output until it ends or its time is over, and leave nothing behind.
-fn execute(request: &Request, signals: i32) -> Response {
+fn execute(request: &Request, server: &mut Option<Server>, signals: i32) -> Response {
     let started = Instant::now();
-    let mut child = match child::spawn(request) {
+    let spawned = if request.forked { server::spawn(server, request) } else { child::spawn(request) };
+    let mut child = match spawned {
         Ok(child) => child,
         Err(error) => return Response::setup_failure(&error),
     };
@@ -62,7 +66,10 @@ fn execute(request: &Request, signals: i32) -> Response {
     let timed_out = !watch(&mut child, signals, deadline, request.limits.output_bytes);
     let (status, mut usage) = sys::end_tree(child.pid);
     child.drain(request.limits.output_bytes);
-    usage.add(&sys::reap_orphans());
+    if !child.forked {
+        // Behind a filter nothing leaves its group, which is told from a server so. Copies start nothing.
+        usage.add(&sys::reap_orphans(if request.seccomp { -child.pid } else { -1 }));
+    }
     if !child.problem.is_empty() {
         return Response::setup_failure(&String::from_utf8_lossy(&child.problem));
     }

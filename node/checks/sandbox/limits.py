@@ -89,6 +89,12 @@ class Command:
     """Directories that may be written besides the session's scratch directory."""
     nonce: str = ""
     """For a test binary: a secret that its witness reads before any of its code runs (`node.checks.witness`)."""
+    variant: int = 0
+    """For a test binary that selects bodies (`node.checks.schemata`): which; 0 for the published ones."""
+    forked: bool = False
+    """For a test binary with a nonce that will run often: where it can be, it is loaded once, and each run is a copy of
+    that process, confined as if it had been started for this run alone. Runs may differ in times, variant, nonce and
+    all of `argv` but the program, and their own code sees nothing of `argv` but the program, as under cargo."""
 
 
 class Ending(Enum):

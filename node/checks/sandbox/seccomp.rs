@@ -1,5 +1,6 @@
 //! Which system calls a command may make. What is denied fails with EPERM; the rest is as always.
 
+use crate::child::Role;
 use crate::frames::Request;
 use crate::sys;
 use std::ffi::c_long;
@@ -53,9 +54,12 @@ const MODES_BY_PATH: &[Call] = &[
 /// Denied to a test on top: other processes at all, modes even of its own files, the timer that bounds it. A pair of
 /// connected sockets leads nowhere, but cargo needs one to start a compiler.
 const DENIED_TO_TESTS: &[Call] = &[
-    ("fork", 57, -1), ("vfork", 58, -1), ("fchmod", 91, 52), ("fchown", 93, 55), ("setitimer", 38, 103),
-    ("alarm", 37, -1), ("socketpair", 53, 199),
+    ("fork", 57, -1), ("vfork", 58, -1), ("fchmod", 91, 52), ("fchown", 93, 55), ("alarm", 37, -1),
+    ("socketpair", 53, 199),
 ];
+
+/// Denied to a test once its timer is set.
+const TIMER: &[Call] = &[("setitimer", 38, 103)];
 
 /// Calls that depend on their arguments, and two that the launcher itself needs by number.
 const OTHERS: &[Call] = &[
@@ -67,6 +71,8 @@ const OTHERS: &[Call] = &[
 const LAST_KNOWN_CALL: u32 = 462;
 
 const CLONE_THREAD: u32 = 0x0001_0000;
+/// The one call of clone by which a server makes copies: children of its parent, which is told when they end.
+const CLONE_COPY: u32 = 0x8000 | 17;
 /// Every CLONE_NEW* flag.
 const CLONE_NAMESPACES: u32 = 0x7e02_0080;
 const TIOCSTI: u32 = 0x5412;
@@ -156,7 +162,7 @@ impl Program {
     }
 }
 
-fn program(request: &Request, pid: u32) -> Program {
+fn program(request: &Request, role: Role, pid: u32) -> Program {
     let mut program = Program(Vec::with_capacity(400));
     program.push(LOAD, 0, 0, 4);
     program.push(JUMP_EQUAL, 1, 0, ARCHITECTURE);
@@ -171,18 +177,31 @@ fn program(request: &Request, pid: u32) -> Program {
     }
     if !request.spawns {
         program.deny(DENIED_TO_TESTS);
+        // The copies of a server set their own, and deny themselves what is left open here (`witness.rs`).
+        if role == Role::Command {
+            program.deny(TIMER);
+        }
     }
     // Its flags lie in memory, where a filter cannot see them; glibc falls back to clone.
     program.end_if_equal(number("clone3") as u32, MISSING);
     if request.spawns {
         program.judge("clone", argument(0), &[(JUMP_ANY_BIT, CLONE_NAMESPACES, true)]);
+    } else if role == Role::Server {
+        let name = number("clone") as u32;
+        let test = [(JUMP_EQUAL, 0, 5, name), (LOAD, 0, 0, argument(0)), (JUMP_EQUAL, 2, 0, CLONE_COPY)];
+        for (code, if_true, if_false, value) in test {
+            program.push(code, if_true, if_false, value);
+        }
+        program.push(JUMP_ANY_BIT, 1, 0, CLONE_THREAD);
+        program.push(RETURN, 0, 0, DENY);
+        program.push(RETURN, 0, 0, ALLOW);
     } else {
         program.judge("clone", argument(0), &[(JUMP_ANY_BIT, CLONE_THREAD, false)]);
     }
-    // abort() raises its signal through tgkill; a test may send one to itself only.
-    if !request.spawns {
+    // abort() raises its signal through tgkill; a test may send one to itself only. A copy of a server sees to that.
+    if !request.spawns && role == Role::Command {
         program.judge("tgkill", argument(0), &[(JUMP_EQUAL, pid, false)]);
-    } else if !request.signals_contained {
+    } else if request.spawns && !request.signals_contained {
         program.end_if_equal(number("tgkill") as u32, DENY);
     }
     program.judge("ioctl", argument(1), &[(JUMP_EQUAL, TIOCSTI, true), (JUMP_EQUAL, TIOCLINUX, true)]);
@@ -194,8 +213,8 @@ fn program(request: &Request, pid: u32) -> Program {
 }
 
 /// In the child, last of all. Needs no_new_privs.
-pub fn apply(request: &Request) -> bool {
-    let program = program(request, unsafe { sys::getpid() } as u32);
+pub fn apply(request: &Request, role: Role) -> bool {
+    let program = program(request, role, unsafe { sys::getpid() } as u32);
     #[repr(C)]
     struct Filter {
         length: u16,

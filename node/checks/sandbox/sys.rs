@@ -1,6 +1,7 @@
 //! The few calls of the C library and kernel that the standard library does not offer.
 
 use std::ffi::{c_char, c_int, c_long, c_void};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 extern "C" {
@@ -28,6 +29,8 @@ extern "C" {
     pub fn signal(signal: c_int, handler: usize) -> usize;
     fn poll(fds: *mut PollFd, count: u64, timeout_ms: c_int) -> c_int;
     fn wait4(pid: c_int, status: *mut c_int, options: c_int, usage: *mut RawUsage) -> c_int;
+    fn socketpair(domain: c_int, kind: c_int, protocol: c_int, fds: *mut [c_int; 2]) -> c_int;
+    fn sendmsg(fd: c_int, message: *const Message, flags: c_int) -> isize;
     fn waitid(kind: c_int, id: u32, info: *mut [u64; 16], options: c_int) -> c_int;
     fn sigemptyset(set: *mut SignalSet) -> c_int;
     fn sigaddset(set: *mut SignalSet, signal: c_int) -> c_int;
@@ -46,6 +49,11 @@ const WNOWAIT: c_int = 0x0100_0000;
 const POLLIN: i16 = 1;
 const POLLERR_OR_HUP: i16 = 8 | 16;
 const PR_SET_CHILD_SUBREAPER: c_int = 36;
+const AF_UNIX: c_int = 1;
+const SOCK_SEQPACKET: c_int = 5;
+const SOL_SOCKET: u64 = 1;
+const SCM_RIGHTS: u64 = 1;
+const MSG_NOSIGNAL: c_int = 0x4000;
 
 /// glibc's `sigset_t`: 1024 bits.
 pub type SignalSet = [u64; 16];
@@ -131,6 +139,73 @@ pub fn reset_signals() {
     }
 }
 
+/// Two ends of a connection that keeps messages apart; neither survives an exec.
+pub fn socket_pair() -> Result<(OwnedFd, OwnedFd), String> {
+    let mut fds = [0; 2];
+    if unsafe { socketpair(AF_UNIX, SOCK_SEQPACKET | O_CLOEXEC, 0, &mut fds) } != 0 {
+        return Err(format!("socketpair: {}", last_error()));
+    }
+    Ok(unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) })
+}
+
+/// `struct msghdr`.
+#[repr(C)]
+struct Message {
+    name: *const c_void,
+    name_length: u32,
+    parts: *const Part,
+    part_count: usize,
+    control: *const c_void,
+    control_length: usize,
+    flags: c_int,
+}
+
+/// `struct iovec`.
+#[repr(C)]
+struct Part {
+    start: *const c_void,
+    length: usize,
+}
+
+/// One message, and copies of descriptors with it: a header of two words, then four bytes for each.
+pub fn send(to: &OwnedFd, bytes: &[u8], descriptors: &[c_int]) -> Result<(), String> {
+    let length = 16 + 4 * descriptors.len();
+    let mut control = [0u64; 8];
+    assert!(length <= 64, "room for twelve descriptors");
+    control[0] = length as u64;
+    control[1] = SCM_RIGHTS << 32 | SOL_SOCKET;
+    for (index, fd) in descriptors.iter().enumerate() {
+        control[2 + index / 2] |= u64::from(*fd as u32) << (32 * (index % 2));
+    }
+    let part = Part { start: bytes.as_ptr().cast(), length: bytes.len() };
+    let message = Message {
+        name: std::ptr::null(),
+        name_length: 0,
+        parts: &part,
+        part_count: 1,
+        control: if descriptors.is_empty() { std::ptr::null() } else { control.as_ptr().cast() },
+        control_length: if descriptors.is_empty() { 0 } else { length },
+        flags: 0,
+    };
+    if unsafe { sendmsg(to.as_raw_fd(), &message, MSG_NOSIGNAL) } != bytes.len() as isize {
+        return Err(format!("the server of a test binary: {}", last_error()));
+    }
+    Ok(())
+}
+
+/// A message of four bytes, waited for as long as `patience`.
+pub fn receive_number(from: &OwnedFd, patience: Duration) -> Result<c_int, String> {
+    let mut fds = [PollFd { fd: from.as_raw_fd(), events: POLLIN, revents: 0 }];
+    let mut bytes = [0u8; 4];
+    if unsafe { poll(fds.as_mut_ptr(), 1, patience.as_millis() as c_int) } != 1 {
+        return Err("the server of a test binary does not answer".into());
+    }
+    if unsafe { read(from.as_raw_fd(), bytes.as_mut_ptr().cast(), 4) } != 4 {
+        return Err("the server of a test binary is gone".into());
+    }
+    Ok(c_int::from_le_bytes(bytes))
+}
+
 pub struct Ready {
     pub child_signal: bool,
     pub caller_gone: bool,
@@ -178,14 +253,16 @@ pub fn end_tree(pid: c_int) -> (Status, Usage) {
     (Status(status), Usage::of(&raw))
 }
 
-/// Collect what the command left behind; bounded, because an unfiltered command may have escaped its group.
-pub fn reap_orphans() -> Usage {
+/// Collect what a command left behind; bounded, because an unfiltered command may have escaped its group.
+///
+/// `of` is a group, as a negative number, or -1 for all children.
+pub fn reap_orphans(of: c_int) -> Usage {
     let mut total = Usage::default();
     let mut patience = 200;
     while patience > 0 {
         let mut status = 0;
         let mut raw = RawUsage::default();
-        match unsafe { wait4(-1, &mut status, WNOHANG, &mut raw) } {
+        match unsafe { wait4(of, &mut status, WNOHANG, &mut raw) } {
             0 => {
                 patience -= 1;
                 std::thread::sleep(Duration::from_millis(5));

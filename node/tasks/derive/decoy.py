@@ -9,7 +9,7 @@ from typing import TypeVar
 from node.tasks.anchors import Anchored
 from node.tasks.categories import render
 from node.tasks.evidence import column_of_tests
-from node.tasks.probes import Evidence
+from node.tasks.probe_evidence import Evidence
 from node.tasks.report import Report
 from node.values.example import Example
 

@@ -9,7 +9,7 @@ from tree_sitter import Node
 
 from node.tasks.anchors import Anchored
 from node.tasks.derive.decoy import Decoy, rewritten, turned
-from node.tasks.probes import Evidence
+from node.tasks.probe_evidence import Evidence
 from node.tasks.syntax import descend, parse, text_of
 from node.values.crate import Item
 

@@ -20,21 +20,14 @@ from node.tasks.inspection import masked_name
 from node.tasks.likeness import overlap
 from node.tasks.mutation import mutants
 from node.tasks.pessimisations import PESSIMISATIONS
-from node.tasks.probes import (
-    DESCRIBED,
-    REASON_FIELDS,
-    Evidence,
-    is_beside_code,
-    is_beside_the_point,
-    is_foreign,
-    shares_no_word,
-    text_about,
-)
+from node.tasks.probe_evidence import Evidence
+from node.tasks.probes import REASON_FIELDS, is_beside_code, is_beside_the_point, shares_no_word
 from node.tasks.prose import word_set
 from node.tasks.refactorings import REFACTORINGS
 from node.tasks.rewriting import Rewrite, rewrites
 from node.tasks.snippets import is_from_trait_impl, render
 from node.tasks.syntax import COMMENTS, body_of, comments, identifiers, leaves, parse, text_of
+from node.tasks.texts import DESCRIBED, is_foreign, text_about
 from node.values.crate import Item
 
 _FAILING = re.compile(r" The (?:test `\w+`|example from the documentation) fails because of it\.$")

@@ -31,7 +31,8 @@ from node.tasks.inspection import inspect
 from node.tasks.likeness import asserts
 from node.tasks.mutation import Mutant, mutants, spread
 from node.tasks.plans import MUTANTS_TRIED, killing_plan, plan_for
-from node.tasks.probes import MUTANT_FIELDS, Evidence
+from node.tasks.probe_evidence import Evidence
+from node.tasks.probes import MUTANT_FIELDS
 from node.tasks.report import Report
 from node.tasks.snippets import is_from_trait_impl, render
 from node.tasks.syntax import descend, identifiers, parse, text_of

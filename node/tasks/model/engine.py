@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,13 +26,16 @@ from node.engines.interface import (
 )
 from node.tasks.categories import TABLE, Value
 from node.tasks.derive.bench import Bench, Draft, compose
-from node.tasks.interface import Checker, Proposal, Request
+from node.tasks.derive.decoy import Decoy
+from node.tasks.interface import Checker, Probe, ProbeRequest, Proposal, Request
 from node.tasks.model.answers import AnswerError, answer_schema, asked_fields, read_answer
 from node.tasks.model.examination import Complaint, Examiner
 from node.tasks.model.places import Unfit, assign, place_at, places_of
+from node.tasks.model.probing import DONORS, EXCHANGES, TRIES_MAX, Prober, way_of
 from node.tasks.model.prompts import Prompter, Work, effective
-from node.tasks.model.states import Account, End, Ended, told
+from node.tasks.model.states import Account, End, Ended, ProbeEnd, told
 from node.tasks.report import Report, parse_report
+from node.tasks.seating import Seating
 from node.tasks.sites import Site
 from node.tasks.source import SourceEngine
 from node.tasks.trials import Driver, Miss
@@ -56,7 +61,7 @@ class Terms:
 
     sampling: Sampling
     answer_s: float
-    """How long one call of `propose` may wait for answers, in all."""
+    """How long one call of `fill` may wait for answers, in all."""
 
 
 class ModelEngine:
@@ -76,6 +81,7 @@ class ModelEngine:
         crate: PreparedCrate | None = None,
         checker: Checker | None = None,
         account: Account | None = None,
+        salt: bytes | None = None,
     ) -> None:
         """Bind the engine to a crate and a job's terms.
 
@@ -83,10 +89,11 @@ class ModelEngine:
             view: The crate's knowledge base and sources.
             model: Asked; opened and probed.
             terms: Of the job.
-            source: The source engine of the same crate, which makes the probes.
+            source: The source engine of the same crate, which makes the probes that cannot be made of answers.
             crate: Where it can be built; with `checker` None, only categories that need no execution are filled.
             checker: Executes plans.
             account: Where ends are counted; None: in one of its own.
+            salt: Decides which tests examples name, by chance for everybody else; None: by dice.
         """
         self._view, self._model, self._terms, self._source = view, model, terms, source
         self._crate, self._checker = crate, checker
@@ -96,6 +103,7 @@ class ModelEngine:
         self._bench: Bench | None = None
         self._usual: dict[str, Usage] = {}
         self.account = Account() if account is None else account
+        self._salt = secrets.token_bytes(16) if salt is None else salt
 
     @property
     def name(self) -> str:
@@ -109,15 +117,32 @@ class ModelEngine:
             f" top_p={sampling.top_p_milli / 1000:g} max_tokens={sampling.max_tokens} seed={sampling.seed}"
         )
 
-    async def propose(self, requests: Sequence[Request]) -> tuple[Proposal, ...]:
-        """Make the candidates asked for, all requests side by side. One proposal per request, in order.
+    async def fill(
+        self, requests: Sequence[Request], probes: Sequence[ProbeRequest]
+    ) -> tuple[tuple[Proposal, ...], tuple[Probe | None, ...]]:
+        """Make candidates and probes (R14), all questions side by side. Both in the order asked for.
 
+        A probe is made of the model's own answers where these can be proven right or wrong, else of the crate's text.
         Never raises for what the model or its server does: that ends candidates, under a name.
         """
         await self._open()
-        wanted = [(request.category, index) for request in requests for index in request.indices]
-        results = iter(await self._make(wanted))
-        return tuple(self._proposal(request, [next(results) for _ in request.indices]) for request in requests)
+        own = [probe for probe in probes if way_of(probe[0], good=probe[2])]
+        candidates = [(request.category, index) for request in requests for index in request.indices]
+        slots = [*candidates, *((category, number) for category, number, _ in probes)]
+        donors = self._donors(own, slots)
+        asked = [*candidates, *((category, number) for category, number, _ in own), *itertools.chain(*donors)]
+        found = dict(zip(asked, await self._make(asked), strict=True))
+        seating = Seating(requests, own, TRIES_MAX)
+        made = await self._prove(own, donors, found, seating)
+        proposals = []
+        for request in requests:
+            numbers = [seating.number_for(request.category, index) for index in request.indices]
+            proposals.append(self._proposal(request, [found[request.category, number] for number in numbers]))
+        return tuple(proposals), await self._or_crates(probes, made)
+
+    async def propose(self, requests: Sequence[Request]) -> tuple[Proposal, ...]:
+        """Make candidates only; see `fill`."""
+        return (await self.fill(requests, ()))[0]
 
     def _proposal(self, request: Request, results: Sequence[Example | Ended]) -> Proposal:
         found = tuple(
@@ -127,14 +152,65 @@ class ModelEngine:
         shortfall = f"{self._view.kb.pin.label}, {request.category}: {told(ends)}" if ends else ""
         return Proposal(request.category, found, shortfall)
 
-    async def make_probes(self, wanted: Sequence[tuple[str, int, bool]]) -> tuple[tuple[Example, bytes] | None, ...]:
-        """Probes of the source engine (R14), dressed as this engine's candidates.
+    # Probes
 
-        A probe is to be told from a candidate by nothing but its content until it is revealed, and it never becomes a
-        row: the model's name on it misleads a careless rater and nobody else.
+    def _donors(self, probes: Sequence[ProbeRequest], slots: Sequence[tuple[str, int]]) -> list[list[tuple[str, int]]]:
+        """For each probe, the answers that it may take words from: about places that no slot of this round is about.
+
+        Of the last first places, which candidates come to last, and each for one probe: the same words twice would
+        tell.
         """
-        probes = await self._source.make_probes(wanted)
-        return tuple(probe and (self._dressed(probe[0]), probe[1]) for probe in probes)
+        used = {(category, number % max(1, len(places_of(self._view, category)))) for category, number in slots}
+        donors = []
+        for category, index, good in probes:
+            count = len(places_of(self._view, category))
+            turned = ((category, count - 1 - (index + turn) % count) for turn in range(count))
+            wanted = DONORS if way_of(category, good=good) in EXCHANGES else 0
+            donors.append(list(itertools.islice((key for key in turned if key not in used), wanted)))
+            used.update(donors[-1])
+        return donors
+
+    async def _prove(
+        self,
+        probes: Sequence[ProbeRequest],
+        donors: Sequence[Sequence[tuple[str, int]]],
+        found: Mapping[tuple[str, int], Example | Ended],
+        seating: Seating,
+    ) -> dict[ProbeRequest, Probe]:
+        """The probes that can be made of the answers found, each at a number of its own (`Seating`)."""
+        assert self._bench is not None, "fill opens the bench first"
+        prober = Prober(self._bench, self._examiner, self._salt)
+        made: dict[ProbeRequest, Probe] = {}
+        while turn := seating.turn():
+            trials = []
+            for place, number in turn:
+                category, _, good = probes[place]
+                way = way_of(category, good=good)
+                assert way is not None, "fill leaves out those that nothing could prove"
+                lent = [answer for key in donors[place] if isinstance(answer := found[key], Example)]
+                trials.append(prober.trial(way, found[category, number], lent))
+            for (place, number), outcome in zip(turn, await self._driver.finish(trials), strict=True):
+                if isinstance(outcome, Decoy):
+                    seating.settle(place, number)
+                    made[probes[place]] = (outcome.example, outcome.evidence.encode())
+        return made
+
+    async def _or_crates(
+        self, wanted: Sequence[ProbeRequest], own: Mapping[ProbeRequest, Probe]
+    ) -> tuple[Probe | None, ...]:
+        """The model's own probes; those of the source engine, dressed as this one's candidates, where there is none.
+
+        These have a text that can be looked up in the crate; how many there are is counted (`Account.probes`). They
+        never become a row: the model's name on them misleads a rater and nobody else.
+        """
+        missing = [probe for probe in wanted if probe not in own]
+        crates = dict(zip(missing, await self._source.make_probes(missing), strict=True))
+        found: list[Probe | None] = []
+        for probe in wanted:
+            made, other = own.get(probe), crates.get(probe)
+            self.account.probes[ProbeEnd.OWN if made else ProbeEnd.CRATE if other else ProbeEnd.NONE] += 1
+            found.append(made or (other and (self._dressed(other[0]), other[1])))
+        return tuple(found)
 
     def _dressed(self, example: Example) -> Example:
         category = example.task_category
@@ -169,11 +245,11 @@ class ModelEngine:
 
     async def _prepare(self, wanted: Sequence[tuple[str, int]]) -> list[Work | Ended]:
         """Places and prompts for candidates given as (category, number)."""
-        assert self._bench is not None, "propose opens the bench first"
+        assert self._bench is not None, "fill opens the bench first"
         sites = [self._site(category, index) for category, index in wanted]
         trials = [
-            assign(self._bench, category, site)
-            for (category, _), site in zip(wanted, sites, strict=True)
+            assign(self._bench, category, site, self._salted(category, index))
+            for (category, index), site in zip(wanted, sites, strict=True)
             if isinstance(site, Site)
         ]
         assigned = iter(await self._driver.finish(trials))
@@ -188,7 +264,7 @@ class ModelEngine:
         return works
 
     def _site(self, category: str, index: int) -> Site | Ended:
-        assert self._bench is not None, "propose opens the bench first"
+        assert self._bench is not None, "fill opens the bench first"
         if TABLE[category].needs_execution and not self._bench.executes:
             return Ended(End.UNCHECKED, "nothing can be executed here")
         place = place_at(places_of(self._view, category), index)
@@ -196,6 +272,9 @@ class ModelEngine:
 
     def _seed(self, category: str, index: int) -> int:
         return seed_of(self._terms.sampling.seed, self._view.kb.pin.label, category, index)
+
+    def _salted(self, category: str, index: int) -> bytes:
+        return self._salt + f"{category} {index} ".encode()
 
     # Asking and checking
 

@@ -46,10 +46,11 @@ class Examiner:
             answers: Examples whose reports name their tests and nothing else yet; those with a report are done.
             executes: Whether anything can be executed here.
         """
-        trials = [self._trial(answer, executes=executes) for answer in answers]
+        trials = [self.trial(answer, executes=executes) for answer in answers]
         return await self._driver.finish(trials)
 
-    def _trial(self, answer: Example | Complaint | Ended, *, executes: bool) -> Trial[Example | Complaint | Ended]:
+    def trial(self, answer: Example | Complaint | Ended, *, executes: bool) -> Trial[Example | Complaint | Ended]:
+        """Examine one of them; see `examine`."""
         if not isinstance(answer, Example) or _is_examined(answer):
             return answer
         problems = inspect(answer, self._view).problems

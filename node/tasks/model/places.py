@@ -22,10 +22,11 @@ from node.tasks.derive.bodies import signature_block
 from node.tasks.derive.calls import Use
 from node.tasks.derive.functions import substantial
 from node.tasks.derive.naming import mask, masked_body
-from node.tasks.evidence import column_of_tests, declared, reach
+from node.tasks.evidence import column_of_tests, declared, drawn, nameable, named_count, reach
 from node.tasks.model.answers import fitted
 from node.tasks.model.states import End
 from node.tasks.mutation import mutants
+from node.tasks.own_words import SLIP_FIELDS
 from node.tasks.sites import Group, Site, arrange
 from node.tasks.snippets import is_from_trait_impl, render, render_parts, without_comments
 from node.tasks.source import DERIVERS
@@ -139,8 +140,15 @@ _SITES: Mapping[str, Callable[[SourceView], Iterable[Site]]] = {
 # What is given
 
 
-def assign(bench: Bench, category: str, site: Site) -> Trial[Assignment | Unfit]:
-    """Prepare a place: find the tests that reach it where the category rests on tests, and cut out what is given."""
+def assign(bench: Bench, category: str, site: Site, salt: bytes) -> Trial[Assignment | Unfit]:
+    """Prepare a place: find the tests that reach it where the category rests on tests, and cut out what is given.
+
+    Args:
+        bench: The crate.
+        category: Of the example.
+        site: The place.
+        salt: Nobody else's; decides which tests are named where a probe of the category would hold some back.
+    """
     found = yield from published(bench)
     if found.compiled is False:
         return Unfit(End.UNSUITED, "the crate does not build")
@@ -149,7 +157,11 @@ def assign(bench: Bench, category: str, site: Site) -> Trial[Assignment | Unfit]
         tests = yield from touching(bench, site.item)
         if not tests and category in _NEEDS_TESTS:
             return Unfit(End.UNTESTED)
-        named = declared(bench.view, site.item, tests)
+        if category in SLIP_FIELDS:
+            pool = nameable(bench.view, site.item, tests)
+            named = drawn(pool, named_count(pool), salt)
+        else:
+            named = declared(bench.view, site.item, tests)
     made = _GIVEN[category](bench.view, site)
     if isinstance(made, Unfit):
         return made

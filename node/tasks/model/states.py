@@ -39,6 +39,17 @@ class End(StrEnum):
     """The model's server will not do the request until its operator changes something."""
 
 
+class ProbeEnd(StrEnum):
+    """What a slot that has to hold a probe was filled with. Exactly one per such slot."""
+
+    OWN = "own"
+    """What the model answered, or that spoiled: like the node's candidates."""
+    CRATE = "crate"
+    """The author's text, or that spoiled: no answer of the model could be proven right, or wrong."""
+    NONE = "none"
+    """Nothing could be proven, either way: the slot stays empty."""
+
+
 GOOD = frozenset({End.PROPOSED, End.REPAIRED})
 
 
@@ -52,10 +63,13 @@ class Ended:
 
 @dataclass(slots=True)
 class Account:
-    """What became of every candidate asked for since the start."""
+    """What became of every candidate asked for since the start, and of every probe."""
 
     asked: int = 0
+    """Candidates, answers for probes among them."""
     ended: Counter[End] = field(default_factory=Counter)
+    probes: Counter[ProbeEnd] = field(default_factory=Counter)
+    """What the slots that have to hold a probe were filled with."""
 
     def add(self, ends: Iterable[Ended]) -> None:
         """Count requests that have ended."""

@@ -5,13 +5,15 @@ import pytest
 
 from node.checks.rows.example import PROGRAM, Example, assemble
 from node.checks.rows.shape import as_module, code_in_module, look_at, with_stub
+from node.checks.syntax import parse_rust
 
 TESTS = "#[test]\nfn adds() {\n    assert_eq!(add(1, 2), 3);\n}"
 ADD = "pub fn add(a: i32, b: i32) -> i32 {\n    a + b\n}"
 
 
 def shape_of(code, tests="", edition="2021"):
-    return look_at(assemble(Example(code, tests=tests)), edition=edition)
+    source = assemble(Example(code, tests=tests))
+    return look_at(source, parse_rust(source.text), edition=edition)
 
 
 def test_functions_as_tests_get_a_module_that_sees_the_code():
@@ -44,7 +46,7 @@ def test_code_with_a_main_function_is_a_program():
 
 def test_paths_from_the_root_lead_to_the_module():
     source = assemble(Example("pub(crate) mod inner { pub fn f() { crate::g(); } }\npub fn g() {}"))
-    shape = look_at(source, edition="2021")
+    shape = look_at(source, parse_rust(source.text), edition="2021")
     assert not shape.alone
     text = as_module(source, shape, "row_1").decode()
     assert "pub(crate) mod inner" in text
@@ -55,14 +57,14 @@ def test_paths_from_the_root_lead_to_the_module():
 
 def test_macro_arguments_lead_there_too():
     source = assemble(Example(ADD, tests="assert_eq!(crate::add(1, 1), super::add(1, 1));"))
-    shape = look_at(source, edition="2021")
+    shape = look_at(source, parse_rust(source.text), edition="2021")
     assert not shape.alone
     assert b"crate::m::add" in as_module(source, shape, "m")
 
 
 def test_a_stub_takes_over_at_the_beginning_of_each_function_of_the_code():
     source = assemble(Example(f"{ADD}\nimpl S {{ fn f(&self) {{}} }}\nstruct S;", context="fn c() {}", tests=TESTS))
-    shape = look_at(source, edition="2021")
+    shape = look_at(source, parse_rust(source.text), edition="2021")
     text = with_stub(source, shape).decode()
     assert text.count("::swarm_select::stub();") == 2
     assert "fn c() {}" in text
@@ -71,15 +73,19 @@ def test_a_stub_takes_over_at_the_beginning_of_each_function_of_the_code():
 
 def test_const_functions_are_stubs_where_there_are_no_others():
     only = assemble(Example("pub const fn two() -> u8 { 2 }", tests="assert_eq!(two(), 2);"))
-    assert with_stub(only, look_at(only, edition="2021")).count(b"::swarm_select::const_stub();") == 1
+    assert (
+        with_stub(only, look_at(only, parse_rust(only.text), edition="2021")).count(b"::swarm_select::const_stub();")
+        == 1
+    )
     mixed = assemble(Example(f"pub const fn two() -> u8 {{ 2 }}\n{ADD}", tests=TESTS))
-    assert b"const_stub" not in with_stub(mixed, look_at(mixed, edition="2021"))
+    assert b"const_stub" not in with_stub(mixed, look_at(mixed, parse_rust(mixed.text), edition="2021"))
 
 
 @pytest.mark.parametrize(
     "tests",
     [
-        "#[test]\n#[should_panic]\nfn t() { add(1, 2); }",
+        "struct D;\nimpl Drop for D { fn drop(&mut self) {} }\n#[test]\n#[should_panic]\nfn t() { let _d = D; add(1, 2); }",
+        "#[test]\n#[should_panic]\nfn t() { std::thread::spawn(|| add(1, 2)).join().unwrap(); }",
         "assert!(std::panic::catch_unwind(|| add(1, 2)).is_ok());",
         'assert_eq!(cfg!(panic = "unwind"), add(0, 1) == 1);',
         "std::panic::set_hook(Box::new(|_| ()));",
@@ -87,8 +93,14 @@ def test_const_functions_are_stubs_where_there_are_no_others():
 )
 def test_what_could_see_a_panic_unwind_is_told_apart(tests):
     source = assemble(Example(ADD, tests=tests))
-    assert look_at(source, edition="2021").may_unwind
+    assert look_at(source, parse_rust(source.text), edition="2021").may_unwind
     assert not shape_of(f'{ADD}\nfn f() -> u8 {{ panic!("no") }}').may_unwind
+
+
+def test_a_panic_that_is_meant_and_finds_nothing_on_its_way_need_not_unwind():
+    shape = shape_of(ADD, tests="#[test]\n#[should_panic]\nfn t() { add(i32::MAX, 2); }")
+    assert shape.should_panic
+    assert not shape.may_unwind
 
 
 def test_tests_are_no_targets():
@@ -114,6 +126,9 @@ def test_a_comment_about_tests_is_no_test():
         "extern crate alloc;",
         'extern "C" { fn f(); }',
         "#[no_mangle]\npub fn f() {}",
+        'std::arch::global_asm!(".pushsection .init_array");',
+        'fn f() { unsafe { std::arch::asm!(concat!(".push", "section .text")) } }',
+        'macro_rules! m { ($a:ident) => { #[$a = "x"] static A: u8 = 0; } }\nm!(link_section);',
         "#[macro_export]\nmacro_rules! m { () => {} }",
         "macro_rules! m { () => { crate::f() } }",
         "macro_rules! m { ($t:ty) => { impl Foo for $t {} } }",

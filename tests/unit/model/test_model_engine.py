@@ -275,8 +275,8 @@ def test_prompts_keep_within_a_short_context_and_give_up_the_crates_text_first()
 
 def test_probes_look_like_the_engines_candidates_and_their_evidence_holds():
     engine = engine_of(ScriptedModel(knowing()))
-    (proposal,) = propose(engine, Request("code_summarization", (0, 1)))
-    probes = asyncio.run(engine.make_probes([("code_summarization", 4, True), ("code_summarization", 5, False)]))
+    wanted = [("code_summarization", 4, True), ("code_summarization", 5, False)]
+    (proposal,), probes = asyncio.run(engine.fill([Request("code_summarization", (0, 1))], wanted))
     candidate = proposal.examples[0][1]
     for example, evidence in filter(None, probes):
         for name in ("engine", "model", "prompt_digest"):

@@ -1,0 +1,73 @@
+"""Rows that need builds of their own: as few as tell whether their tests pass and whether they notice a stub."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from node.checking.packages import Packages
+from node.checking.reading import PackageKey
+from node.checks import CheckSettings, open_engine
+from node.checks.rows import Example, RowOptions
+from node.checks.rows.building import RowBuilder
+
+pytestmark = pytest.mark.cargo
+
+ADD = '#[no_mangle]\npub extern "C" fn add(a: i32, b: i32) -> i32 {\n    a + b\n}\n'
+COUNTED = f"{ADD}pub fn fresh() -> usize {{\n    use std::sync::atomic::{{AtomicUsize, Ordering}};\n"
+COUNTED += "    static COUNT: AtomicUsize = AtomicUsize::new(0);\n    COUNT.fetch_add(1, Ordering::SeqCst)\n}\n"
+TESTED = "assert_eq!(add(1, 2), 3);"
+ROWS = {
+    "passes": (Example(ADD, tests=TESTED), 1, ("pass", True)),
+    "passes in a process once only": (Example(COUNTED, tests=f"assert_eq!(fresh(), 0);\n{TESTED}"), 1, ("pass", True)),
+    "is a program": (Example(f"{ADD}fn main() {{\n    add(1, 2);\n}}\n", tests=TESTED), 1, ("pass", True)),
+    "notices nothing": (Example(ADD, tests="let f = add;\nassert!(f as usize != 0);"), 1, ("fail", False)),
+    "fails": (Example(ADD, tests="assert_eq!(add(1, 2), 4);"), 2, ("fail", None)),
+    "observes its place": (
+        Example("pub fn at() -> u32 { column!() }\n", tests="assert_eq!(at(), 22);"),
+        2,
+        ("pass", True),
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("alone")
+
+
+WEAK = "pub fn size(n: i32) -> i32 {\n    if n > 100 { n + 1 } else if n > 50 { n + 2 } else { 0 }\n}\n"
+
+
+def test_mutants_of_a_row_by_itself_are_noticed_only_by_tests_that_do(folder):
+    """One build for all of them, which no module's name tells from those of other rows."""
+    weak = Example(f"{ADD}{WEAK}", tests=f"{TESTED}\nassert!(size(1) < 9);")
+    verdict = asyncio.run(settle(folder, weak, mutants=8))
+    assert verdict.alone
+    assert 0 < verdict.mutants.killed < verdict.mutants.made
+
+
+async def settle(folder, row, mutants=0):
+    engine = await open_engine(CheckSettings(folder / "checks"))
+    package = await Packages(folder).prepare(PackageKey("2021"))
+    (verdict,) = await engine.settle_rows(package, [row], RowOptions(mutants=mutants))
+    await engine.close()
+    return verdict
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_one_build_with_tests_is_enough_for_what_passes(folder, monkeypatch, name):
+    row, count, ends = ROWS[name]
+    builds = []
+    link = RowBuilder.link
+
+    async def noted(self, files, **how):
+        builds.append(how)
+        return await link(self, files, **how)
+
+    monkeypatch.setattr(RowBuilder, "link", noted)
+    verdict = asyncio.run(settle(folder, row))
+    assert verdict.alone
+    assert (verdict.state.value, verdict.stub_killed) == ends, verdict
+    assert len(builds) == count
