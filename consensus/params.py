@@ -66,6 +66,8 @@ class AggregationParams:
     belief_weight: int = q16(2)
     belief_sharpness: int = q16(5, 4)
     """Beliefs are drawn away from one half by this before they teach: what nobody doubts teaches no doubt (R25)."""
+    teaching_bits_max: int = q16(1)
+    """What one rater may say, for or against, when others learn from it: heads teach, not voices (R25)."""
     smoothing: int = q16(1, 8)
     """Share of each count that goes to either neighbouring bin."""
     forget_slow: int = q16(99, 100)
@@ -81,7 +83,7 @@ class AggregationParams:
     maturity_per_rating: int = q16(1, 10)
     favour_count_min: int = q16(3)
     favour_excess_max: int = q16(10, 100)
-    favour_worst: int = q16(26, 100)
+    favour_worst: int = q16(24, 100)
     """Favour at which fairness reaches zero; it starts to fall `favour_span` below."""
     favour_span: int = q16(20, 100)
     fairness_voice_min: int = q16(1, 2)

@@ -33,20 +33,35 @@ def probe_outcome(*, good: bool, params: AggregationParams) -> Outcome:
     return Outcome(good=0, bad=params.probe_weight, target=params.target_bad)
 
 
-def believed_outcome(others_bits: int, params: AggregationParams) -> Outcome:
+def teaching_bits(contributed: int, params: AggregationParams) -> int:
+    """What one rater's evidence adds to the belief that the others learn from: bounded, whatever its record (R25).
+
+    Beliefs make the voices that make the next beliefs. Were they the same sums that decide, a few who happen to be
+    trusted most could teach everybody's table that whoever contradicts them is blind, within the two or three rounds
+    that a fast memory reaches back. With a bound, being believed takes agreement of many, not a record of few.
+    """
+    return max(-params.teaching_bits_max, min(params.teaching_bits_max, contributed))
+
+
+def believed_outcome(heads_bits: int, voices_bits: int, params: AggregationParams) -> Outcome:
     """Otherwise the evidence of the others tells, the more the surer they are (R25).
 
     Sure is what the others say beyond the prior: those who say nothing teach nothing, whatever the prior believes. And
     a belief of 0.95 teaches as if it were certain: in a swarm where nearly everything is good, the doubt that remains
     would otherwise fill the histogram of bad candidates with the scores of good ones, and mute every honest rater.
+
+    Args:
+        heads_bits: The others' evidence, each bounded by `teaching_bits`: what the histograms learn.
+        voices_bits: The same without the bound, as it decides: what the target follows.
+        params: The preset's numbers.
     """
-    good = belief(others_bits)
-    weight = params.belief_weight * abs(2 * belief(others_bits - params.prior_bits) - ONE) >> 16
+    good = belief(heads_bits)
+    weight = params.belief_weight * abs(2 * belief(heads_bits - params.prior_bits) - ONE) >> 16
     sharp = max(0, min(ONE, ONE // 2 + (params.belief_sharpness * (good - ONE // 2) >> 16)))
     return Outcome(
         good=weight * sharp >> 16,
         bad=weight - (weight * sharp >> 16),
-        target=params.belief_base + (params.belief_span * good >> 16),
+        target=params.belief_base + (params.belief_span * belief(voices_bits) >> 16),
     )
 
 

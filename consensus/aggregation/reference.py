@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from consensus.aggregation.learning import Lesson, believed_outcome, learn, probe_outcome
+from consensus.aggregation.learning import Lesson, believed_outcome, learn, probe_outcome, teaching_bits
 from consensus.aggregation.reading import BIN_BP, Character, Worth, evidence_at, read_character, read_worth
 from consensus.aggregation.scoring import composite_bp, cut_bits, score_bp, verdict_of, winsorised_mean
 from consensus.aggregation.values import (
@@ -163,15 +163,28 @@ def _taught(
     """The tables after everybody learnt from the others' evidence and from the probes (R25)."""
     lessons: dict[NodeId, list[Lesson]] = {rater: [] for rater in tables}
     for poll, weighed in weighed_polls:
-        for ballot, own in zip(poll.ballots, weighed.contributed, strict=True):
+        taught = [teaching_bits(bits, params) for bits in weighed.contributed]
+        heads = params.prior_bits + sum(taught)
+        for ballot, own, own_taught in zip(poll.ballots, weighed.contributed, taught, strict=True):
             if ballot.counted in _TEACHES:
-                lessons[ballot.rater].append(_lesson(poll.candidate, ballot, weighed.bits - own, params))
+                others = _Others(heads=heads - own_taught, voices=weighed.bits - own)
+                lessons[ballot.rater].append(_lesson(poll.candidate, ballot, others, params))
     return {rater: learn(table, lessons[rater], params) for rater, table in tables.items()}
 
 
-def _lesson(candidate: RatedCandidate, ballot: _Ballot, others_bits: int, params: AggregationParams) -> Lesson:
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """What all but one rater say of a candidate, bits with the prior."""
+
+    heads: int
+    """With a bound on what each of them says: what histograms learn from."""
+    voices: int
+    """In full: what errors and favours are measured by."""
+
+
+def _lesson(candidate: RatedCandidate, ballot: _Ballot, others: _Others, params: AggregationParams) -> Lesson:
     if candidate.probe is None:
-        outcome = believed_outcome(others_bits, params)
+        outcome = believed_outcome(others.heads, others.voices, params)
     else:
         outcome = probe_outcome(good=candidate.probe, params=params)
     return Lesson(

@@ -21,6 +21,8 @@ PARAMS = MAINNET.aggregation
 
 NAMES = [node(name) for name in range(12)]
 
+BITS = st.integers(-(1 << 40), 1 << 40)
+
 EDGES = (0, 1, 499, 500, 501, 999, 1000, 1499, 1500, 5000, 9499, 9500, 9501, 9999, 10_000)
 """Scores at the edges of bins and of the scale are where two forms of one formula part ways."""
 
@@ -225,11 +227,11 @@ def test_logarithms_in_columns_are_those_of_the_reference(values):
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(-(1 << 40), 1 << 40), min_size=1, max_size=50))
-def test_what_beliefs_teach_in_columns_is_what_they_teach_in_the_reference(values):
-    columns = learning.outcomes(np.array(values, dtype=np.int64), PARAMS)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    assert [Outcome(*row) for row in rows] == [believed_outcome(value, PARAMS) for value in values]
+@given(st.lists(st.tuples(BITS, BITS), min_size=1, max_size=50))
+def test_what_beliefs_teach_in_columns_is_what_they_teach_in_the_reference(pieces):
+    heads, voices = np.array(pieces, dtype=np.int64).T
+    rows = zip(*(column.tolist() for column in learning.outcomes(heads, voices, PARAMS)), strict=True)
+    assert [Outcome(*row) for row in rows] == [believed_outcome(*piece, PARAMS) for piece in pieces]
 
 
 @settings(max_examples=100, deadline=None)

@@ -13,14 +13,14 @@ from node.simulate.worlds import World
 
 pytestmark = pytest.mark.slow
 
-SEEDS = {"alike": (20_261,), "standing": (20_261, 20_262)}
-"""One run's F1 lies within some 0.02 of an attack's mean, and seats drawn anew every round add to that: two there."""
+SEEDS = (20_261, 20_262)
+"""One run's F1 lies within some 0.02 of an attack's mean, and half a hundredth is what most thresholds leave."""
 
 
 @pytest.fixture(scope="module", params=["alike", "standing"])
 def tables(request) -> dict[float, Table]:
     """With the study's seats, and with those that plans which ship draw."""
-    return {share: make_table(share, SEEDS[request.param], shape=World(seats=request.param)) for share in (0.30, 0.45)}
+    return {share: make_table(share, SEEDS, shape=World(seats=request.param)) for share in (0.30, 0.45)}
 
 
 @pytest.mark.parametrize(("share", "mean", "worst"), [(0.30, 0.95, 0.93), (0.45, 0.93, 0.80)])
@@ -65,6 +65,8 @@ def test_no_attack_gains_a_majority_of_the_reputation(tables, share):
         (World("clique", 0.3, nodes=10, committee=3, rounds=25, seats="standing"), 0.90, 0.95),
         (World("stealth", 0.3, probes=0.02, seats="standing"), 0.91, 0.95),
         (World("clique", 0.3, leaks=1.0, seats="standing"), 0.92, 0.95),
+        (World("clique", 0.45, leaks=1.0, seats="standing"), 0.88, 0.95),
+        (World("aware", 0.45, probes=0.02, seats="standing"), 0.88, 0.95),
     ],
     ids=[
         "small",
@@ -75,6 +77,8 @@ def test_no_attack_gains_a_majority_of_the_reputation(tables, share):
         "small, seats by standing",
         "few probes, seats by standing",
         "every probe told apart",
+        "every probe told apart, 45 %",
+        "few probes, 45 %",
     ],
 )
 def test_other_shapes_of_the_same_kind_hold_too(world, f1, auc):

@@ -3,6 +3,7 @@
 import pytest
 
 from consensus.aggregation import Counted, Verdict, reference, vectorised
+from consensus.aggregation.learning import believed_outcome
 from consensus.rater_tables import EMPTY_TABLE, ONE, bias, fairness, favoured, maturity
 from consensus.types import GivenRating
 from tests.support.ratings import PARAMS, candidate, content, newcomers, node
@@ -280,6 +281,21 @@ def test_a_lone_rater_learns_from_the_prior_and_never_from_itself(aggregate):
     low = aggregate(tables, [candidate("c", {"ada": 500}, reviewable=False)], PARAMS).tables[node("ada")]
     assert sum(high.slow_good) == sum(low.slow_good)
     assert sum(high.slow_bad) == sum(low.slow_bad)
+
+
+def test_however_much_raters_are_believed_each_teaches_others_no_more_than_one_bit(aggregate, known):
+    best = candidate("m", {"ada": 9000, "hal": 9000})
+    beside = candidate("m", {"ada": 9000, "ben": 9000, "gus": 9000, "hal": 9000})
+    for round_, teachers in ((best, 1), (beside, 2)):  # `gus` has no voice, and so teaches nothing
+        scored = aggregate(known | newcomers("hal"), [round_], PARAMS)
+        trusted = [entry.contributed_bits for entry in only(scored).contributions if entry.rater in map(node, HONEST)]
+        assert min(trusted) > 2 * ONE, "believed far beyond what they teach"
+        prior = PARAMS.prior_bits
+        taught = believed_outcome(prior + teachers * ONE, prior + sum(trusted), PARAMS)
+        table = scored.tables[node("hal")]
+        assert sum(table.slow_good) == taught.good
+        assert sum(table.slow_bad) == taught.bad
+        assert table.excess == (9000 << 16) // 10_000 - taught.target
 
 
 def test_a_sleeper_loses_its_voice_within_a_few_rounds(aggregate, known):

@@ -59,31 +59,39 @@ def _teaching(params: AggregationParams) -> _Teaching:
     return _Teaching(*(column.astype(np.int32) for column in (sharp, target, weight)))
 
 
-def outcomes(others_bits: Ints, params: AggregationParams) -> tuple[Ints, Ints, Ints]:
+def outcomes(heads_bits: Ints, voices_bits: Ints, params: AggregationParams) -> tuple[Ints, Ints, Ints]:
     """`learning.believed_outcome`: good, bad and target for each piece of evidence."""
     taught = _teaching(params)
     # Beyond the ends of a table its end holds: that is what a clipped index reads.
-    steps = np.abs(others_bits - params.prior_bits) >> BELIEF_STEP_BITS
+    steps = np.abs(heads_bits - params.prior_bits) >> BELIEF_STEP_BITS
     weight = taught.weight.take(steps, mode="clip").astype(np.int64)
-    place = others_bits >> 63
+    good = weight * taught.sharp.take(_steps(heads_bits), mode="clip") >> 16
+    return good, weight - good, taught.target.take(_steps(voices_bits), mode="clip").astype(np.int64)
+
+
+def _steps(bits: Ints) -> Ints:
+    """Where evidence stands in a table from -`BELIEF_BITS_MAX` bits on."""
+    place = bits >> 63
     place &= (1 << BELIEF_STEP_BITS) - 1  # what is between two steps goes to the one nearer to no evidence
-    place += others_bits
+    place += bits
     place >>= BELIEF_STEP_BITS
     place += _MIDDLE
-    good = weight * taught.sharp.take(place, mode="clip") >> 16
-    return good, weight - good, taught.target.take(place, mode="clip").astype(np.int64)
+    return place
 
 
-def lessons_of(part: Slice, others_bits: Ints, teaching: Bools | None, params: AggregationParams) -> Lessons:
+def lessons_of(
+    part: Slice, heads_bits: Ints, voices_bits: Ints, teaching: Bools | None, params: AggregationParams
+) -> Lessons:
     """What each rating may learn.
 
     Args:
         part: The slice.
-        others_bits: [m] Evidence of the candidate without the rating's own.
+        heads_bits: [m] Evidence of the candidate without the rating's own, each rater's bounded.
+        voices_bits: [m] The same without the bound.
         teaching: [c] Candidates that teach now; None for all.
         params: The preset's numbers.
     """
-    good, bad, target = outcomes(others_bits, params)
+    good, bad, target = outcomes(heads_bits, voices_bits, params)
     probes = (part.probe >= 0).nonzero()[0]
     if len(probes):
         right = part.probe[probes] == 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from consensus.aggregation.reading import BIN_BP
-from consensus.aggregation.vectorised.columns import Ints, RaterColumns, RatingColumns
+from consensus.aggregation.vectorised.columns import Ints, RaterColumns, RatingColumns, clamp
 from consensus.aggregation.vectorised.learning import (
     Lessons,
     LessonSums,
@@ -124,10 +124,13 @@ def _weigh(
 
 
 def _lessons(part: Slice, weighed: _Weighed, params: AggregationParams, verdict: Ints | None = None) -> Lessons:
-    others = part.per_rating(weighed.bits)
-    others -= weighed.contributed
+    taught = clamp(weighed.contributed, -params.teaching_bits_max, params.teaching_bits_max)
+    heads = part.per_rating(params.prior_bits + part.per_candidate(taught))
+    heads -= taught
+    voices = part.per_rating(weighed.bits)
+    voices -= weighed.contributed
     now = None if verdict is None else verdict[part.candidates] != REVIEW
-    return lessons_of(part, others, now, params)
+    return lessons_of(part, heads, voices, now, params)
 
 
 def _final_lessons(
