@@ -17,6 +17,7 @@ from tests.support.rpc_desks import FixedExchange
 from tests.support.swarm import STEADY, Swarm, make_job
 
 LIAR = 2
+JOB = make_job(STEADY, crates=3, categories=5)
 
 
 @dataclass
@@ -67,7 +68,7 @@ def front(tmp_path_factory):
         async def begin():
             await swarm.__aenter__()
             desks, publisher = open_front(swarm, stopped)
-            job = await swarm.submit(make_job(STEADY, crates=2, categories=5))
+            job = await swarm.submit(JOB)
             await swarm.until(lambda: swarm.job(job) and swarm.job(job).status is not JobStatus.OPEN, within_s=120)
             await publisher.publish_due()
             return desks, publisher, job

@@ -52,7 +52,7 @@ def test_a_job_says_how_far_it_came_and_why_no_further(front):
     told = explain(front, front.job.hex()[:12])
     assert "is done" in told.answer
     view = front(front.desks.jobs.get(front.job))
-    assert f"{view.rows} of 40 rows" in told.answer
+    assert f"{view.rows} of 60 rows" in told.answer
     short = [task for task in view.tasks if task.accepted < task.quota]
     assert len([text for text in texts(told) if "attempts" in text]) == len(short)
 

@@ -11,7 +11,7 @@ from node.errors import ExitCode, OperatorError
 from node.values.job import JobCancel
 from node.wire import decode_message, seal_message
 from tests.support.swarm import COORDINATOR, STEADY, Swarm, key_of, make_job
-from tests.unit.desks.conftest import open_front
+from tests.unit.desks.conftest import JOB, open_front
 
 
 def submit(front, spec, key=COORDINATOR):
@@ -63,7 +63,7 @@ def test_nothing_of_a_refused_job_is_kept(front):
 
 
 def test_the_same_job_again_is_known_even_when_it_has_ended(front):
-    receipt = submit(front, make_job(STEADY, crates=2, categories=5))
+    receipt = submit(front, JOB)
     assert receipt.known
     assert receipt.job == front.job
 
@@ -73,8 +73,8 @@ def test_a_job_is_shown_with_its_tasks_and_every_candidates_state(front):
     assert view.status is JobStatus.DONE
     assert view.title == "test job"
     assert view.coordinator == COORDINATOR.node
-    assert len(view.tasks) == 10
-    assert view.rows == sum(task.accepted for task in view.tasks) > 30
+    assert len(view.tasks) == 15
+    assert view.rows == sum(task.accepted for task in view.tasks) > 45
     counts = {item.state: item.count for item in view.states}
     assert set(counts) == {state.value for state in CandidateState}
     assert counts["accepted"] == view.rows

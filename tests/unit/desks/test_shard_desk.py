@@ -84,8 +84,9 @@ def test_certificates_come_by_height_with_the_snapshot_that_ends_an_epoch(front,
     assert front(shards.certificate(3)).snapshot is None
     ends = front(shards.certificate(PATIENT.epoch_rounds))
     assert ends.snapshot.epoch == 2
+    before = front.swarm.state().height
     tip = front(shards.certificate(0)).certificate.header.height
-    assert tip == front.swarm.state().height
+    assert before <= tip <= front.swarm.state().height + 1, "rounds may be decided meanwhile; what is kept is told"
     with pytest.raises(TransientError, match="not certified yet"):
         front(shards.certificate(10_000))
 
