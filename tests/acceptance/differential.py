@@ -1,8 +1,9 @@
 """Shared builds against cargo on thousands of rows: `make differential`.
 
 Settles every row as production does, in batches of a hundred, failures confirmed, and by cargo in a project of its own,
-and says where they differ. Hours of CPU on a slow machine, so what is settled is kept: stopped and started again, it
-goes on.
+and says where they differ. Hours of CPU on a slow machine, nearly all of it cargo's, so what is settled is kept:
+stopped and started again, it goes on. After a change of ours only our side has to be settled anew (`--again`), as long
+as the toolchain is the one that cargo's side was made with.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from node.checking.packages import Packages
+from node.checking.reading import PackageKey
 from node.checks import CheckEngine, CheckSettings, open_engine
-from node.checks.rows import RowOptions, RowState
+from node.checks.rows import Example, RowOptions, RowState
 from node.crates.store import CrateStore
 from tests.support.row_corpus import Case, make_cases
 from tests.support.row_faults import INJECTED
@@ -37,9 +39,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, required=True, help="benches, packages and what is settled")
     parser.add_argument("--out", type=Path, help="report, as Markdown")
+    parser.add_argument("--again", type=Path, help="a finished run's journal: its rows anew, cargo's side as there")
     chosen = parser.parse_args()
     chosen.work.mkdir(parents=True, exist_ok=True)
-    text = asyncio.run(run(chosen.count, chosen.seed, chosen.work.absolute()))
+    if chosen.again is None:
+        text = asyncio.run(run(chosen.count, chosen.seed, chosen.work.absolute()))
+    else:
+        text = asyncio.run(run_again(chosen.again, chosen.seed, chosen.work.absolute()))
     print(text)
     if chosen.out is not None:
         chosen.out.write_text(text)
@@ -71,6 +77,34 @@ async def run(count: int, seed: int, work: Path) -> str:
     return report(lines, seed, engine)
 
 
+async def run_again(journal: Path, seed: int, work: Path) -> str:
+    """Settle the rows of a finished run anew in shared builds; returns the report against cargo's recorded verdicts."""
+    kept = [line for _, line in sorted(_read(journal))]
+    cases = [_case(line) for line in kept]
+    packages = Packages(work)
+    engine = await open_engine(CheckSettings(work / "checks"))
+    await engine.prepare()
+    lines = []
+    try:
+        if any(line.get("rustc", engine.toolchain.release) != engine.toolchain.release for line in kept):
+            raise SystemExit(f"cargo's side of {journal} was made with another toolchain")
+        for numbers in _batches(cases, {}):
+            ours = await _ours(engine, packages, cases, numbers)
+            lines += [kept[number] | seen for number, seen in zip(numbers, ours, strict=True)]
+            different = [line["number"] for line in lines if _differs(line)]
+            print(f"{time.strftime('%H:%M:%S')} {len(lines)} of {len(cases)} rows, different: {different}", flush=True)
+    finally:
+        await engine.close()
+    return report(lines, seed, engine)
+
+
+def _case(line: dict[str, Any]) -> Case:
+    name, _, edition = line["package"].partition(", edition ")
+    crate, _, version = name.partition("@")
+    package = PackageKey(edition) if name == "std" else PackageKey(edition, crate, version)
+    return Case(line["kind"], Example(line["code"], line["context"], line["tests"]), package)
+
+
 def _read(journal: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if journal.exists():
         for text in journal.read_text().splitlines():
@@ -90,9 +124,9 @@ def _batches(cases: list[Case], done: dict[int, Any]) -> Iterator[list[int]]:
 async def _settle(
     engine: CheckEngine, packages: Packages, cases: list[Case], numbers: list[int]
 ) -> list[dict[str, Any]]:
+    ours = await _ours(engine, packages, cases, numbers)
     package = await packages.prepare(cases[numbers[0]].package)
     rows = [cases[number].example for number in numbers]
-    ours = await engine.settle_rows(package, rows, RowOptions(mutants=0))
     theirs = []
     for start in range(0, len(rows), CARGO_AT_ONCE):
         theirs += await by_cargo(engine, package, rows[start : start + CARGO_AT_ONCE])
@@ -104,14 +138,20 @@ async def _settle(
             "code": row.code,
             "context": row.context,
             "tests": row.tests,
-            "alone": our.alone,
-            "reasons": our.reasons,
-            "ours": _plain(told(our)),
+            "rustc": engine.toolchain.release,
             "cargo": _plain(told(their)),
             "cargo_reasons": their.reasons,
+            **our,
         }
         for number, row, our, their in zip(numbers, rows, ours, theirs, strict=True)
     ]
+
+
+async def _ours(engine: CheckEngine, packages: Packages, cases: list[Case], numbers: list[int]) -> list[dict[str, Any]]:
+    """What shared builds say of rows of one package."""
+    package = await packages.prepare(cases[numbers[0]].package)
+    verdicts = await engine.settle_rows(package, [cases[n].example for n in numbers], RowOptions(mutants=0))
+    return [{"alone": our.alone, "reasons": our.reasons, "ours": _plain(told(our))} for our in verdicts]
 
 
 def _plain(seen: Told) -> dict[str, Any]:
