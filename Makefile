@@ -78,6 +78,7 @@ bench-checks: setup ## Measure what checking a row costs, beside a cargo project
 	$(BIN)/swarm-node bench checks
 	$(BIN)/swarm-node bench checks --rows short
 	$(BIN)/swarm-node bench checks --rows itertools
+	$(BIN)/swarm-node bench checks --rows itertools-short
 
 simulate-long: setup-dev ## A hundred thousand hostile agreement schedules and the attack table, into docs/ (an hour)
 	$(BIN)/python -m tests.simulation.consensus_report --schedules 100000 --out docs/consensus-simulation.md

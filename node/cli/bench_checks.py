@@ -13,7 +13,7 @@ from node.cli.output import example, print_json, print_table, say
 if TYPE_CHECKING:
     from node.bench.checks import Cost, Report
 
-CORPORA = ("std", "short", "itertools")
+CORPORA = ("std", "short", "itertools", "itertools-short")
 BATCH = 200
 
 

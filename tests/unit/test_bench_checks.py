@@ -8,10 +8,13 @@ import pytest
 
 from node.bench.checks import ROWS, Cost, read_rows, sample
 from node.bench.cpu import Spent
+from node.checks.guards.likeness import NearDuplicates
 from node.errors import OperatorError
 
+SHIPPED = {"std": 120, "short": 100, "itertools": 40, "itertools-short": 110}
 
-@pytest.mark.parametrize(("name", "least"), [("std", 120), ("short", 100), ("itertools", 40)])
+
+@pytest.mark.parametrize(("name", "least"), SHIPPED.items())
 def test_shipped_rows_are_many_short_and_different(name, least):
     rows = read_rows(ROWS / f"{name}.jsonl")
     assert len(rows) >= least
@@ -20,7 +23,22 @@ def test_shipped_rows_are_many_short_and_different(name, least):
     for row in rows:
         assert (row.example.code + row.example.tests).count("\n") <= 70, row.id
         assert "assert" in row.example.tests, row.id
-        assert row.package.crate == (name if name == "itertools" else "")
+        assert row.package.crate == ("itertools" if name.startswith("itertools") else "")
+
+
+@pytest.mark.parametrize("name", ["short", "itertools-short"])
+def test_short_rows_are_as_short_as_doc_tests(name):
+    rows = read_rows(ROWS / f"{name}.jsonl")
+    lines = [(row.example.code + row.example.tests).count("\n") for row in rows]
+    assert 13 <= sum(lines) / len(lines) < 14
+    assert max(lines) <= 25
+
+
+def test_no_shipped_row_is_a_near_copy_of_another():
+    rows = [row for name in SHIPPED for row in read_rows(ROWS / f"{name}.jsonl")]
+    seen = NearDuplicates(lambda number: rows[number].example.code)
+    for number, row in enumerate(rows):
+        assert seen.first_like(number, row.example.code) is None, row.id
 
 
 def test_a_row_that_cannot_be_tried_is_refused_with_its_line(tmp_path):
