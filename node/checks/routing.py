@@ -127,8 +127,8 @@ MODULE_ATTRIBUTES = frozenset({"allow", "warn", "deny", "forbid", "expect", "doc
 LONE_WORDS = re.compile(
     rb"\#!?\[\s*(?:unsafe\s*\(\s*)?(?:no_mangle|export_name|link_section|link_name|link|used|panic_handler|path"
     rb"|global_allocator|macro_export|macro_use|track_caller)\b|\b(?:Location|Backtrace|type_name|type_name_of_val)\b"
-    rb"|\$crate\b|\b(?:include|include_str|include_bytes|env|option_env|file|line|column|module_path)\s*!"
-    rb"|\b(?:asm|global_asm|naked_asm)\s*!|\b(?:link_section|pushsection|(?:pre)?init_array)\b"
+    rb"|\$crate\b|\b(?:include|include_str|include_bytes|env|option_env|file|line|column|module_path)\s*!(?!=)"
+    rb"|\b(?:asm|global_asm|naked_asm)\s*!(?!=)|\b(?:link_section|pushsection|(?:pre)?init_array)\b"
 )
 """What observes or changes where code stands, or reaches the whole program, even its start before any test."""
 _FILE_BYTES_MAX = 64 * 1024

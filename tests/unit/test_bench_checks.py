@@ -11,7 +11,7 @@ from node.bench.cpu import Spent
 from node.checks.guards.likeness import NearDuplicates
 from node.errors import OperatorError
 
-SHIPPED = {"std": 120, "short": 100, "itertools": 40, "itertools-short": 110}
+SHIPPED = {"std": 120, "short": 100, "itertools": 140, "itertools-short": 110}
 
 
 @pytest.mark.parametrize(("name", "least"), SHIPPED.items())

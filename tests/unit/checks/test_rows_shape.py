@@ -162,6 +162,7 @@ def test_what_a_module_cannot_express_is_built_alone(code):
         "use std::ops::Mul;\nstruct A<T>(T);\nimpl<T> Mul<u8> for &A<T> { type Output = (); fn mul(self, _: u8) {} }",
         "struct A;\nimpl<'a> IntoIterator for &'a A { type Item = u8; type IntoIter = std::iter::Empty<u8>; }",
         "const fn two() -> u8 { 2 }",
+        'pub fn goes_on(line: &str, column: u8) -> bool { line != "halt" && column!= 0 }',
     ],
 )
 def test_ordinary_code_shares_builds(code):
