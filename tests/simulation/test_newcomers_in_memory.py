@@ -53,7 +53,7 @@ async def patiently(swarm, holds):
 def test_who_can_rate_gets_in_who_cannot_does_not_and_an_owner_has_one_place(tmp_path):
     async def scenario():
         async with Swarm(tmp_path, 7, founders=4, preset=EASY, styles={LIAR: "inverted"}) as swarm:
-            await swarm.submit(make_job(EASY, crates=4, categories=15))
+            await swarm.submit(make_job(EASY, crates=12, categories=15))
             await patiently(swarm, lambda: swarm.state().height > 2)
             newcomer = await swarm.join(HONEST)
             await patiently(swarm, lambda: find(swarm, HONEST) is not None)
@@ -64,8 +64,9 @@ def test_who_can_rate_gets_in_who_cannot_does_not_and_an_owner_has_one_place(tmp
             await swarm.start(newcomer)
             await patiently(swarm, lambda: has_weight(swarm, HONEST))
             await patiently(swarm, lambda: find(swarm, SIBLING) is not None)
-            while ReasonKind.DROPPED not in (await reasons_of(swarm))[LIAR]:
-                await swarm.nodes[0].driver.member.decided.wait()
+            async with asyncio.timeout(240):
+                while ReasonKind.DROPPED not in (await reasons_of(swarm))[LIAR]:
+                    await swarm.nodes[0].driver.member.decided.wait()
             check_every_state(swarm, await states_of(swarm))
             reasons = await reasons_of(swarm)
             assert reasons[HONEST].count(ReasonKind.ADMITTED) == 1

@@ -1,6 +1,7 @@
 """Whole members against hostile ones: nothing is violated, nobody honest is punished, and a seed is a run."""
 
 import json
+import statistics
 
 import pytest
 from click.testing import CliRunner
@@ -47,14 +48,15 @@ def test_liars_lose_their_weight(behaviour):
 
 
 def test_a_dishonest_probe_maker_loses_what_it_generates_with_and_its_probes_teach_nothing():
-    swarm = Swarm(Setting(behaviour="probe-maker", rounds=12), seed=4)
-    found = swarm.run()
-    assert not found.violations
-    members = swarm.honest[0].disk.state.members
-    maker = next(member for member in members if member.node in swarm.friends)
-    share = maker.accepted / max(1, maker.generated)
-    others = [m.accepted / max(1, m.generated) for m in members if m.node not in swarm.friends]
-    assert share < min(others)
+    shares = {True: [], False: []}
+    for seed in (1, 2):
+        swarm = Swarm(Setting(behaviour="probe-maker", rounds=12), seed=seed)
+        found = swarm.run()
+        assert not found.violations
+        for member in swarm.honest[0].disk.state.members:
+            shares[member.node in swarm.friends].append(member.accepted / max(1, member.generated))
+    # It makes what honest members make; what it calls wrong and is right counts as not accepted.
+    assert statistics.mean(shares[True]) < statistics.mean(shares[False]) - 0.05
 
 
 def test_who_was_away_follows_rounds_that_punished_an_equivocator_and_counts_the_same_offences():
