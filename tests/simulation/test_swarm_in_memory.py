@@ -95,7 +95,7 @@ def test_loss_delay_duplication_and_reordering_change_no_result(tmp_path, seed):
         hub = MemoryHub(seed=seed, conditions=conditions)
         async with Swarm(tmp_path, 5, hub=hub, preset=PATIENT) as swarm:
             job = await swarm.submit(make_job(PATIENT))
-            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=100)
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=200)
             await swarm.until(lambda: len(heads(swarm)) == 1)
             contents = await accepted(swarm, job)
             assert contents
@@ -117,7 +117,7 @@ def test_a_node_killed_at_any_moment_rejoins_and_never_signs_twice(tmp_path, see
                 await swarm.stop(victim)
                 await asyncio.sleep(chance.uniform(0.0, 1.0))
                 await swarm.start(victim)
-            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=100)
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=200)
             await swarm.until(lambda: len(heads(swarm)) == 1)
             for node in swarm.nodes:
                 assert not await node.store.envelopes.at(0, Kind.EVIDENCE)
@@ -174,7 +174,7 @@ def test_a_split_swarm_waits_and_goes_on_when_it_heals(tmp_path):
             await asyncio.sleep(3)
             assert all(swarm.state(n).height == 0 for n in range(5)), "neither side has more than two thirds"
             swarm.hub.heal()
-            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=100)
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=200)
             assert len(heads(swarm)) == 1
 
     asyncio.run(scenario())
@@ -210,7 +210,7 @@ def test_two_runs_of_one_job_over_the_same_nodes_accept_the_same_examples(tmp_pa
     async def one_run(folder):
         async with Swarm(folder, 5, preset=CALM) as swarm:
             job = await swarm.submit(make_job(CALM, categories=4))
-            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=100)
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=200)
             return await accepted(swarm, job)
 
     assert asyncio.run(one_run(tmp_path / "one")) == asyncio.run(one_run(tmp_path / "two"))
