@@ -252,8 +252,8 @@ class Batch:
     def _from_baseline(self, place: Place) -> TestEnds:
         """The unchanged crate's own tests ran already, in this sandbox, twice."""
         baseline = self._bench.baseline
-        ends = {test.name: TestEnd.PASSED for test in baseline.tests if (test.target, test.file) == place}
-        ends |= {test.name: TestEnd.FAILED for test in baseline.failing if (test.target, test.file) == place}
+        known = {TestEnd.PASSED: baseline.tests, TestEnd.FAILED: baseline.failing, TestEnd.IGNORED: baseline.ignored}
+        ends = {test.name: end for end, tests in known.items() for test in tests if (test.target, test.file) == place}
         return TestEnds(ends, out_of_time=False, overflowed=False, cpu_ms=0.0)
 
     async def _run_added(self, file: AddedFile, names: Sequence[str], number: int) -> TestEnds | None:

@@ -220,6 +220,7 @@ async def _run_baseline(
     timed: list[TestBinary] = []
     passing: list[TestName] = []
     failing: list[TestName] = []
+    ignored: list[TestName] = []
     for binary in binaries:
         ends, cpu_ms = await _run_twice(binary, root, session, toolchain)
         timed.append(replace(binary, cpu_ms=cpu_ms))
@@ -227,10 +228,13 @@ async def _run_baseline(
             test = TestName(binary.target, binary.file, name)
             if both == {TestEnd.PASSED}:
                 passing.append(test)
-            elif both != {TestEnd.IGNORED}:
+            elif both == {TestEnd.IGNORED}:
+                ignored.append(test)
+            else:
                 failing.append(test)
     reason = "" if passing else "has no tests that pass"
-    return tuple(timed), Baseline(True, tuple(sorted(passing)), tuple(sorted(failing)), reason)
+    baseline = Baseline(True, tuple(sorted(passing)), tuple(sorted(failing)), reason, tuple(sorted(ignored)))
+    return tuple(timed), baseline
 
 
 async def _run_twice(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from node.checks.bench import Bench, TestBinary
@@ -33,8 +33,9 @@ def save_bench(bench: Bench) -> None:
         "build_cpu_ms": bench.build_cpu_ms,
         "baseline": {
             "builds": bench.baseline.builds,
-            "tests": [[test.target, test.file, test.name] for test in bench.baseline.tests],
-            "failing": [[test.target, test.file, test.name] for test in bench.baseline.failing],
+            "tests": _named(bench.baseline.tests),
+            "failing": _named(bench.baseline.failing),
+            "ignored": _named(bench.baseline.ignored),
             "reason": bench.baseline.reason,
         },
     }
@@ -59,13 +60,22 @@ def load_bench(root: Path, crate: PreparedCrate) -> Bench | None:
             build_cpu_ms=float(value["build_cpu_ms"]),
             baseline=Baseline(
                 builds=bool(baseline["builds"]),
-                tests=tuple(TestName(*map(str, row)) for row in baseline["tests"]),
-                failing=tuple(TestName(*map(str, row)) for row in baseline["failing"]),
+                tests=_load_named(baseline["tests"]),
+                failing=_load_named(baseline["failing"]),
+                ignored=_load_named(baseline["ignored"]),
                 reason=str(baseline["reason"]),
             ),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _named(tests: Sequence[TestName]) -> list[list[str]]:
+    return [[test.target, test.file, test.name] for test in tests]
+
+
+def _load_named(rows: Sequence[Sequence[object]]) -> tuple[TestName, ...]:
+    return tuple(TestName(*map(str, row)) for row in rows)
 
 
 def _call(call: Invocation | None) -> object:

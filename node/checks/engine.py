@@ -26,7 +26,7 @@ from node.checks.cache import MemoryCache, VerdictCache
 from node.checks.cargo import UncheckedError
 from node.checks.common import CommonCode
 from node.checks.isolated import observe_with_cargo
-from node.checks.reverify import Reverified, Sampler, disagreements
+from node.checks.reverify import Reverified, Sampler, look_again
 from node.checks.rows.batch import RowBatch, RowOptions
 from node.checks.rows.example import Example
 from node.checks.rows.reference import settle_by_cargo
@@ -312,9 +312,12 @@ class CheckEngine:
         """Take back every verdict of a batch in which one does not stand a second look."""
         level = self.level.value
         with contextlib.suppress(UncheckedError, SandboxError):  # A look that cannot be taken contradicts nothing.
-            differing = await disagreements(workshop, settled, self._sampler, self._reverified, level=level)
-            if differing:
-                message = f"set aside: {len(differing)} of its batch came out differently when settled alone"
+            found = await look_again(workshop, settled, self._sampler, self._reverified, level=level)
+            message = "set aside: it comes out differently from one run to the next"
+            for claim in found.unsteady:
+                settle(claim, Observation(compiled=False, message=message, unchecked=True))
+            if found.differing:
+                message = f"set aside: {len(found.differing)} of its batch came out differently when settled alone"
                 for claim in settled:
                     settle(claim, Observation(compiled=False, message=message, unchecked=True))
 

@@ -138,6 +138,8 @@ class Baseline:
     """Tests that did not pass both times; never used as evidence for anything."""
     reason: str
     """Why it does not build or has no tests; empty when all is well."""
+    ignored: tuple[TestName, ...] = ()
+    """Tests that are marked not to run, sorted."""
 
 
 @dataclass(frozen=True, slots=True)

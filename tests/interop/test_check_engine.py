@@ -158,6 +158,7 @@ def test_the_baseline_names_what_passes_and_what_does_not(bench, crate):
         )
     )
     assert found.failing == (unit("always_fails"),)
+    assert found.ignored == (unit("is_ignored"),)
 
 
 def test_bodies_in_one_build_each_get_the_verdict_they_would_get_alone(bench, crate):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -21,6 +22,11 @@ from tests.support.prepared import make_crate
 LIB = """pub fn twice(n: u8) -> u8 { n * 2 }
 #[test]
 fn t() { assert_eq!(twice(2), 4); }
+#[test]
+#[ignore]
+fn is_ignored() {}
+#[test]
+fn fails() { panic!("as published"); }
 """
 
 
@@ -52,11 +58,15 @@ def crate(tmp_path_factory):
     return make_crate(tmp_path_factory.mktemp("crate"), {"src/lib.rs": LIB})
 
 
-def settle(crate, folder, **settings):
+def changed(crate):
     body = Span("src/lib.rs", LIB.index("{"), LIB.index("}") + 1)
     texts = ("{ n + n }", "{ n }", '{ "" }')
     edits = [Edit(body, text) for text in texts] + [Edit(Span("src/lib.rs", 0, 10_000), "")]
-    steps = [Step("s", Project(crate.pin, (edit,)), Expect.TESTS_PASS) for edit in edits]
+    return [Step("s", Project(crate.pin, (edit,)), Expect.TESTS_PASS) for edit in edits]
+
+
+def settle(crate, folder, steps=None, **settings):
+    steps = steps or changed(crate)
 
     async def run():
         cache = CountingCache()
@@ -78,18 +88,44 @@ def test_second_looks_agree_and_are_counted(crate, tmp_path):
 
 
 @pytest.mark.cargo
+def test_what_a_baseline_says_of_the_unchanged_crate_is_what_a_look_alone_shows(crate, tmp_path):
+    unchanged = Project(crate.pin)
+    named = [(TestName("library", "", name),) for name in ("t", "fails", "is_ignored", "is_not_there")]
+    steps = [Step("s", unchanged, Expect.TESTS_PASS, tests) for tests in [(), *named]]
+    results, reverified, _ = settle(crate, tmp_path, steps, reverify_bp=10_000)
+    assert [result.outcome for result in results] == [Outcome.HOLDS, Outcome.HOLDS, *[Outcome.FAILS] * 3]
+    assert reverified == (5, 0)
+
+
+@pytest.mark.cargo
 def test_a_batch_with_one_disagreement_gives_no_verdicts_and_leaves_none_behind(crate, tmp_path, monkeypatch):
-    look = reverify._look_again
+    look = reverify._look
 
     async def contrary(workshop, claim):
         seen = await look(workshop, claim)
         return replace(seen, passed=seen.failed, failed=seen.passed)
 
-    monkeypatch.setattr(reverify, "_look_again", contrary)
+    monkeypatch.setattr(reverify, "_look", contrary)
     results, (looked, disagreed), stored = settle(crate, tmp_path, reverify_bp=10_000)
     assert {result.outcome for result in results} == {Outcome.UNCHECKED}
     assert all("came out differently when settled alone" in result.reason for result in results)
     assert (looked, disagreed, stored) == (4, 2, 0)
+
+
+@pytest.mark.cargo
+def test_a_claim_that_comes_out_now_so_now_so_is_set_aside_alone(crate, tmp_path, monkeypatch):
+    look, looks = reverify._look, itertools.count()
+
+    async def unsteady(workshop, claim):
+        seen = await look(workshop, claim)
+        throws = claim.project.edits[0].text == "{ n }" and next(looks) % 2 == 0
+        return replace(seen, passed=seen.failed, failed=seen.passed) if throws else seen
+
+    monkeypatch.setattr(reverify, "_look", unsteady)
+    results, (looked, disagreed), stored = settle(crate, tmp_path, reverify_bp=10_000)
+    assert [result.outcome for result in results] == [Outcome.HOLDS, Outcome.UNCHECKED, Outcome.FAILS, Outcome.FAILS]
+    assert "from one run to the next" in results[1].reason
+    assert (looked, disagreed, stored) == (4, 0, 3)
 
 
 ROWS = [
