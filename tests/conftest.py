@@ -3,8 +3,10 @@
 import os
 import sys
 
+import pytest
 from hypothesis import settings
 
+from node.checks.engine import TOOLS_VARIABLE
 from node.demo import ground
 
 # How long an example takes is a matter of what else the machine does; how many there are is bounded, 100 by default.
@@ -21,6 +23,18 @@ def pytest_configure(config):
     count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     share = len(ground.PORTS) // count
     ground.PORTS = ground.PORTS[int(worker) * share : (int(worker) + 1) * share]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tools_are_compiled_once(tmp_path_factory):
+    """Some seventy tests open an engine, or start nodes that do, in empty folders: the launcher and the witness are the
+    same in all of them, and cost two seconds of a core.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder  # All workers' own.
+    os.environ[TOOLS_VARIABLE] = str(folder / "tools")
+    yield
+    del os.environ[TOOLS_VARIABLE]
 
 
 def pytest_runtest_setup(item):

@@ -52,7 +52,7 @@ async def examine(settings: CheckSettings) -> Examination:
     except OperatorError as error:
         return Examination((Finding("rustc", good=False, text=str(error), hint=error.hint),), "", ())
     findings = list(await asyncio.to_thread(_programs, toolchain))
-    tools = settings.folder / "tools"
+    tools = settings.tools
     await asyncio.to_thread(tools.mkdir, parents=True, exist_ok=True)
     try:
         choice = await choose(toolchain.rustc, sysroot=toolchain.sysroot, cache=tools, asked=settings.level)

@@ -54,13 +54,24 @@ from node.checks.yard import Yard
 from node.values.crate import PreparedCrate
 from node.values.verdict import Baseline, CheckPlan, PlanResult
 
+TOOLS_VARIABLE = "SWARM_NODE_TOOLS"
+"""Names a folder for what all engines of a machine's user may share."""
+
+
+def _shared_tools() -> Path | None:
+    named = os.environ.get(TOOLS_VARIABLE)
+    return Path(named).expanduser() if named else None
+
 
 @dataclass(frozen=True, slots=True)
 class CheckSettings:
     """One node's choices about checks."""
 
     folder: Path
-    """Benches, the launcher and work in progress. Several nodes of one machine may share it."""
+    """Benches and work in progress. Several nodes of one machine may share it."""
+    shared_tools: Path | None = field(default_factory=_shared_tools)
+    """Where the launcher, the witness and the common crate are kept, each compiled once per toolchain; None for the
+    settings' own folder. What `SWARM_NODE_TOOLS` says unless told otherwise."""
     cores: int = max(1, (os.cpu_count() or 1))
     """Compilers and tests at once."""
     level: Level | None = None
@@ -73,6 +84,11 @@ class CheckSettings:
     """The same of rows that shared builds: fewer, because a look at one costs as much as ten others."""
     reverify_seed: bytes = field(default_factory=lambda: secrets.token_bytes(16), repr=False)
     """Decides which: this node's secret, or nobody would be surprised."""
+
+    @property
+    def tools(self) -> Path:
+        """Where they are kept."""
+        return self.shared_tools or self.folder / "tools"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +121,7 @@ class CheckEngine:
         confinement = choice.confinement
         self._yard = Yard(confinement, settings.cores, settings.folder / "work")
         self._benches = Benches(self._yard, toolchain, confinement.level, settings.folder / "benches", settings.cores)
-        self._common = CommonCode(self._yard, toolchain, settings.folder / "tools")
+        self._common = CommonCode(self._yard, toolchain, settings.tools)
         self._sampler = Sampler(settings.reverify_seed, settings.reverify_bp)
         self._reverified = Reverified()
         self._row_sampler = Sampler(settings.reverify_seed, settings.reverify_rows_bp)
@@ -359,7 +375,7 @@ async def open_engine(settings: CheckSettings, cache: VerdictCache | None = None
     """
     settings = replace(settings, folder=settings.folder.absolute())
     toolchain = await asyncio.to_thread(find_toolchain)
-    tools = settings.folder / "tools"
+    tools = settings.tools.absolute()
     await asyncio.to_thread(_make, tools)
     choice = await choose(toolchain.rustc, cache=tools, sysroot=toolchain.sysroot, asked=settings.level)
     selector = await asyncio.to_thread(build_selector, toolchain, tools)

@@ -113,7 +113,8 @@ class Bench:
 
     def __init__(self, folder: Path, **settings) -> None:
         self.runner = asyncio.Runner()
-        self.settings = CheckSettings(folder, cores=2, **settings)
+        # Tools of its own: their processes are told from those of other tests by where they lie.
+        self.settings = CheckSettings(folder, cores=2, shared_tools=None, **settings)
         self.engine = self.runner.run(open_engine(self.settings))
 
     def close(self) -> None:
@@ -412,7 +413,7 @@ def test_a_cancelled_call_leaves_nothing_running(bench, crate):
 
     async def start_and_stop():
         started = asyncio.Event()
-        engine = await open_engine(CheckSettings(bench.settings.folder, cores=1))
+        engine = await open_engine(replace(bench.settings, cores=1))
         plans = [CheckPlan((endless,)), CheckPlan((step(crate, Expect.TESTS_PASS),))]
         task = asyncio.create_task(engine.run(crate, plans, watch=lambda seen: seen.done and started.set()))
         await started.wait()  # The unchanged crate is settled; the endless loop is next.

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from node.checks import CheckSettings, Level, examine, open_engine
+from node.checks.engine import TOOLS_VARIABLE
 from node.errors import OperatorError
 from node.values.crate import Span
 from node.values.verdict import CheckPlan, Edit, Expect, Outcome, Project, Step
@@ -30,6 +31,12 @@ fn takes_a_while() { assert!((0..1_000_000u64).fold(0, |a, b| a ^ b) < u64::MAX)
 """
 BODY = Span("src/lib.rs", LIB.index("{"), LIB.index("}") + 1)
 TEXTS = ("{ 2 - 1 }", "{ 2 }", "{ loop {} }", '{ "" }')
+
+
+@pytest.fixture(autouse=True)
+def own_tools(monkeypatch):
+    """What goes wrong while tools are compiled, and whose processes are killed, is about these tests' engines alone."""
+    monkeypatch.delenv(TOOLS_VARIABLE)
 
 
 @pytest.fixture(scope="module")
