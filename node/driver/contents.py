@@ -184,7 +184,7 @@ class Contents:
 
     async def resume(self, height: int) -> None:
         """After a restart: report the contents held of a round, and fetch those only announced so far."""
-        for row in await self._store.envelopes.at(height, Kind.CANDIDATE_NOTICE):
+        async for row in self._store.envelopes.each_at(height, Kind.CANDIDATE_NOTICE):
             message = decode_message(self._domain, row.envelope)
             assert isinstance(message.body, CandidateNotice), "stored under its kind"
             if await self._store.blobs.find(message.body.content) is not None:

@@ -150,8 +150,7 @@ class Courier:
 
     async def hand_again(self, height: int, kind: Kind | None = None) -> None:
         """Hand the stored messages of a height to the member again: they may have come before it could take them."""
-        rows = await self._store.envelopes.at(height) if kind is None else await self._store.envelopes.at(height, kind)
-        for row in rows:
+        async for row in self._store.envelopes.each_at(height, kind):
             self._receive_own(decode_message(self._domain, row.envelope))
 
     async def hand_stored(self, digests: Iterable[Hash]) -> None:
@@ -177,14 +176,18 @@ class Courier:
 
     # In
 
-    async def take(self, envelope: bytes) -> Signed[object] | None:
+    async def take(self, envelope: bytes, *, again: bool = False) -> Signed[object] | None:
         """Verify, store and hand on a message; None if it was seen before, or is an application of no use now.
+
+        Args:
+            envelope: The message, from anybody.
+            again: Hand it on even if it is known: it may have come before the member could take it.
 
         Raises:
             PeerFaultError: It is not a valid message (counted by rule), and whoever handed it over may be told so.
             TransientError: There is no room for it now.
         """
-        if self._is_seen(envelope):
+        if self._is_seen(envelope) and not again:
             return None
         try:
             message = decode_message(self._domain, envelope)
@@ -196,7 +199,7 @@ class Courier:
             return None  # Not remembered as seen, either: it may be of use later.
         new = await self._keep(message, envelope, own=own)
         self._remember(envelope)
-        if new or message.kind is Kind.APPLICATION:  # one that had to go may be wanted again
+        if new or again or message.kind is Kind.APPLICATION:  # one that had to go may be wanted again
             await self._receive(message)
         return message
 

@@ -12,6 +12,7 @@ Otherwise the swarm is idle and sends nothing.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -65,6 +66,8 @@ from node.values.job import JobCancel
 
 _AGREEMENT_KINDS = {Kind.PROPOSAL, Kind.PREVOTE, Kind.PRECOMMIT}
 _SLOT_KINDS = ROUND_KINDS | {Kind.ATTESTATION}
+_STORED_FOR_LATER = _SLOT_KINDS | {Kind.CERTIFICATE}
+"""What a start takes up again. An agreement is handed its own votes and proposals as it is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +129,9 @@ class Pipeline:
         stored, self._stored = self._stored, ()
         out: list[Effect] = []
         for message in stored:
-            if message.kind in _SLOT_KINDS or height_of(message) > self.state.height + 1:
-                out += self.on_message(message)
+            if message.kind in _STORED_FOR_LATER or height_of(message) > self.state.height + 1:
+                with contextlib.suppress(RefusedError):  # It was stored before it was looked at.
+                    out += self.on_message(message)
         return out + self._flush()
 
     def on_message(self, message: Message) -> list[Effect]:
