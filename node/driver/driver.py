@@ -154,6 +154,8 @@ class Driver:
             if row.status is None:
                 self.member.submit(decode_message(self.domain, row.envelope))
         await self.courier.hand_again(0, Kind.EVIDENCE)
+        # A certificate that was stored and not acted on: no peer's copy of it would be taken a second time.
+        await self.courier.hand_again(self.member.state.height + 1, Kind.CERTIFICATE)
         plans = self.member.pipeline.state.plans
         for until in sorted({last_of_epoch(plan.height, self.preset) for plan in plans}):
             await self.courier.hand_again(until, Kind.APPLICATION)

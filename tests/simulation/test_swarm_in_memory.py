@@ -7,7 +7,9 @@ import pytest
 
 from consensus.types import CandidateState, Hash, JobStatus, Kind
 from node.driver import archive
+from node.driver.courier import height_of
 from node.network.memory import LinkConditions, MemoryHub
+from node.store import EnvelopeRow, open_store
 from node.values.job import JobCancel
 from node.wire import seal_message
 from reputation import standing_of
@@ -100,6 +102,25 @@ def test_loss_delay_duplication_and_reordering_change_no_result(tmp_path, seed):
             contents = await accepted(swarm, job)
             assert contents
             assert all(swarm.truth.quality[content] > 5000 for content in contents)
+
+    asyncio.run(scenario())
+
+
+def test_a_node_killed_between_a_certificate_and_its_decision_goes_on_from_the_certificate(tmp_path):
+    async def scenario():
+        async with Swarm(tmp_path, 5, preset=PATIENT) as swarm:
+            victim = swarm.nodes[4]
+            await swarm.stop(victim)
+            job = await swarm.submit(make_job(PATIENT))
+            await swarm.until(lambda: all(done(swarm, job, n) for n in alive(swarm)))
+            certificate = (await swarm.nodes[0].driver.archive.record(1)).certificate
+            store = await open_store(victim.folder)
+            message = swarm.open(certificate)
+            row = EnvelopeRow(message.digest, message.kind, height_of(message), message.sender, False, certificate)
+            await store.envelopes.put(row)
+            await store.close()
+            await swarm.start(victim)
+            await swarm.until(lambda: done(swarm, job, victim.number))
 
     asyncio.run(scenario())
 
