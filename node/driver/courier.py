@@ -7,7 +7,6 @@ they come. Gossip is only a hint: `sync.py` closes the gaps it leaves.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
@@ -17,6 +16,7 @@ from typing import Protocol
 
 from consensus.certificate import precommit_bytes
 from consensus.types import Application, Certificate, Hash, Kind, NodeId, Proposal, Signed, Vote, VotePhase
+from node.driver.background import Background
 from node.driver.frames import BATCH_MAX, NAMES_MAX, pack_batch, pack_names, parse_batch, parse_names
 from node.errors import NodeError, PeerFaultError, TransientError
 from node.identity import NodeKey
@@ -88,7 +88,7 @@ class Courier:
         self._receive, self._receive_own, self._is_wanted = receive, receive_own, is_wanted
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._pulling: set[Hash] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background(_as_task)
         self.faults: dict[str, int] = {}
         """What was refused of others' messages, counted by rule."""
 
@@ -221,9 +221,9 @@ class Courier:
 
     def _on_gossip(self, forwarder: NodeId, data: bytes) -> None:
         if data[:1] == _INLINE:
-            self._spawn(self._take_quietly(data[1:]))
+            self._background.begin(self._take_quietly(data[1:]))
         elif data[:1] == _ANNOUNCED and len(data) == 65:
-            self._spawn(self._pull(Hash(data[1:33]), (NodeId(data[33:]), forwarder)))
+            self._background.begin(self._pull(Hash(data[1:33]), (NodeId(data[33:]), forwarder)))
         else:
             self.faults["malformed-gossip"] = self.faults.get("malformed-gossip", 0) + 1
 
@@ -282,18 +282,9 @@ class Courier:
                 found.append(row.envelope)
         return pack_batch(found, bytes_max=REQUEST_BYTES_MAX)
 
-    # Tasks
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(_as_task(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def close(self) -> None:
         """Stop what is under way."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.close()
 
 
 async def _as_task(work: Awaitable[None]) -> None:

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from node.checks.sandbox.limits import Ending, Level, Profile
-from node.errors import OperatorError
-from tests.support.arena import BUILD, SMALL, Arena, own_ids, processes_called
+from tests.support.arena import BUILD, SMALL, Arena, open_arena, own_ids, processes_called
 
 pytestmark = pytest.mark.cargo
 
@@ -38,14 +37,7 @@ def opened(tmp_path_factory):
 
 @contextlib.contextmanager
 def _arena(level: Level, folder: Path, forked: bool):
-    for parent in (folder, *folder.parents):  # The sandbox's users are others than ours.
-        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o055)
-    with contextlib.ExitStack() as stack:
-        try:
-            arena = stack.enter_context(Arena(level, folder, forked=forked))
-        except OperatorError as error:
-            pytest.skip(f"not on this machine: {error}")
+    with open_arena(level, folder, forked=forked) as arena:
         compiled = arena.compile_attacks(_source(arena))
         assert compiled.succeeded, compiled.stderr.decode()
         yield arena
