@@ -325,7 +325,7 @@ class Pipeline:
         self._rounds.start_due(self.state, self._mempool.attested(self.state))
         self._out += self._rounds.take()
         if not self._agreeing.begun and self._rounds.is_closed(self._agreeing.height):
-            self._agreeing.begin(self._book.take_early())
+            self._agreeing.begin(self._book.take_early(self._agreeing.height))
             self._heed()  # Whoever these accuse counts when inputs are read.
         self._agreeing.retry()
         self._heed()
