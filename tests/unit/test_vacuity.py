@@ -43,6 +43,14 @@ EMPTY = {
         module("let x = 3; let y = x; add(1, 2); assert_eq!(y, 3);"),
         Vacuity.CONSTANT_ASSERTION,
     ),
+    "a constant behind a comment": (
+        module("let /* three */ x = 3; let y = x; add(1, 2); assert_eq!(y, 3);"),
+        Vacuity.CONSTANT_ASSERTION,
+    ),
+    "itself behind a comment": (
+        module("let /* sum */ r = add(1, 2); assert_eq!(r, add(1, 2));"),
+        Vacuity.SELF_COMPARISON,
+    ),
     "constant strings": (module('add(1, 2); assert_ne!("a".to_string(), String::new());'), Vacuity.CONSTANT_ASSERTION),
     "or true": (module("assert!(add(1, 2) == 4 || true);"), Vacuity.CONSTANT_ASSERTION),
     "any pattern": (module("assert!(matches!(add(1, 2), _));"), Vacuity.CONSTANT_ASSERTION),
@@ -58,6 +66,10 @@ EMPTY = {
     "never": (module("assert_eq!(add(1, 2), 3);", "#[test]\n#[cfg(any())]"), Vacuity.CONFIGURED_OUT),
     "not in tests": (module("assert_eq!(add(1, 2), 3);", "#[test]\n#[cfg(not(test))]"), Vacuity.CONFIGURED_OUT),
     "uncalled closure": (module("let f = || assert_eq!(add(1, 2), 3);"), Vacuity.UNREACHED_ASSERTION),
+    "uncalled closure behind a comment": (
+        module("let f = /* not called */ || assert_eq!(add(1, 2), 3);"),
+        Vacuity.UNREACHED_ASSERTION,
+    ),
     "uncalled function": (module("fn f() { assert_eq!(add(1, 2), 3); } add(1, 2);"), Vacuity.UNREACHED_ASSERTION),
     "dead branch": (module("if false { assert_eq!(add(1, 2), 3); }"), Vacuity.UNREACHED_ASSERTION),
     "behind a return": (module("add(1, 2); return; assert_eq!(add(1, 2), 3);"), Vacuity.UNREACHED_ASSERTION),
