@@ -89,6 +89,10 @@ EMPTY = {
         module("let add = |_: i32, _: i32| 3; assert_eq!(add(1, 2), 3);"),
         Vacuity.TARGET_REDEFINED,
     ),
+    "a closure as target behind a comment": (
+        module("let add = // stands in\n|_: i32, _: i32| 3; assert_eq!(add(1, 2), 3);"),
+        Vacuity.TARGET_REDEFINED,
+    ),
     "an import as target": (
         module("assert_eq!(add(1, 2), 2);", extra="use std::cmp::max as add;"),
         Vacuity.TARGET_REDEFINED,
@@ -199,6 +203,7 @@ SOUND = {
     "unwraps": module('parse("1").unwrap();'),
     "a variable": module("let r = add(1, 2); assert_eq!(r, 3);"),
     "a mutable variable": module("let mut c = Counter::new(); c.bump(); assert_eq!(c.bump(), 2);"),
+    "a called closure behind a comment": module("let f = /* adds */ |a| assert_eq!(add(a, 2), a + 2); f(1); f(2);"),
     "a called closure": module("let f = |a| assert_eq!(add(a, 2), a + 2); f(1); f(2);"),
     "a closure handed on": module("(0..3).for_each(|a| assert_eq!(add(a, 2), a + 2));"),
     "a named panic": module("add(i32::MAX, 1);", '#[test]\n#[should_panic(expected = "overflow")]'),
