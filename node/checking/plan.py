@@ -7,7 +7,6 @@ read again when it is needed.
 from __future__ import annotations
 
 import hashlib
-import itertools
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -64,13 +63,18 @@ class Plan:
                     )
                 yield line
 
-    def batches(self, size: int, done: Iterator[bool]) -> Iterator[tuple[PackageKey, list[int]]]:
-        """Rows that are not done, at most `size` of one package at a time."""
+    def batches(self, size: int, done: Iterator[bool], *, cores: int = 1) -> Iterator[tuple[PackageKey, list[int]]]:
+        """Rows that are not done, at most `size` of one package at a time, in parts of one size.
+
+        The larger a batch, the less each of its rows costs, and the longer it keeps one core: so what would not make a
+        batch for every core is cut for more of them, into no less than a quarter of `size`.
+        """
         finished = bytearray(done)
         for key, members in self.groups.items():
-            left = (row for row in members if not finished[row])
-            while batch := list(itertools.islice(left, size)):
-                yield key, batch
+            left = array("Q", (row for row in members if not finished[row]))
+            parts = max(-(-len(left) // size), min(cores, -(-2 * len(left) // size)), 1)
+            each = max(1, -(-len(left) // parts))
+            yield from ((key, list(left[start : start + each])) for start in range(0, len(left), each))
 
 
 def make_plan(path: Path) -> Plan:

@@ -29,7 +29,7 @@ class Settings:
 
     options: RowOptions
     batch: int
-    """Rows compiled together."""
+    """Rows compiled together, at most."""
     cores: int
     """Batches under way; one more waits, so that no core does."""
     likeness: bool = True
@@ -140,7 +140,8 @@ class CheckRun:
             self._watch(self.tally)
 
     async def _settle(self, plan: Plan, kept: Journal) -> None:
-        slots = asyncio.Semaphore(self._settings.cores + 1)
+        settings = self._settings
+        slots = asyncio.Semaphore(settings.cores + 1)
 
         async def settle(key: PackageKey, numbers: list[int]) -> None:
             try:
@@ -155,7 +156,7 @@ class CheckRun:
 
         try:
             async with asyncio.TaskGroup() as group:
-                for key, numbers in plan.batches(self._settings.batch, kept.done()):
+                for key, numbers in plan.batches(settings.batch, kept.done(), cores=settings.cores):
                     await slots.acquire()
                     group.create_task(settle(key, numbers))
         except* OSError as errors:

@@ -77,7 +77,9 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
     help="`cargo` settles every row by a cargo project of its own: the reference, and some twenty times slower.",
 )
 @click.option("--cores", type=click.IntRange(1, 256), help="Compilers and tests at once.  [default: all]")
-@click.option("--batch", default=100, show_default=True, type=click.IntRange(1, 1000), help="Rows compiled together.")
+@click.option(
+    "--batch", default=200, show_default=True, type=click.IntRange(1, 1000), help="Rows compiled together, at most."
+)
 @click.option(
     "--mutants",
     default=4,

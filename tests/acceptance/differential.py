@@ -1,6 +1,6 @@
 """Shared builds against cargo on thousands of rows: `make differential`.
 
-Settles every row as production does, in batches of a hundred, failures confirmed, and by cargo in a project of its own,
+Settles every row as production does, in batches of two hundred, failures confirmed, and by cargo in a project of its own,
 and says where they differ. Hours of CPU on a slow machine, nearly all of it cargo's, so what is settled is kept:
 stopped and started again, it goes on. After a change of ours only our side has to be settled anew (`--again`), as long
 as the toolchain is the one that cargo's side was made with.
@@ -28,7 +28,7 @@ from tests.support.row_corpus import Case, make_cases
 from tests.support.row_faults import INJECTED
 from tests.support.row_verdicts import Told, by_cargo, told
 
-BATCH = 100
+BATCH = 200
 CARGO_AT_ONCE = 25
 """Projects whose target directories lie on the disk at the same time."""
 

@@ -43,6 +43,14 @@ EMPTY = {
         module("let x = 3; let y = x; add(1, 2); assert_eq!(y, 3);"),
         Vacuity.CONSTANT_ASSERTION,
     ),
+    "a constant behind a comment": (
+        module("let /* three */ x = 3; let y = x; add(1, 2); assert_eq!(y, 3);"),
+        Vacuity.CONSTANT_ASSERTION,
+    ),
+    "itself behind a comment": (
+        module("let /* sum */ r = add(1, 2); assert_eq!(r, add(1, 2));"),
+        Vacuity.SELF_COMPARISON,
+    ),
     "constant strings": (module('add(1, 2); assert_ne!("a".to_string(), String::new());'), Vacuity.CONSTANT_ASSERTION),
     "or true": (module("assert!(add(1, 2) == 4 || true);"), Vacuity.CONSTANT_ASSERTION),
     "any pattern": (module("assert!(matches!(add(1, 2), _));"), Vacuity.CONSTANT_ASSERTION),
@@ -58,6 +66,10 @@ EMPTY = {
     "never": (module("assert_eq!(add(1, 2), 3);", "#[test]\n#[cfg(any())]"), Vacuity.CONFIGURED_OUT),
     "not in tests": (module("assert_eq!(add(1, 2), 3);", "#[test]\n#[cfg(not(test))]"), Vacuity.CONFIGURED_OUT),
     "uncalled closure": (module("let f = || assert_eq!(add(1, 2), 3);"), Vacuity.UNREACHED_ASSERTION),
+    "uncalled closure behind a comment": (
+        module("let f = /* not called */ || assert_eq!(add(1, 2), 3);"),
+        Vacuity.UNREACHED_ASSERTION,
+    ),
     "uncalled function": (module("fn f() { assert_eq!(add(1, 2), 3); } add(1, 2);"), Vacuity.UNREACHED_ASSERTION),
     "dead branch": (module("if false { assert_eq!(add(1, 2), 3); }"), Vacuity.UNREACHED_ASSERTION),
     "behind a return": (module("add(1, 2); return; assert_eq!(add(1, 2), 3);"), Vacuity.UNREACHED_ASSERTION),
@@ -75,6 +87,10 @@ EMPTY = {
     ),
     "a closure as target": (
         module("let add = |_: i32, _: i32| 3; assert_eq!(add(1, 2), 3);"),
+        Vacuity.TARGET_REDEFINED,
+    ),
+    "a closure as target behind a comment": (
+        module("let add = // stands in\n|_: i32, _: i32| 3; assert_eq!(add(1, 2), 3);"),
         Vacuity.TARGET_REDEFINED,
     ),
     "an import as target": (
@@ -187,6 +203,7 @@ SOUND = {
     "unwraps": module('parse("1").unwrap();'),
     "a variable": module("let r = add(1, 2); assert_eq!(r, 3);"),
     "a mutable variable": module("let mut c = Counter::new(); c.bump(); assert_eq!(c.bump(), 2);"),
+    "a called closure behind a comment": module("let f = /* adds */ |a| assert_eq!(add(a, 2), a + 2); f(1); f(2);"),
     "a called closure": module("let f = |a| assert_eq!(add(a, 2), a + 2); f(1); f(2);"),
     "a closure handed on": module("(0..3).for_each(|a| assert_eq!(add(a, 2), a + 2));"),
     "a named panic": module("add(i32::MAX, 1);", '#[test]\n#[should_panic(expected = "overflow")]'),

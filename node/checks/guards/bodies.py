@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, islice
 
 from tree_sitter import Node
 
-from node.checks.guards.conditions import holds_always, is_empty_range, is_never
-from node.checks.guards.reading import COMMENTS, IDENTIFIERS, leaves, mentions, parse, split_arguments, text_of, walk
+from node.checks.guards.conditions import is_empty_range, is_never
+from node.checks.guards.reading import COMMENTS, IDENTIFIERS, leaves, split_arguments, text_of, walk
 
 ASSERTIONS = frozenset(
     {
@@ -19,9 +19,6 @@ ASSERTIONS = frozenset(
     }
 )
 """Macros that can fail a test. Of other crates' macros, those whose name begins with `assert` count too."""
-_EQUAL = frozenset({"assert_eq", "debug_assert_eq", "prop_assert_eq"})
-_COMPARING = _EQUAL | {"assert_ne", "debug_assert_ne", "prop_assert_ne"}
-_CONDITIONS = frozenset({"assert", "debug_assert", "prop_assert"})
 _FAILING_METHODS = frozenset({"unwrap", "expect", "unwrap_err", "expect_err", "unwrap_none"})
 HARMLESS_MACROS = frozenset(
     {
@@ -65,10 +62,6 @@ PLAIN = frozenset(
     }
 )
 """Names that say nothing about an example's code."""
-
-
-_BOUND_MAX = 200
-"""Tokens of an expression that a name is bound to; a longer one is not looked into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +164,18 @@ def panics_itself(body: Node) -> bool:
 _PANICS = frozenset({"panic", "unreachable", "todo", "unimplemented", "std::panic", "core::panic"})
 
 
+NAMED_CLOSURE = re.compile(rb"=\s*(?:\||move\b|async\b|static\b|[/\x80-\xff])")
+"""Where a closure may be bound to a name, behind a comment or a strange space too: texts without it have none."""
+
+
 def steps_through(body: Node) -> Iterator[Step]:
     """What a body comes by when it is run to its end: its nodes in order.
 
     Left out are nested items, closures that nothing calls, what stands behind an exit, and tokens by themselves.
     """
-    # Asked for closures alone.
-    names = (text_of(leaf) for leaf in leaves(body) if leaf.type in IDENTIFIERS) if mentions(body, b"|") else ()
-    uses = Counter(names)
+    # Asked for closures that have a name.
+    named = NAMED_CLOSURE.search(body.text or b"") is not None
+    uses = Counter(text_of(leaf) for leaf in leaves(body) if leaf.type in IDENTIFIERS) if named else Counter[str]()
     stack: list[Step] = [(body, [])]
     while stack:
         node, before = stack.pop()
@@ -263,108 +260,3 @@ def helpers_used(body: Node, functions: Mapping[str, Node]) -> tuple[Node, ...]:
             used[name] = functions[name]
             waiting.append(functions[name])
     return (body, *used.values())
-
-
-def constant_names(steps: Steps) -> frozenset[str]:
-    """Local names bound once to a value that stands in the text: `let x = 5;`."""
-    known: set[str] = set()
-    for node, _ in steps:
-        if node.type not in {"let_declaration", "const_item"}:
-            continue
-        pattern = node.child_by_field_name("pattern") or node.child_by_field_name("name")
-        value = node.child_by_field_name("value")
-        is_mutable = any(child.type == "mutable_specifier" for child in node.children)
-        if pattern is None or pattern.type != "identifier" or value is None or is_mutable:
-            continue
-        is_opaque = value.type in {"closure_expression", "macro_invocation"}
-        # The type as well: `let x: Ours = Default::default();` calls what is ours.
-        kind = node.child_by_field_name("type")
-        parts = [value] if kind is None else [kind, value]
-        inside = [] if is_opaque else list(islice(chain.from_iterable(map(leaves, parts)), _BOUND_MAX))
-        names = {text_of(leaf) for leaf in inside if leaf.type in IDENTIFIERS}
-        if 0 < len(inside) < _BOUND_MAX and names <= PLAIN | known:
-            known.add(text_of(pattern))
-        else:
-            known.discard(text_of(pattern))
-    return frozenset(known)
-
-
-def is_constant(assertion: Assertion, constants: frozenset[str]) -> bool:
-    """Whether an assertion's outcome stands in the test's own text."""
-    compared = _compared(assertion)
-    if not compared:
-        return False
-    names = {text_of(leaf) for part in compared for leaf in part if leaf.type in IDENTIFIERS}
-    return names <= PLAIN | constants or _is_tautology(assertion)
-
-
-Bindings = Mapping[str, tuple[str, ...]]
-"""Local names with the tokens of what they are bound to, once and for all."""
-
-
-def bindings(steps: Steps) -> Bindings:
-    """Names that stand for an expression: bound once, unchanged, to something that does not change either."""
-    found: dict[str, tuple[str, ...]] = {}
-    left_out: set[str] = set()
-    for node, _ in steps:
-        if node.type == "let_declaration":
-            pattern, value = node.child_by_field_name("pattern"), node.child_by_field_name("value")
-            names = {text_of(leaf) for leaf in leaves(pattern)} if pattern is not None else set()
-            is_mutable = any(child.type == "mutable_specifier" for child in node.children)
-            words = tuple(map(text_of, islice(leaves(value), _BOUND_MAX + 1))) if value is not None else ()
-            is_typed = node.child_by_field_name("type") is not None  # which may decide what the expression is
-            plain = (
-                pattern is not None and pattern.type == "identifier" and 0 < len(words) <= _BOUND_MAX and not is_typed
-            )
-            if not plain or is_mutable or not names.isdisjoint(found) or not left_out.isdisjoint(words):
-                left_out |= names
-            else:
-                found.update(dict.fromkeys(names, words))
-    return {name: words for name, words in found.items() if name not in left_out}
-
-
-def compares_with_itself(assertion: Assertion, bound: Bindings) -> bool:
-    """Whether both sides of an assertion that they are equal are the same expression, directly or by names for it."""
-    if assertion.name in _EQUAL:
-        sides = [_resolved(tuple(map(text_of, part)), bound) for part in assertion.arguments[:2]]
-        return len(sides) == 2 and sides[0] == sides[1]
-    condition = _condition(assertion)
-    if condition is None or condition.type != "binary_expression":
-        return False
-    if text_of(condition.child_by_field_name("operator")) not in {"==", "<=", ">="}:
-        return False
-    both = (condition.child_by_field_name("left"), condition.child_by_field_name("right"))
-    left, right = (tuple(map(text_of, leaves(side))) if side is not None else () for side in both)
-    return _resolved(left, bound) == _resolved(right, bound)
-
-
-def _resolved(side: tuple[str, ...], bound: Bindings) -> tuple[str, ...]:
-    """A side without a borrow, and if it is one name, as what that name stands for.
-
-    Names inside an expression are left alone: that equal arguments give equal results may be what a test is about.
-    """
-    while side[:1] == ("&",):
-        side = side[1:]
-    return bound.get(side[0], side) if len(side) == 1 else side
-
-
-def _compared(assertion: Assertion) -> tuple[tuple[Node, ...], ...]:
-    if assertion.name in _COMPARING:
-        return assertion.arguments[:2]
-    return assertion.arguments[:1] if assertion.name in _CONDITIONS else ()
-
-
-def _condition(assertion: Assertion) -> Node | None:
-    """The first argument of `assert!` as an expression."""
-    if assertion.name not in _CONDITIONS or not assertion.arguments:
-        return None
-    text = " ".join(map(text_of, assertion.arguments[0]))
-    for node in parse(f"fn f() {{ let _ = {text}; }}").children[0].children[-1].children:
-        if node.type == "let_declaration":
-            return node.child_by_field_name("value")
-    return None
-
-
-def _is_tautology(assertion: Assertion) -> bool:
-    condition = _condition(assertion)
-    return condition is not None and holds_always(condition)

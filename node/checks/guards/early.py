@@ -16,5 +16,7 @@ def early_code(text: str) -> str:
 
     Such a row or edit fails by name, whatever its tests say.
     """
+    if "section" not in text and "_asm" not in text and "init_array" not in text:
+        return ""  # Known at once of nearly all, where to look for whole words takes a tenth of a millisecond.
     found = _PLACES_CODE.search(text)
     return found[0] if found is not None else ""

@@ -22,6 +22,7 @@ from tree_sitter import Node
 from node.checks.guards import bodies
 from node.checks.guards.conditions import condition_holds
 from node.checks.guards.influence import Influence, Link, links_inside, names_in
+from node.checks.guards.outcomes import Locals, compares_with_itself, is_constant
 from node.checks.guards.reading import (
     Declared,
     attribute_name,
@@ -219,13 +220,13 @@ def _against_assertions(
     influence = None
     found = itself = unrelated = False
     for part in parts:
+        known = Locals(part)
         gives_back = part is parts[0] and test.node.child_by_field_name("return_type") is not None
-        asserted, bound, constants = _asserted(part, harmless, gives_back=gives_back)
-        for item in asserted:
+        for item in _asserted(part, known, harmless, gives_back=gives_back):
             found = True
-            if bodies.compares_with_itself(item, bound):
-                itself = itself or not bodies.is_constant(item, frozenset())
-            elif not bodies.is_constant(item, constants):
+            if compares_with_itself(item, known):
+                itself = itself or not is_constant(item, None)
+            elif not is_constant(item, known):
                 if not row.telling.isdisjoint(names_in(item.node)):
                     return None  # It names the code: no need to follow what comes to it.
                 if influence is None and row.telling:
@@ -236,16 +237,11 @@ def _against_assertions(
     return _said_of(parts[0], found=found, itself=itself, unrelated=unrelated)
 
 
-def _asserted(
-    part: Node, harmless: frozenset[str], *, gives_back: bool
-) -> tuple[Iterator[bodies.Assertion], bodies.Bindings, frozenset[str]]:
-    """What can fail in a body, the names in it that stand for expressions, and those for constants."""
-    if not gives_back and not mentions(part, b"let", b"const"):
-        # Nothing else is asked of it, so it is read no further than to what settles it.
-        return bodies.assertions(bodies.steps_through(part), harmless), {}, frozenset()
-    steps = tuple(bodies.steps_through(part))
-    endings = bodies.endings(part, steps) if gives_back else iter(())
-    return chain(bodies.assertions(steps, harmless), endings), bodies.bindings(steps), bodies.constant_names(steps)
+def _asserted(part: Node, known: Locals, harmless: frozenset[str], *, gives_back: bool) -> Iterator[bodies.Assertion]:
+    """What can fail in a body. It is read no further than what is taken of this, unless its last words count too."""
+    if not gives_back:
+        return bodies.assertions(bodies.steps_through(part), harmless)
+    return chain(bodies.assertions(known.steps, harmless), bodies.endings(part, known.steps))
 
 
 def _said_of(body: Node, *, found: bool, itself: bool, unrelated: bool) -> tuple[Vacuity, str]:
@@ -306,7 +302,8 @@ def _redefinitions(given: Sequence[Declared], code: Sequence[Declared], roots: S
     targets = {name for item in code if not item.is_member for name in introduced(item)[:1]}
     functions = sum(item.node.type == "function_item" for item in given)
     told = b"".join(root.text or b"" for root in roots)
-    might = told.count(b"fn") > functions or _SHADOWING.search(told) is not None
+    renames = _RENAMES.search(told) is not None or bodies.NAMED_CLOSURE.search(told) is not None
+    might = renames or told.count(b"fn") > functions
     shadowed = {name for root in roots for name in _shadowed(root)} if might else set()
     own = {item.name for item in given if not item.is_member and not item.is_test and item.node.type != "mod_item"}
     for name in sorted((own | shadowed) & targets):
@@ -316,8 +313,8 @@ def _redefinitions(given: Sequence[Declared], code: Sequence[Declared], roots: S
         yield Reason("", Vacuity.ASSERTION_REDEFINED.value, f"{name}! is a macro of the row's own")
 
 
-_SHADOWING = re.compile(rb"\bas\b|\||\bmacro_rules\b")
-"""Without any of these, and without a function inside another, a text gives nothing a new meaning."""
+_RENAMES = re.compile(rb"\bas\b|\bmacro_rules\b")
+"""Without any of these, named closures and functions inside others, a text gives nothing a new meaning."""
 
 
 def _shadowed(root: Node) -> Iterator[str]:

@@ -33,6 +33,17 @@ def test_batches_hold_one_package_and_leave_out_what_is_done(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("rows", "sizes"),
+    [(0, []), (1, [1]), (10, [10]), (11, [6, 5]), (20, [10, 10]), (21, [11, 10]), (41, [14, 14, 13])],
+)
+def test_batches_are_alike_and_fewer_rows_than_keep_the_cores_busy_are_cut(tmp_path, rows, sizes):
+    plan = make_plan(write(tmp_path / "rows", [{"code": "fn a() {}"}] * rows))
+    found = [numbers for _, numbers in plan.batches(20, iter([False] * rows), cores=2)]
+    assert [len(numbers) for numbers in found] == sizes
+    assert [number for numbers in found for number in numbers] == list(range(rows))
+
+
 def test_empty_lines_are_no_rows_and_refused_ones_are(tmp_path):
     plan = make_plan(write(tmp_path / "rows", [{"code": "fn a() {}"}, None, {"id": "no code"}]))
     assert len(plan) == 2
