@@ -17,9 +17,17 @@ CORPORA = ("std", "short", "itertools", "itertools-short")
 BATCH = 200
 
 
-@click.command(epilog=example("swarm-node bench checks", "swarm-node bench checks --in rows.jsonl --fresh 4"))
+_EXAMPLES = (
+    "swarm-node bench checks",
+    "swarm-node bench checks --doc-tests itertools@0.13.0",
+    "swarm-node bench checks --in rows.jsonl --fresh 4",
+)
+
+
+@click.command(epilog=example(*_EXAMPLES))
 @click.option("--in", "source", type=click.Path(path_type=Path), help="Rows of your own, as `check` takes them.")
 @click.option("--rows", type=click.Choice(CORPORA), default="std", show_default=True, help="Rows of ours.")
+@click.option("--doc-tests", "documented", metavar="CRATE[@VERSION]", help="The doc tests of a published crate.")
 @click.option("--fresh", default=12, show_default=True, type=click.IntRange(0, 10_000), help="Rows with a cold target.")
 @click.option("--shared", default=24, show_default=True, type=click.IntRange(0, 10_000), help="Rows with a shared one.")
 @click.option("--batch", default=BATCH, show_default=True, type=click.IntRange(1, 1_000), help="Rows built together.")
@@ -30,6 +38,7 @@ BATCH = 200
 def checks(
     source: Path | None,
     rows: str,
+    documented: str | None,
     fresh: int,
     shared: int,
     batch: int,
@@ -46,19 +55,26 @@ def checks(
     is not counted and shown apart.
     """
     from node.bench import checks as measure
+    from node.bench.doc_rows import read_doc_tests
     from node.checks.rows import RowOptions
     from node.cli.check import cache_folder
 
+    if source is not None and documented is not None:
+        raise click.UsageError("--in and --doc-tests name two kinds of rows: give one of them.")
+    folder = cache_folder(cache)
+    folder.mkdir(parents=True, exist_ok=True)
+    if documented is not None:
+        chosen = read_doc_tests(documented, folder / "documented")
+    else:
+        chosen = measure.read_rows(source if source is not None else measure.ROWS / f"{rows}.jsonl")
     plan = measure.Plan(
-        rows=measure.read_rows(source if source is not None else measure.ROWS / f"{rows}.jsonl"),
+        rows=chosen,
         fresh=fresh,
         shared=shared,
         batch=batch,
         options=RowOptions(mutants=mutants),
         seed=seed,
     )
-    folder = cache_folder(cache)
-    folder.mkdir(parents=True, exist_ok=True)
     report = asyncio.run(measure.measure(plan, folder, say))
     if as_json:
         print_json(report)

@@ -60,7 +60,12 @@ def doc_test_file(code: str, crate_name: str, edition: str, *, should_panic: boo
     # Rustdoc links the documented crate by itself; edition 2015 needs the line for paths to resolve.
     root = f"extern crate {crate_name};\n\n" if edition == "2015" else ""
     mark = "#[should_panic]\n" if should_panic else ""
-    return f"#![allow(unused)]\n{root}\n#[test]\n{mark}fn {DOC_TEST}() {{\n{_indented(_wrapped(code))}\n}}\n"
+    return f"#![allow(unused)]\n{root}\n#[test]\n{mark}fn {DOC_TEST}() {{\n{body_of_test(code)}\n}}\n"
+
+
+def body_of_test(code: str) -> str:
+    """What a test function holds that runs `code` (`unhidden`) as rustdoc would."""
+    return _indented(_wrapped(code))
 
 
 def _indented(code: str) -> str:

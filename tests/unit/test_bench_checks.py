@@ -8,7 +8,11 @@ import pytest
 
 from node.bench.checks import ROWS, Cost, read_rows, sample
 from node.bench.cpu import Spent
+from node.bench.doc_rows import rows_of
+from node.checking.reading import PackageKey
 from node.checks.guards.likeness import NearDuplicates
+from node.crates.knowledge import analyse
+from node.crates.sources import Sources, SourceText
 from node.errors import OperatorError
 
 SHIPPED = {"std": 120, "short": 100, "itertools": 140, "itertools-short": 110}
@@ -39,6 +43,52 @@ def test_no_shipped_row_is_a_near_copy_of_another():
     seen = NearDuplicates(lambda number: rows[number].example.code)
     for number, row in enumerate(rows):
         assert seen.first_like(number, row.example.code) is None, row.id
+
+
+LIB = b"""/// Adds.
+///
+/// ```
+/// # use sums::add;
+/// assert_eq!(add(1, 2), 3);
+/// ```
+///
+/// ```should_panic
+/// sums::add(i32::MAX, 1);
+/// ```
+pub fn add(a: i32, b: i32) -> i32 { a + b }
+
+/// Adds as well.
+///
+/// ```
+/// use sums::add;
+/// assert_eq!(add(1, 2), 3);
+/// ```
+///
+/// ```rust
+/// fn main() -> Result<(), String> {
+///     sums::sum(&[]).ok_or_else(String::new).map(drop)
+/// }
+/// ```
+///
+/// ```text
+/// no code
+/// ```
+///
+/// ```
+/// #![allow(unused)]
+/// let n = sums::sum(&[1]);
+/// ```
+pub fn sum(items: &[i32]) -> Option<i32> { Some(items.iter().sum()) }
+"""
+
+
+def test_a_crates_doc_tests_are_rows_each_text_once_and_none_that_does_not_run_as_it_stands():
+    manifest = b'[package]\nname = "sums"\nversion = "1.0.0"\nedition = "2021"\n'
+    rows = rows_of(analyse(Sources(manifest, (SourceText("src/lib.rs", LIB),)), bytes(32)))
+    assert [row.id for row in rows] == ["sums-0", "sums-1"]
+    assert {row.package for row in rows} == {PackageKey("2021", "sums", "1.0.0")}
+    assert "    use sums::add;\n    assert_eq!(add(1, 2), 3);\n}" in rows[0].example.code
+    assert "main().unwrap();" in rows[1].example.code
 
 
 def test_a_row_that_cannot_be_tried_is_refused_with_its_line(tmp_path):
