@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from node.checks.engine import CheckSettings
 from node.checks.sandbox.choice import Choice, choose
 from node.checks.sandbox.launcher import LauncherSession, open_session
 from node.checks.sandbox.limits import BUILD_LIMITS, TEST_LIMITS, Command, Level, Limits, Profile, Ran
@@ -76,7 +77,9 @@ class Arena:
         self._runner.close()
 
     async def _open(self) -> None:
-        tools = self._made("tools")
+        tools = CheckSettings(self.folder).tools  # Compiled once for all arenas of a run.
+        tools.mkdir(parents=True, exist_ok=True)
+        tools.chmod(0o755)
         self.choice = await choose(self.toolchain.rustc, sysroot=self.toolchain.sysroot, cache=tools, asked=self._level)
         # Bait that ordinary permissions would not protect: it is the sandbox that must.
         self.secret = self._made("outside") / "secret"

@@ -68,12 +68,19 @@ class Layout:
         return Layout(folder, replace(self.ground, homes=homes), self.pins)
 
 
-def lay_swarm(folder: Path, count: int = NODES) -> Layout:
-    """Keys, genesis, settings and the crate."""
-    store = CrateStore(folder / "crates")
+def lay_swarm(folder: Path, count: int = NODES, *, shared: Path | None = None) -> Layout:
+    """Keys, genesis, settings and the crate.
+
+    Args:
+        folder: Of this swarm.
+        count: Nodes.
+        shared: Where crates and what is built of them are kept for several swarms; None for a place of this one's own.
+    """
+    kept = shared or folder
+    store = CrateStore(kept / "crates")
     source = store.acquire(str(CRATE))
     store.prepare(source)
-    ground = lay_ground(folder, count, liar=False, crates=folder / "crates", bench=folder / "bench")
+    ground = lay_ground(folder, count, liar=False, crates=kept / "crates", bench=kept / "bench")
     return Layout(folder, ground, (source.pin,))
 
 
