@@ -28,6 +28,7 @@ from consensus.genesis import Founder, Genesis
 from consensus.params import PRESETS, Preset
 from consensus.types import Hash, NodeId
 from node.config import NodeConfig, load_config, parse_config, render_config
+from node.durable import write_in_place
 from node.errors import OperatorError
 from node.home import NodeHome, load_genesis, render_genesis
 from node.identity import IdentityStore, NodeKey, parse_node_id, peer_id
@@ -279,11 +280,7 @@ def _save(path: Path, data: bytes) -> bool:
         if path.is_file() and path.read_bytes() == data:
             return False
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        with fresh.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        write_in_place(path, data, fresh)
     except OSError as error:
         raise OperatorError(
             f"cannot write {path}: {error.strerror}", hint="Choose a folder that this user may write."

@@ -18,6 +18,7 @@ from node.home import NodeHome
 from node.identity import NodeKey, peer_id
 from node.identity.consent import DOCUMENT_BYTES_MAX, Consent, give_consent, parse_consent
 from node.identity.store import write_private
+from node.small_files import read_small
 
 
 def load_consent(path: Path) -> Consent:
@@ -26,13 +27,7 @@ def load_consent(path: Path) -> Consent:
     Raises:
         OperatorError: The file cannot be read, or holds none.
     """
-    try:
-        with path.open("rb") as file:
-            document = file.read(DOCUMENT_BYTES_MAX + 1)
-    except OSError as error:
-        raise OperatorError(
-            f"cannot read {path}: {error.strerror}", hint="Give the file that `swarm-node identity vouch` wrote."
-        ) from error
+    document = read_small(path, DOCUMENT_BYTES_MAX, hint="Give the file that `swarm-node identity vouch` wrote.")
     return parse_consent(document, str(path))
 
 

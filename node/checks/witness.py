@@ -17,7 +17,8 @@ from node.checks.toolchain import Toolchain
 from node.errors import OperatorError
 
 _SOURCE = Path(__file__).with_name("witness.rs")
-_PARTS = (_SOURCE, _SOURCE.with_name("witness_tests.rs"))
+_PARTS = sorted(_SOURCE.parent.glob("witness*.rs"))
+"""All that it is compiled from, itself included."""
 
 
 @dataclass(frozen=True, slots=True)

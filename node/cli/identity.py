@@ -87,11 +87,14 @@ def export(data: Path, passphrase_file: Path | None, export_passphrase_file: Pat
 def import_(file: Path, data: Path, passphrase_file: Path | None, export_passphrase_file: Path, replace: bool) -> None:
     """Make a data folder's identity the one in an exported file."""
     from node.identity import DataDirLock, open_sealed_key, peer_id
+    from node.identity.sealing import DOCUMENT_BYTES_MAX
+    from node.small_files import read_small
 
     store = _store(data, passphrase_file)
     secret = read_passphrase(export_passphrase_file)
     assert secret is not None, "the option is required"
-    key = open_sealed_key(_read_small(file.expanduser()), secret)
+    hint = "Give a file that `swarm-node identity export` wrote."
+    key = open_sealed_key(read_small(file.expanduser(), DOCUMENT_BYTES_MAX, hint=hint), secret)
     with DataDirLock(home_of(data).root):
         store.save(key, replace=replace)
     click.echo(f"{peer_id(key.node)} is the identity of {home_of(data).root}")
@@ -160,21 +163,6 @@ def _store(data: Path, passphrase_file: Path | None) -> IdentityStore:
     from node.identity import IdentityStore
 
     return IdentityStore(home_of(data).root, passphrase=read_passphrase(passphrase_file))
-
-
-def _read_small(path: Path) -> bytes:
-    from node.identity.sealing import DOCUMENT_BYTES_MAX
-
-    try:
-        with path.open("rb") as file:
-            data = file.read(DOCUMENT_BYTES_MAX + 1)
-    except OSError as error:
-        raise OperatorError(
-            f"cannot read {path}: {error.strerror}", hint="Give a file that `swarm-node identity export` wrote."
-        ) from error
-    if len(data) > DOCUMENT_BYTES_MAX:
-        raise OperatorError(f"{path} is no exported key", hint="Give a file that `swarm-node identity export` wrote.")
-    return data
 
 
 def _write_new(path: Path, data: bytes) -> None:

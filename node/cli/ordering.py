@@ -18,6 +18,7 @@ from node.desks.admission import unknown_category
 from node.errors import ExitCode, OperatorError, PeerFaultError, TransientError
 from node.identity import NodeKey
 from node.prompts import PROMPTS
+from node.small_files import read_small
 from node.values.crate import CratePin, PreparedCrate
 from node.values.example import CATEGORIES
 from node.values.job import JobSpec, Sampling
@@ -215,11 +216,7 @@ def read_job_file(path: Path, network: Hash) -> tuple[bytes, JobSpec]:
     Raises:
         OperatorError: Not to be read, no signed job, changed since it was signed, or for another swarm.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise OperatorError(f"cannot read {path}: {error.strerror}", hint="Give a file that --save wrote.") from error
+    data = read_small(path, FILE_BYTES_MAX, hint="Give a file that --save wrote.")
     if not data:
         raise OperatorError(f"{path} holds no signed job: it is empty", hint="Give a file that --save wrote.")
     try:

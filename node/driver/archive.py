@@ -83,7 +83,8 @@ class Archive:
         row = await self._store.rounds.get(height)
         if row is None:
             return None
-        envelopes = await self._store.envelopes.at(height, Kind.CERTIFICATE)
+        # Our own, which we tell once we have decided: what others have sent may certify nothing.
+        envelopes = await self._store.envelopes.at(height, Kind.CERTIFICATE, own=True)
         if not envelopes:
             return None
         attestations, messages, _ = parse_batch(row.manifest)

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from consensus.types import CandidateNotice, Hash, Kind, NodeId, Signed
+from node.driver.background import Background
 from node.driver.courier import height_of
 from node.driver.frames import pack_batch, parse_batch
 from node.errors import NodeError, PeerFaultError, TransientError
@@ -85,7 +86,7 @@ class Contents:
         self._outbox: dict[int, list[bytes]] = {}
         self._fetching: set[Hash] = set()
         self._slots = asyncio.Semaphore(FETCHES_AT_ONCE)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background(_quietly)
 
     def attach(self) -> None:
         """Take over the network's topics and protocols. Called once, before the network starts."""
@@ -101,7 +102,7 @@ class Contents:
         for pseudonym, notice, content in items:
             envelope = seal_message(self._domain, notice, pseudonym)
             await self._keep(decode_message(self._domain, envelope), envelope, content)
-            self._spawn(self._pass_on(Publication(envelope, content)))
+            self._background.begin(self._pass_on(Publication(envelope, content)))
 
     async def _pass_on(self, item: Publication) -> None:
         """Hand it to a relay; announce it here if none takes it."""
@@ -126,7 +127,7 @@ class Contents:
         if secrets.randbelow(STEM_HOPS_CHANCE):
             self._announce(parts[0])
         else:
-            self._spawn(self._pass_on(Publication(parts[0], parts[1])))
+            self._background.begin(self._pass_on(Publication(parts[0], parts[1])))
         return b""
 
     def _check(self, notice: bytes, content: bytes) -> Signed[CandidateNotice]:
@@ -144,7 +145,7 @@ class Contents:
         queue = self._outbox.setdefault(body.task % NOTICE_BUCKETS, [])
         queue.append(notice)
         if len(queue) == 1:
-            self._spawn(self._flush(body.task % NOTICE_BUCKETS))
+            self._background.begin(self._flush(body.task % NOTICE_BUCKETS))
 
     async def _flush(self, bucket: int) -> None:
         await asyncio.sleep(ANNOUNCE_AFTER_S)
@@ -162,7 +163,7 @@ class Contents:
     # In
 
     def _on_gossip(self, _forwarder: NodeId, data: bytes) -> None:
-        self._spawn(self._take_notices(data))
+        self._background.begin(self._take_notices(data))
 
     async def _take_notices(self, data: bytes) -> None:
         relay = NodeId(data[:32])
@@ -184,13 +185,13 @@ class Contents:
 
     async def resume(self, height: int) -> None:
         """After a restart: report the contents held of a round, and fetch those only announced so far."""
-        for row in await self._store.envelopes.at(height, Kind.CANDIDATE_NOTICE):
+        async for row in self._store.envelopes.each_at(height, Kind.CANDIDATE_NOTICE):
             message = decode_message(self._domain, row.envelope)
             assert isinstance(message.body, CandidateNotice), "stored under its kind"
             if await self._store.blobs.find(message.body.content) is not None:
                 self._held(height, message.body.task, message.body.content)
             else:
-                self._spawn(self._fetch_from_anyone(message.body))
+                self._background.begin(self._fetch_from_anyone(message.body))
 
     async def _fetch_from_anyone(self, body: CandidateNotice) -> None:
         for peer in self._network.peers():
@@ -268,18 +269,9 @@ class Contents:
         await self._store.blobs.put(content, tag=EXAMPLE, expires=body.height)
         self._held(body.height, body.task, body.content)
 
-    # Tasks
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(_quietly(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def close(self) -> None:
         """Stop what is under way."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.close()
 
 
 async def _quietly(work: Awaitable[None]) -> None:

@@ -7,7 +7,6 @@ they come. Gossip is only a hint: `sync.py` closes the gaps it leaves.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
@@ -17,6 +16,7 @@ from typing import Protocol
 
 from consensus.certificate import precommit_bytes
 from consensus.types import Application, Certificate, Hash, Kind, NodeId, Proposal, Signed, Vote, VotePhase
+from node.driver.background import Background
 from node.driver.frames import BATCH_MAX, NAMES_MAX, pack_batch, pack_names, parse_batch, parse_names
 from node.errors import NodeError, PeerFaultError, TransientError
 from node.identity import NodeKey
@@ -88,7 +88,7 @@ class Courier:
         self._receive, self._receive_own, self._is_wanted = receive, receive_own, is_wanted
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._pulling: set[Hash] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background(_as_task)
         self.faults: dict[str, int] = {}
         """What was refused of others' messages, counted by rule."""
 
@@ -150,8 +150,7 @@ class Courier:
 
     async def hand_again(self, height: int, kind: Kind | None = None) -> None:
         """Hand the stored messages of a height to the member again: they may have come before it could take them."""
-        rows = await self._store.envelopes.at(height) if kind is None else await self._store.envelopes.at(height, kind)
-        for row in rows:
+        async for row in self._store.envelopes.each_at(height, kind):
             self._receive_own(decode_message(self._domain, row.envelope))
 
     async def hand_stored(self, digests: Iterable[Hash]) -> None:
@@ -177,14 +176,18 @@ class Courier:
 
     # In
 
-    async def take(self, envelope: bytes) -> Signed[object] | None:
+    async def take(self, envelope: bytes, *, again: bool = False) -> Signed[object] | None:
         """Verify, store and hand on a message; None if it was seen before, or is an application of no use now.
+
+        Args:
+            envelope: The message, from anybody.
+            again: Hand it on even if it is known: it may have come before the member could take it.
 
         Raises:
             PeerFaultError: It is not a valid message (counted by rule), and whoever handed it over may be told so.
             TransientError: There is no room for it now.
         """
-        if self._is_seen(envelope):
+        if self._is_seen(envelope) and not again:
             return None
         try:
             message = decode_message(self._domain, envelope)
@@ -196,7 +199,7 @@ class Courier:
             return None  # Not remembered as seen, either: it may be of use later.
         new = await self._keep(message, envelope, own=own)
         self._remember(envelope)
-        if new or message.kind is Kind.APPLICATION:  # one that had to go may be wanted again
+        if new or again or message.kind is Kind.APPLICATION:  # one that had to go may be wanted again
             await self._receive(message)
         return message
 
@@ -218,9 +221,9 @@ class Courier:
 
     def _on_gossip(self, forwarder: NodeId, data: bytes) -> None:
         if data[:1] == _INLINE:
-            self._spawn(self._take_quietly(data[1:]))
+            self._background.begin(self._take_quietly(data[1:]))
         elif data[:1] == _ANNOUNCED and len(data) == 65:
-            self._spawn(self._pull(Hash(data[1:33]), (NodeId(data[33:]), forwarder)))
+            self._background.begin(self._pull(Hash(data[1:33]), (NodeId(data[33:]), forwarder)))
         else:
             self.faults["malformed-gossip"] = self.faults.get("malformed-gossip", 0) + 1
 
@@ -279,18 +282,9 @@ class Courier:
                 found.append(row.envelope)
         return pack_batch(found, bytes_max=REQUEST_BYTES_MAX)
 
-    # Tasks
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(_as_task(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def close(self) -> None:
         """Stop what is under way."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.close()
 
 
 async def _as_task(work: Awaitable[None]) -> None:

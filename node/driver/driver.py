@@ -6,11 +6,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 from consensus.genesis import Genesis, first_state
 from consensus.joining import last_of_epoch
 from consensus.params import Preset
-from consensus.types import Hash, JobId, JobStatus, Kind, NodeId, Signed
+from consensus.types import ChainState, Hash, JobId, JobStatus, Kind, NodeId, Signed
 from consensus.vrf import prove
 from node.driver.archive import Archive
 from node.driver.contents import Contents
@@ -153,12 +154,20 @@ class Driver:
         for row in await self.store.jobs.list():
             if row.status is None:
                 self.member.submit(decode_message(self.domain, row.envelope))
+        await self._tell_last_decision()
         await self.courier.hand_again(0, Kind.EVIDENCE)
         plans = self.member.pipeline.state.plans
         for until in sorted({last_of_epoch(plan.height, self.preset) for plan in plans}):
             await self.courier.hand_again(until, Kind.APPLICATION)
         for plan in plans:
             await self.contents.resume(plan.height)
+
+    async def _tell_last_decision(self) -> None:
+        """What certified the last round goes out now if this node ended between storing the round and telling it."""
+        height = self.member.state.height
+        certificate = await self.archive.certificate(height)
+        if certificate is not None and await self.archive.record(height) is None:
+            await self.courier.send(certificate)
 
     def _is_wanted(self, height: int, task: int) -> bool:
         plan = self.member.pipeline.plan(height)
@@ -220,7 +229,6 @@ async def open_driver(
     """
     state = await Archive(store, preset.epoch_rounds).tip() or first_state(genesis, preset)
     domain = Domain(genesis.network)
-    rows = [row for plan in state.plans for row in await store.envelopes.at(plan.height)]
     pipeline = Pipeline(
         genesis=genesis,
         preset=preset,
@@ -230,7 +238,7 @@ async def open_driver(
             prove=lambda alpha: prove(key.seed, alpha),
             round_salt=lambda height: key.derive_secret("rating-salt", height.to_bytes(8, "big")),
         ),
-        stored=[decode_message(domain, row.envelope) for row in rows],
+        stored=await _stored(store, domain, state),
     )
     return Driver(
         key=key,
@@ -243,3 +251,14 @@ async def open_driver(
         clock=clock,
         consent=consent,
     )
+
+
+async def _stored(store: Store, domain: Domain, state: ChainState) -> list[Signed[Any]]:
+    """Messages of rounds that are not decided: all of this node's own, and what members sent."""
+    members = {member.node for member in state.members}
+    return [
+        decode_message(domain, row.envelope)
+        for plan in state.plans
+        async for row in store.envelopes.each_at(plan.height)
+        if row.own or row.sender in members
+    ]

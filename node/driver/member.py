@@ -32,6 +32,7 @@ from consensus.types import (
     Signed,
     SlotOpening,
 )
+from node.driver.background import Background
 from node.driver.courier import Courier
 from node.identity import NodeKey
 from node.pipeline import Pipeline
@@ -138,7 +139,7 @@ class Member:
         self._courier, self._workshop = courier, workshop
         self._publisher, self._archivist, self._finder = publisher, archivist, finder
         self._inbox: asyncio.Queue[Callable[[], list[Effect]]] = asyncio.Queue()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background(self._guarded)
         self._timers: set[asyncio.TimerHandle] = set()
         self._filled: dict[int, tuple[FilledSlot, ...]] = {}
         self._handed: set[Hash] = set()
@@ -213,13 +214,11 @@ class Member:
     async def _close(self) -> None:
         for timer in self._timers:
             timer.cancel()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.close()
 
     async def idle(self) -> bool:
         """Whether nothing is queued or under way right now."""
-        return self._inbox.empty() and not self._tasks
+        return self._inbox.empty() and self._background.is_idle
 
     # Effects
 
@@ -301,14 +300,9 @@ class Member:
         """A deed that takes long: begun here, its result comes back as a fact."""
 
         async def begin(order: Any) -> None:
-            self._spawn(work(order))
+            self._background.begin(work(order))
 
         return begin
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(self._guarded(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _guarded(self, work: Awaitable[None]) -> None:
         await self._or_nothing(work, None)

@@ -7,11 +7,11 @@ ask to be examined.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from consensus.types import Hash, NodeId
 from node.errors import OperatorError
+from node.identity.documents import MALFORMED, read_document, read_hex, write_document
 from node.identity.keys import SIGNATURE_BYTES, NodeKey, verify
 
 _DOMAIN = b"swarm-node/v1/owner\0"
@@ -36,13 +36,12 @@ class Consent:
     def document(self) -> bytes:
         """As JSON, for files and for `parse_consent`."""
         fields = {
-            "format": _FORMAT,
             "network": self.network.hex(),
             "node": self.node.hex(),
             "owner": self.owner.hex(),
             "signature": self.signature.hex(),
         }
-        return json.dumps(fields, indent=2).encode() + b"\n"
+        return write_document(_FORMAT, fields)
 
 
 def give_consent(owner: NodeKey, node: NodeId, network: Hash) -> Consent:
@@ -58,7 +57,7 @@ def parse_consent(document: bytes, source: str) -> Consent:
     """
     try:
         consent = _read_fields(document)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except MALFORMED as error:
         raise OperatorError(f"{source} is no owner's consent: {error}", hint=_HINT) from error
     if not consent.holds():
         raise OperatorError(f"{source} is not signed by the owner it names", hint=_HINT)
@@ -69,24 +68,13 @@ _HINT = "Its owner makes one: `swarm-node identity vouch NODE --data OWNER --gen
 
 
 def _read_fields(document: bytes) -> Consent:
-    if len(document) > DOCUMENT_BYTES_MAX:
-        raise ValueError(f"{len(document)} bytes, at most {DOCUMENT_BYTES_MAX} expected")
-    value = json.loads(document)
-    if value["format"] != _FORMAT:
-        raise ValueError(f"format {value['format']!r}")
+    value = read_document(document, _FORMAT, DOCUMENT_BYTES_MAX)
     return Consent(
-        Hash(_read_hex(value["network"], 32)),
-        NodeId(_read_hex(value["node"], 32)),
-        NodeId(_read_hex(value["owner"], 32)),
-        _read_hex(value["signature"], SIGNATURE_BYTES),
+        Hash(read_hex(value["network"], 32)),
+        NodeId(read_hex(value["node"], 32)),
+        NodeId(read_hex(value["owner"], 32)),
+        read_hex(value["signature"], SIGNATURE_BYTES),
     )
-
-
-def _read_hex(text: str, size: int) -> bytes:
-    data = bytes.fromhex(text)
-    if len(data) != size:
-        raise ValueError(f"{len(data)} bytes where {size} are expected")
-    return data
 
 
 def _signing_bytes(network: Hash, node: NodeId, owner: NodeId) -> bytes:

@@ -6,11 +6,11 @@ stranger's key the heir of a bad name.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from consensus.types import NodeId
 from node.errors import PeerFaultError
+from node.identity.documents import MALFORMED, read_document, read_hex, write_document
 from node.identity.keys import SIGNATURE_BYTES, NodeKey, verify
 
 _DOMAIN = b"swarm-node/v1/hand-over\0"
@@ -40,14 +40,13 @@ class HandOver:
     def document(self) -> bytes:
         """The statement as JSON, for files and for `parse_hand_over`."""
         fields = {
-            "format": _FORMAT,
             "old": self.old.hex(),
             "new": self.new.hex(),
             "at_unix_s": self.at_unix_s,
             "old_signature": self.old_signature.hex(),
             "new_signature": self.new_signature.hex(),
         }
-        return json.dumps(fields, indent=2).encode() + b"\n"
+        return write_document(_FORMAT, fields)
 
 
 def succeed(old: NodeKey, new: NodeKey, *, at_unix_s: int) -> HandOver:
@@ -70,7 +69,7 @@ def parse_hand_over(document: bytes) -> HandOver:
     """
     try:
         hand_over = _read_fields(document)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except MALFORMED as error:
         raise PeerFaultError("malformed-hand-over", f"not a hand-over: {error}") from error
     if not hand_over.holds():
         raise PeerFaultError("bad-signature", "the hand-over is not signed by both keys")
@@ -78,28 +77,17 @@ def parse_hand_over(document: bytes) -> HandOver:
 
 
 def _read_fields(document: bytes) -> HandOver:
-    if len(document) > DOCUMENT_BYTES_MAX:
-        raise ValueError(f"{len(document)} bytes, at most {DOCUMENT_BYTES_MAX} expected")
-    value = json.loads(document)
-    if value["format"] != _FORMAT:
-        raise ValueError(f"format {value['format']!r}")
+    value = read_document(document, _FORMAT, DOCUMENT_BYTES_MAX)
     at_unix_s = value["at_unix_s"]
     if type(at_unix_s) is not int or not 0 <= at_unix_s < 1 << 63:
         raise ValueError("at_unix_s is not a time")
     return HandOver(
-        NodeId(_read_hex(value["old"], 32)),
-        NodeId(_read_hex(value["new"], 32)),
+        NodeId(read_hex(value["old"], 32)),
+        NodeId(read_hex(value["new"], 32)),
         at_unix_s,
-        _read_hex(value["old_signature"], SIGNATURE_BYTES),
-        _read_hex(value["new_signature"], SIGNATURE_BYTES),
+        read_hex(value["old_signature"], SIGNATURE_BYTES),
+        read_hex(value["new_signature"], SIGNATURE_BYTES),
     )
-
-
-def _read_hex(text: str, size: int) -> bytes:
-    data = bytes.fromhex(text)
-    if len(data) != size:
-        raise ValueError(f"{len(data)} bytes where {size} are expected")
-    return data
 
 
 def _signing_bytes(old: NodeId, new: NodeId, at_unix_s: int) -> bytes:

@@ -8,7 +8,6 @@ passphrase.
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from enum import Enum
 
@@ -17,6 +16,7 @@ from nacl.secret import SecretBox
 from nacl.utils import random as random_bytes
 
 from node.errors import OperatorError
+from node.identity.documents import MALFORMED, read_document, write_document
 from node.identity.keys import NodeKey
 from node.identity.names import peer_id
 
@@ -113,8 +113,7 @@ class _Sealed:
 
 
 def _document(key: NodeKey, protection: Protection, rest: dict[str, object]) -> bytes:
-    head = {"format": FORMAT, "node": peer_id(key.node), "protection": protection.value}
-    return json.dumps(head | rest, indent=2).encode() + b"\n"
+    return write_document(FORMAT, {"node": peer_id(key.node), "protection": protection.value} | rest)
 
 
 def _open(sealed: _Sealed, secret: bytes, refusal: str) -> NodeKey:
@@ -142,7 +141,7 @@ def _stretch(passphrase: bytes, salt: bytes, cost: ScryptCost) -> bytes:
 def _parse(document: bytes) -> _Sealed:
     try:
         return _read_fields(document)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except MALFORMED as error:
         raise OperatorError(
             f"not a sealed identity of this program: {error}",
             hint="Restore the file from a backup, or make a new identity with `swarm-node init`.",
@@ -150,11 +149,7 @@ def _parse(document: bytes) -> _Sealed:
 
 
 def _read_fields(document: bytes) -> _Sealed:
-    if len(document) > DOCUMENT_BYTES_MAX:
-        raise ValueError(f"{len(document)} bytes, at most {DOCUMENT_BYTES_MAX} expected")
-    value = json.loads(document)
-    if value["format"] != FORMAT:
-        raise ValueError(f"format {value['format']!r}, {FORMAT!r} expected")
+    value = read_document(document, FORMAT, DOCUMENT_BYTES_MAX)
     protection = Protection(value["protection"])
     salt = cost = None
     if protection is Protection.PASSPHRASE:

@@ -22,6 +22,7 @@ from pathlib import Path
 from nacl.secret import SecretBox
 from nacl.utils import random as random_bytes
 
+from node.durable import put_in_place
 from node.errors import OperatorError
 from node.identity.keys import NodeKey
 from node.identity.names import peer_id
@@ -135,7 +136,7 @@ class IdentityStore:
         done = [past for past in self.hand_overs() if past.old != old.node]
         write_private(self._directory / "hand-overs" / f"{len(done):04}.json", hand_over.document())
         with _writing(self.path):
-            _replace(waiting, self.path)
+            put_in_place(waiting, self.path)
         return new, hand_over
 
     def hand_overs(self) -> tuple[HandOver, ...]:
@@ -228,7 +229,7 @@ def write_private(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(handle)
-        _replace(fresh, path)
+        put_in_place(fresh, path)
 
 
 @contextlib.contextmanager
@@ -239,12 +240,3 @@ def _writing(path: Path) -> Iterator[None]:
         raise OperatorError(
             f"cannot write {path}: {error.strerror}", hint="Give a directory that this user can write."
         ) from error
-
-
-def _replace(fresh: Path, path: Path) -> None:
-    fresh.replace(path)
-    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)  # the rename itself, not only the bytes, has to outlive a power cut
-    finally:
-        os.close(handle)

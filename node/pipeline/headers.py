@@ -20,16 +20,19 @@ class HeaderWork:
 
     Args:
         state: Before the round.
-        read: The inputs that attestations fix.
+        read: See below.
         compute: What a round leads to.
         genesis: What the swarm started from.
         preset: Its numbers.
+
+    Attributes:
+        read: The inputs that attestations fix; raises as `InputReader.read`.
     """
 
     def __init__(
         self, state: ChainState, read: ReadInputs, compute: ComputeTransition, *, genesis: Genesis, preset: Preset
     ) -> None:
-        self._state, self._read, self._compute = state, read, compute
+        self._state, self.read, self._compute = state, read, compute
         self._genesis, self._preset = genesis, preset
         self._attestations: dict[Hash, tuple[Hash, ...]] = {}
         self._transitions: dict[Hash, Transition] = {}
@@ -66,7 +69,7 @@ class HeaderWork:
         plan = self._state.plans[0]
         check_place(header, network=self._state.network, plan=plan, previous=self._state.previous, preset=self._preset)
         check_builder(header, plan)
-        inputs = self._read(attestations)
+        inputs = self.read(attestations)
         builder = Builder(header.builder, header.builder_view, header.vrf_proof)
         transition = self._compute(self._state, inputs, builder, genesis=self._genesis, preset=self._preset)
         return self._remember(transition, attestations) if transition.header == header else transition

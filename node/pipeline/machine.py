@@ -3,8 +3,8 @@
     message, timer, finished work  ->  Pipeline  ->  effects
 
 It holds the chain's state, works up to `lookback` rounds at once (`consensus.round`), decides them strictly in order
-(`consensus.agreement`), and computes what each decision leads to (`transition`). It owns no key, clock, socket or
-disk: what it needs of them comes in as values, and what it wishes done goes out as effects (`effects.py`).
+(`agreeing`, one height at a time), and goes on from what each decision leads to (`transition`). It owns no key, clock,
+socket or disk: what it needs of them comes in as values, and what it wishes done goes out as effects (`effects.py`).
 
 A round runs while there is something to do for it: tasks planned in this or a coming round, or news to be attested.
 Otherwise the swarm is idle and sends nothing.
@@ -12,12 +12,12 @@ Otherwise the swarm is idle and sends nothing.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from consensus import agreement as ag
 from consensus import round as rd
-from consensus.certificate import header_hash
 from consensus.draw import builder_alpha
 from consensus.errors import RefusedError
 from consensus.evidence import ROUND_KINDS, prove_equivocation
@@ -35,36 +35,28 @@ from consensus.types import (
     Kind,
     NodeId,
     ProbeFinding,
-    Proposal,
     Rating,
     RoundPlan,
     Shortfall,
     Signed,
     SlotOpening,
-    Vote,
 )
-from node.pipeline.effects import (
-    Decided,
-    Effect,
-    FetchMessages,
-    FetchRound,
-    Halt,
-    Message,
-    Report,
-    SetAgreementTimer,
-)
+from node.pipeline.agreeing import HeightInAgreement, Settled
+from node.pipeline.effects import Decided, Effect, FetchMessages, Halt, Message, Report
 from node.pipeline.headers import HeaderWork
-from node.pipeline.inputs import IncompleteError, InputReader
+from node.pipeline.inputs import InputReader
 from node.pipeline.lobby import Lobby
 from node.pipeline.mempool import Mempool
 from node.pipeline.message_book import MessageBook, height_of
 from node.pipeline.rounds import RoundsInWork, Secrets, told_shortfalls
 from node.pipeline.stored_votes import checked_votes
-from node.pipeline.transition import Builder, ComputeTransition, Transition, compute_transition, may_admit
+from node.pipeline.transition import Builder, ComputeTransition, compute_transition, may_admit
 from node.values.job import JobCancel
 
 _AGREEMENT_KINDS = {Kind.PROPOSAL, Kind.PREVOTE, Kind.PRECOMMIT}
 _SLOT_KINDS = ROUND_KINDS | {Kind.ATTESTATION}
+_STORED_FOR_LATER = _SLOT_KINDS | {Kind.CERTIFICATE}
+"""What a start takes up again. An agreement is handed its own votes and proposals as it is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +102,8 @@ class Pipeline:
         self._book = MessageBook(preset.conflicts_kept)
         self._rounds = RoundsInWork(preset, me, secrets, self._book)
         self._stored = tuple(stored)
-        self._agreement = self._new_agreement(checked_votes(self._stored, state.network, state.plans[0]))
-        self._building: int | None = None
-        self._checking: dict[Hash, Proposal] = {}
-        self._headers = self._new_header_work()
+        self._agreeing = self._new_height(checked_votes(self._stored, state.network, state.plans[0]))
         self._asked: set[Hash] = set()
-        self._certificate: Certificate | None = None
-        self._started_agreement = False
         self._out: list[Effect] = []
 
     # Inputs
@@ -126,8 +113,9 @@ class Pipeline:
         stored, self._stored = self._stored, ()
         out: list[Effect] = []
         for message in stored:
-            if message.kind in _SLOT_KINDS or height_of(message) > self.state.height + 1:
-                out += self.on_message(message)
+            if message.kind in _STORED_FOR_LATER or height_of(message) > self.state.height + 1:
+                with contextlib.suppress(RefusedError):  # It was stored before it was looked at.
+                    out += self.on_message(message)
         return out + self._flush()
 
     def on_message(self, message: Message) -> list[Effect]:
@@ -153,7 +141,8 @@ class Pipeline:
                 self._on_application(narrow(message, Application))
             case Kind.CERTIFICATE:
                 assert isinstance(message.body, Certificate)
-                self._on_certificate(message.body)
+                if message.body.header.height == self._agreeing.height:
+                    self._agreeing.on_certificate(message.body)
             case kind if kind in _AGREEMENT_KINDS:
                 self._on_agreement_message(message)
             case _:
@@ -189,8 +178,8 @@ class Pipeline:
 
     def on_agreement_timer(self, height: int, timer: ag.Timer) -> list[Effect]:
         """The time of a `SetAgreementTimer` is up."""
-        if height == self._agreement.height and self._started_agreement:
-            self._agree(ag.TimerFired(timer))
+        if height == self._agreeing.height:
+            self._agreeing.on_timer(timer)
         return self._flush()
 
     def on_absent(self, nodes: Collection[NodeId]) -> list[Effect]:
@@ -210,8 +199,8 @@ class Pipeline:
 
     def on_attestations_known(self, height: int, digests: tuple[Hash, ...]) -> list[Effect]:
         """The answer to `FetchRound`: a certified header's attestations, as a peer lists them (the root is checked)."""
-        if height == self.state.height + 1 and self._certificate is not None:
-            self._headers.learn(self._certificate.header.attestation_root, digests)
+        if height == self._agreeing.height:
+            self._agreeing.on_attestations_known(digests)
         return self._flush()
 
     # Questions
@@ -219,13 +208,13 @@ class Pipeline:
     @property
     def progress(self) -> Progress:
         """Where things stand."""
-        return Progress(self.state.height + 1, self._waits_for(), self._rounds.waiting(), self._agreement.view)
+        return Progress(self.state.height + 1, self._waits_for(), self._rounds.waiting(), self._agreeing.view)
 
     def messages(self, height: int) -> dict[Hash, Message]:
         """Everything kept of a height that is not decided yet: what a peer may lack."""
         votes = self._book.early(height)
-        if height == self._agreement.height:
-            votes += [item for item in self._agreement.messages() if height_of(item) == height]
+        if height == self._agreeing.height:
+            votes += self._agreeing.messages()
         return self._book.at(height) | {item.digest: item for item in votes}
 
     def news(self) -> tuple[Hash, ...]:
@@ -253,10 +242,10 @@ class Pipeline:
     def _waits_for(self) -> str:
         if self.halted:
             return f"halted: {self.halted}"
-        if self._certificate is not None:
+        if self._agreeing.certificate is not None:
             return f"the inputs of round {self.state.height + 1}, which is decided"
-        if self._started_agreement:
-            return f"agreement on round {self.state.height + 1}, view {self._agreement.view}"
+        if self._agreeing.begun:
+            return f"agreement on round {self.state.height + 1}, view {self._agreeing.view}"
         current = self._rounds.get(self.state.height + 1)
         if current is None:
             return "jobs"
@@ -314,190 +303,104 @@ class Pipeline:
         height = height_of(message)
         if not self._is_near(height):
             return
-        if height == self._agreement.height and self._started_agreement:
-            self._take_vote(message)
-            return
-        if self._is_member(message.sender):
+        if height == self._agreeing.height and self._agreeing.begun:
+            self._agreeing.on_message(message)
+        elif self._is_member(message.sender):
             self._book.keep_early(message)
 
-    def _take_vote(self, message: Message) -> None:
-        if isinstance(message.body, Proposal):
-            self._headers.learn(message.body.header.attestation_root, message.body.attestations)
-            self._agree(ag.ProposalReceived(narrow(message, Proposal)))
-        else:
-            self._agree(ag.VoteReceived(narrow(message, Vote)))
-
-    def _on_certificate(self, certificate: Certificate) -> None:
-        if certificate.header.height == self._agreement.height:
-            self._agree(ag.CertificateReceived(certificate))
-
-    # Rounds
+    # What has become possible
 
     def _flush(self) -> list[Effect]:
         """Do everything that has become possible, and hand out the effects."""
+        self._heed()
         if not self.halted:
-            self._start_rounds()
-            self._start_agreement()
-            self._retry()
+            self._go_on()
             self._finish()
         self._out += self._rounds.take()
         out, self._out = self._out, []
         return out
 
-    def _start_rounds(self) -> None:
+    def _go_on(self) -> None:
+        """Begin what has become due, and try again what waited for messages."""
         self._rounds.start_due(self.state, self._mempool.attested(self.state))
         self._out += self._rounds.take()
+        if not self._agreeing.begun and self._rounds.is_closed(self._agreeing.height):
+            self._agreeing.begin(self._book.take_early(self._agreeing.height))
+            self._heed()  # Whoever these accuse counts when inputs are read.
+        self._agreeing.retry()
+        self._heed()
+
+    def _finish(self) -> None:
+        """Go on from certified headers as far as their inputs are here."""
+        while not self.halted:
+            settled = self._agreeing.settle()
+            self._heed()
+            if settled is None:
+                return
+            self._apply(settled)
+
+    def _apply(self, settled: Settled) -> None:
+        plan = self.state.plans[0]
+        transition, attestations = settled.transition, settled.attestations
+        used = self._reader().used(attestations)
+        self.state = transition.state
+        height = self.state.height
+        kept = self._book.at(height)
+        shortfalls = told_shortfalls(kept[digest] for digest in used.digests if digest in kept)
+        self._out.append(Decided(transition, settled.certificate, attestations, used.digests, shortfalls, plan))
+        self._mempool.forget(self.state)
+        self._rounds.forget(height)
+        self._book.forget(height)
+        self._asked.clear()
+        self._agreeing = self._new_height()
+        self._go_on()
 
     # Agreement
 
-    def _new_agreement(self, stored: Iterable[Message] = ()) -> ag.Agreement:
-        return ag.Agreement(
+    def _new_height(self, stored: Iterable[Message] = ()) -> HeightInAgreement:
+        agreement = ag.Agreement(
             network=self.state.network,
             plan=self.state.plans[0],
             preset=self._preset,
             me=self._me,
             stored=stored,  # type: ignore[arg-type]  # votes and proposals only, see checked_votes
         )
-
-    def _new_header_work(self) -> HeaderWork:
-        return HeaderWork(
+        headers = HeaderWork(
             self.state,
             lambda attestations: self._reader().read(attestations),
             self._compute,
             genesis=self._genesis,
             preset=self._preset,
         )
-
-    def _start_agreement(self) -> None:
-        if self._started_agreement or not self._rounds.is_closed(self._agreement.height):
-            return
-        self._started_agreement = True
-        self._agree(ag.Started())
-        for message in self._book.take_early():
-            try:
-                self._take_vote(message)
-            except RefusedError:
-                continue  # It was stored when it came; that it breaks a rule shows only now that its height is here.
-
-    def _agree(self, event: ag.Event) -> None:
-        for effect in self._agreement.handle(event):
-            match effect:
-                case ag.SetTimer(timer, after_ms):
-                    self._out.append(SetAgreementTimer(self._agreement.height, timer, after_ms))
-                case ag.BuildHeader(view):
-                    self._building = view
-                case ag.CheckHeader(proposal):
-                    self._checking[header_hash(proposal.header)] = proposal
-                case ag.Decide(certificate):
-                    self._certificate = certificate
-                case ag.Accuse(first, second):
-                    self._report(first, second)
-                case ag.ReportFork(ours, other):
-                    self._halt("two headers of one height are certified", (ours, other))
-                case _:
-                    self._out.append(effect)
-
-    def _retry(self) -> None:
-        """Build and check what waited for messages."""
-        if self._certificate is not None:
-            return
-        if self._building is not None:
-            self._try_build(self._building)
-        for name, proposal in list(self._checking.items()):
-            self._try_check(name, proposal)
-
-    def _try_build(self, view: int) -> None:
-        current = self._rounds.get(self._agreement.height)
-        if current is None:
-            return
-        attestations = tuple(sorted(signed.digest for signed in current.messages(Kind.ATTESTATION).values()))
-        try:
-            inputs = self._reader().read(attestations)
-        except IncompleteError as missing:
-            self._ask(missing.digests)
-            return
-        except RefusedError:
-            return  # Too little weight yet: the next attestation tries again, the view's timer ends the wait.
-        builder = Builder(self._me, view, self._secrets.prove(builder_alpha(current.plan.seed, view)))
-        transition = self._headers.build(inputs, builder, attestations)
-        self._building = None
-        self._agree(ag.HeaderBuilt(view, transition.header, attestations))
-
-    def _try_check(self, name: Hash, proposal: Proposal) -> None:
-        try:
-            transition = self._headers.recompute(proposal.header, proposal.attestations)
-        except IncompleteError as missing:
-            self._ask(missing.digests)
-            return
-        except RefusedError:
-            self._checking.pop(name, None)
-            self._agree(ag.HeaderChecked(name, valid=False))
-            return
-        self._checking.pop(name, None)
-        self._agree(ag.HeaderChecked(name, valid=transition.header == proposal.header))
+        return HeightInAgreement(agreement, headers, attestations=self._attestations, builder=self._builder)
 
     def _reader(self) -> InputReader:
         height = self.state.height + 1
         return InputReader(self.state.plans[0], self._book.at(height), self._mempool, self.state)
 
-    def _ask(self, digests: tuple[Hash, ...]) -> None:
-        self._asked.update(digests)
-        order = FetchMessages(self.state.height + 1, digests)
+    def _attestations(self) -> tuple[Hash, ...]:
+        current = self._rounds.get(self.state.height + 1)
+        messages = {} if current is None else current.messages(Kind.ATTESTATION)
+        return tuple(sorted(signed.digest for signed in messages.values()))
+
+    def _builder(self, view: int) -> Builder:
+        return Builder(self._me, view, self._secrets.prove(builder_alpha(self.state.plans[0].seed, view)))
+
+    def _heed(self) -> None:
+        """Take over what the height in agreement wishes."""
+        for wish in self._agreeing.take():
+            match wish:
+                case ag.Accuse(first, second):
+                    self._report(first, second)
+                case FetchMessages():
+                    self._ask(wish)
+                case Halt(reason):
+                    self.halted = reason
+                    self._out.append(wish)
+                case _:
+                    self._out.append(wish)
+
+    def _ask(self, order: FetchMessages) -> None:
+        self._asked.update(order.digests)
         if order not in self._out:
             self._out.append(order)
-
-    # Decisions
-
-    def _finish(self) -> None:
-        """Apply a certified header as soon as its inputs are here."""
-        while self._certificate is not None and not self.halted:
-            certificate = self._certificate
-            header = certificate.header
-            attestations = self._headers.attestations_of(header)
-            if attestations is None:
-                self._out.append(FetchRound(certificate))
-                return
-            try:
-                transition = self._headers.known(header) or self._headers.recompute(header, attestations)
-            except IncompleteError as missing:
-                self._ask(missing.digests)
-                return
-            except RefusedError as refusal:
-                # The digests may be a peer's invention: their root tells. A certified header itself is believed.
-                if refusal.rule == "bad-attestations":
-                    self._headers.forget(header.attestation_root)
-                    self._out.append(FetchRound(certificate))
-                else:
-                    self._halt(f"the certified header {header.height} breaks a rule here: {refusal}", (certificate,))
-                return
-            if transition.header != header:
-                self._halt(
-                    f"round {header.height} is certified with another result than is computed here", (certificate,)
-                )
-                return
-            self._apply(transition, certificate, attestations)
-
-    def _apply(self, transition: Transition, certificate: Certificate, attestations: tuple[Hash, ...]) -> None:
-        plan = self.state.plans[0]
-        used = self._reader().used(attestations)
-        self.state = transition.state
-        height = self.state.height
-        kept = self._book.at(height)
-        shortfalls = told_shortfalls(kept[digest] for digest in used.digests if digest in kept)
-        self._out.append(Decided(transition, certificate, attestations, used.digests, shortfalls, plan))
-        self._mempool.forget(self.state)
-        self._rounds.forget(height)
-        self._book.forget(height)
-        self._building, self._certificate = None, None
-        self._checking.clear()
-        self._asked.clear()
-        self._headers = self._new_header_work()
-        self._started_agreement = False
-        self._agreement = self._new_agreement()
-        self._start_rounds()
-        self._start_agreement()
-        self._retry()
-
-    def _halt(self, reason: str, certificates: tuple[Certificate, ...]) -> None:
-        self.halted = reason
-        self._out.append(Halt(reason, certificates))

@@ -67,9 +67,10 @@ class MessageBook:
         """Early votes and proposals of a height."""
         return [item for item in self._early if height_of(item) == height]
 
-    def take_early(self) -> list[Message]:
-        """All early votes and proposals, which are forgotten here."""
-        early, self._early = self._early, []
+    def take_early(self, height: int) -> list[Message]:
+        """Early votes and proposals of a height, forgotten here. Those of later ones stay: none comes twice."""
+        early = self.early(height)
+        self._early = [item for item in self._early if height_of(item) != height]
         return early
 
     def forget(self, height: int) -> None:

@@ -235,16 +235,13 @@ class _Replay:
     async def _all_evidence(self) -> dict[Hash, Equivocation]:
         """Every equivocation at hand, by the name under which it is attested."""
         proofs: dict[Hash, Equivocation] = {}
-        after: Hash | None = None
-        while rows := await self._store.envelopes.at(0, Kind.EVIDENCE, after=after):
-            after = rows[-1].digest
-            for row in rows:
-                try:
-                    body = decode_message(self._domain, row.envelope).body
-                except NodeError:
-                    continue  # Damaged: if it counts anywhere, it will be missed there.
-                if isinstance(body, Equivocation):
-                    proofs.setdefault(offence(body), body)
+        async for row in self._store.envelopes.each_at(0, Kind.EVIDENCE):
+            try:
+                body = decode_message(self._domain, row.envelope).body
+            except NodeError:
+                continue  # Damaged: if it counts anywhere, it will be missed there.
+            if isinstance(body, Equivocation):
+                proofs.setdefault(offence(body), body)
         return proofs
 
     # What became of it

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+from node.durable import write_in_place
 from node.errors import ExitCode, OperatorError
 
 DISK_RESERVE_BYTES = 256 << 20
@@ -26,14 +27,9 @@ def write_whole(path: Path, data: bytes) -> bool:
         check_room(path.parent, len(data))
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            with unfinished.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
+            write_in_place(path, data, unfinished)
         finally:
             unfinished.unlink(missing_ok=True)
-        sync_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
     return True
@@ -64,15 +60,6 @@ def check_room(folder: Path, size: int) -> None:
             hint="Free disk space, or give another folder.",
             exit_code=ExitCode.UNAVAILABLE,
         )
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def cannot_write(path: Path, error: OSError) -> OperatorError:

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from consensus.types import JobId
+from node.durable import put_in_place
 from node.errors import OperatorError, PeerFaultError
 from node.shards.bundle import BUNDLE_BYTES_MAX
 from node.shards.catalog import refresh_catalog
-from node.shards.files import cannot_write, check_room, make_folder, sync_folder, write_whole
+from node.shards.files import cannot_write, check_room, make_folder, write_whole
 from node.shards.layout import SHARD_BYTES_MAX
 from node.shards.names import ShardName, certificate_path, data_path, parse_shard_name, shard_name
 from node.shards.report import Finding, ShardReport, Step, StepError
@@ -189,8 +190,7 @@ class ShardPuller:
         # The certificate first: where there are rows there is proof, whenever the process dies.
         write_whole(certificate_path(self._folder, name), bundle)
         try:
-            partial.replace(path)
-            sync_folder(path.parent)
+            put_in_place(partial, path)
         except OSError as error:
             raise cannot_write(path, error) from error
 

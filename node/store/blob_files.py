@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from consensus.types import Hash
+from node.durable import write_in_place
 from node.errors import ExitCode, OperatorError
 
 _UNFINISHED = ".part"
@@ -30,12 +30,7 @@ class BlobFiles:
         unfinished = path.with_suffix(_UNFINISHED)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with unfinished.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-            _sync_folder(path.parent)
+            write_in_place(path, data, unfinished)
         except OSError as error:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
@@ -70,11 +65,3 @@ class BlobFiles:
     def _path(self, name: Hash) -> Path:
         text = name.hex()
         return self._folder / text[:2] / text
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

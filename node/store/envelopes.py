@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select
@@ -107,6 +107,16 @@ class Envelopes:
             return tuple(_row(row) for row in connection.execute(statement))
 
         return await self._database.read(find)
+
+    async def each_at(
+        self, height: int, kind: Kind | None = None, *, own: bool | None = None
+    ) -> AsyncIterator[EnvelopeRow]:
+        """All of them, a page in memory at a time: others may send so many that what matters is not on the first."""
+        after: Hash | None = None
+        while rows := await self.at(height, kind, own=own, after=after):
+            after = rows[-1].digest
+            for row in rows:
+                yield row
 
     async def prune(self, below: int) -> int:
         """Drop envelopes of heights from 1 to below `below`; those of no round stay. Returns how many."""

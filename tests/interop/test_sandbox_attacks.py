@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from node.checks.sandbox.limits import Ending, Level, Profile
-from node.errors import OperatorError
-from tests.support.arena import BUILD, SMALL, Arena, own_ids, processes_called
+from tests.support.arena import BUILD, SMALL, Arena, open_arena, own_ids, processes_called
 
 pytestmark = pytest.mark.cargo
 
@@ -29,7 +28,7 @@ def opened(tmp_path_factory):
 
         def give(level: Level, *, forked: bool) -> Arena:
             if (level, forked) not in found:
-                arena = stack.enter_context(_arena(level, tmp_path_factory.mktemp("arena"), forked))
+                arena = stack.enter_context(open_arena(level, tmp_path_factory.mktemp("arena"), forked=forked))
                 programs[forked] = _with_attacks(arena, programs.get(forked))
                 found[level, forked] = arena
             return found[level, forked]
@@ -45,19 +44,6 @@ def _with_attacks(arena: Arena, compiled: Path | None) -> Path:
     done = arena.compile_attacks(shutil.copy(ATTACKS, arena.sources / "attacks.rs"))
     assert done.succeeded, done.stderr.decode()
     return program
-
-
-@contextlib.contextmanager
-def _arena(level: Level, folder: Path, forked: bool):
-    for parent in (folder, *folder.parents):  # The sandbox's users are others than ours.
-        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o055)
-    with contextlib.ExitStack() as stack:
-        try:
-            arena = stack.enter_context(Arena(level, folder, forked=forked))
-        except OperatorError as error:
-            pytest.skip(f"not on this machine: {error}")
-        yield arena
 
 
 LEVELS = [Level.STRICT, Level.STANDARD]

@@ -1,17 +1,22 @@
 """Whole rounds through real drivers, stores and wire, over the network in memory."""
 
 import asyncio
+import contextlib
 import random
+import sqlite3
+from dataclasses import replace
 
 import pytest
 
 from consensus.types import CandidateState, Hash, JobStatus, Kind
 from node.driver import archive
 from node.network.memory import LinkConditions, MemoryHub
+from node.store import EnvelopeRow, open_store
+from node.store.store import DATABASE_FILE
 from node.values.job import JobCancel
-from node.wire import seal_message
+from node.wire import decode_message, seal_message
 from reputation import standing_of
-from tests.support.swarm import CALM, COORDINATOR, PATIENT, STEADY, Swarm, make_job, member_of
+from tests.support.swarm import CALM, COORDINATOR, PATIENT, STEADY, Swarm, key_of, make_job, member_of
 
 
 def done(swarm, job, node=0):
@@ -163,6 +168,78 @@ def test_a_node_that_was_away_follows_the_decided_rounds_by_their_certificates(t
             assert await accepted(swarm, job, 3) == await accepted(swarm, job, 0)
 
     asyncio.run(scenario())
+
+
+async def round_without_the_last(swarm):
+    """Decide a job while the last node is away; what certified the first round, as a message."""
+    away = swarm.nodes[-1]
+    await swarm.stop(away)
+    job = await swarm.submit(make_job(PATIENT))
+    await swarm.until(lambda: done(swarm, job), within_s=100)
+    return (await swarm.nodes[0].driver.archive.record(1)).certificate
+
+
+async def keep(store, domain, envelope, *, own=False):
+    message = decode_message(domain, envelope)
+    row = EnvelopeRow(message.digest, message.kind, message.body.header.height, message.sender, own, envelope)
+    assert await store.envelopes.put(row)
+
+
+def test_a_node_killed_before_it_acted_on_a_certificate_that_it_had_stored_goes_on(tmp_path):
+    async def scenario():
+        async with Swarm(tmp_path, 5, preset=PATIENT) as swarm:
+            certificate = await round_without_the_last(swarm)
+            async with await open_store(swarm.nodes[4].folder) as store:
+                await keep(store, swarm.domain, certificate)
+            await swarm.start(swarm.nodes[4])
+            await swarm.until(lambda: swarm.state(4) == swarm.state(0), within_s=60)
+
+    asyncio.run(scenario())
+
+
+def test_certificates_that_certify_nothing_keep_nobody_from_following(tmp_path):
+    async def scenario():
+        async with Swarm(tmp_path, 5, preset=PATIENT) as swarm:
+            certificate = await round_without_the_last(swarm)
+            genuine = decode_message(swarm.domain, certificate)
+            forged = [junk(swarm, genuine.body, number) for number in range(12)]
+            assert min(decode_message(swarm.domain, each).digest for each in forged) < genuine.digest
+            for node in swarm.nodes[:4]:
+                for each in forged:
+                    await keep(node.store, swarm.domain, each)
+            async with await open_store(swarm.nodes[4].folder) as store:
+                await keep(store, swarm.domain, forged[0])
+            await swarm.start(swarm.nodes[4])
+            await swarm.until(lambda: swarm.state(4) == swarm.state(0), within_s=60)
+
+    asyncio.run(scenario())
+
+
+def junk(swarm, certificate, number):
+    """The certificate for another header, from a stranger."""
+    header = replace(certificate.header, previous=Hash(bytes([number]) * 32))
+    return seal_message(swarm.domain, replace(certificate, header=header), key_of(900 + number))
+
+
+def test_a_node_killed_before_it_told_what_it_decided_tells_it_after_its_start(tmp_path):
+    async def scenario():
+        async with Swarm(tmp_path, 5, preset=PATIENT) as swarm:
+            await round_without_the_last(swarm)
+            node, height = swarm.nodes[0], swarm.state().height
+            await swarm.stop(node)
+            remove_own(node.folder, height)
+            await swarm.start(node)
+            async with asyncio.timeout(20):
+                while await node.driver.archive.record(height) is None:  # noqa: ASYNC110 -- a store tells nobody
+                    await asyncio.sleep(0.02)
+
+    asyncio.run(scenario())
+
+
+def remove_own(folder, height):
+    with contextlib.closing(sqlite3.connect(folder / DATABASE_FILE)) as database, database:
+        where = "height = ? and kind = ? and own"
+        assert database.execute(f"delete from envelopes where {where}", (height, int(Kind.CERTIFICATE))).rowcount == 1
 
 
 def test_a_split_swarm_waits_and_goes_on_when_it_heals(tmp_path):

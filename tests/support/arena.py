@@ -8,16 +8,20 @@ import itertools
 import os
 import secrets
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+import pytest
+
 from node.checks.engine import CheckSettings
 from node.checks.sandbox.choice import Choice, choose
-from node.checks.sandbox.launcher import LauncherSession, open_session
+from node.checks.sandbox.launcher import LauncherSession, build_launcher, open_session
 from node.checks.sandbox.limits import BUILD_LIMITS, TEST_LIMITS, Command, Level, Limits, Profile, Ran
 from node.checks.toolchain import Toolchain, find_toolchain
 from node.checks.witness import build_witness
+from node.errors import OperatorError
 
 SMALL = replace(TEST_LIMITS, cpu_ms=300, wall_ms=10_000, memory_bytes=512 << 20, output_bytes=4096)
 BUILD = replace(
@@ -47,7 +51,7 @@ class Canary:
 
 
 class Arena:
-    """Runs programs at one level. Use as a context manager; synchronous outside.
+    """Runs programs at one level; `open_arena` opens it. Synchronous outside.
 
     Args:
         level: How to confine.
@@ -60,6 +64,12 @@ class Arena:
         self.folder = folder
         self.folder.chmod(0o755)
         self.toolchain: Toolchain = find_toolchain()
+        self._tools = CheckSettings(folder).tools  # Compiled once for all arenas of a run.
+        self._tools.mkdir(parents=True, exist_ok=True)
+        self._tools.chmod(0o755)
+        # Compiled before: to `choose`, a launcher that does not compile is a machine without a sandbox.
+        self.witness = build_witness(self.toolchain, self._tools)
+        build_launcher(self.toolchain.rustc, self._tools)
         self.program = f"atk{os.getpid()}x{next(_NUMBERS)}"
         """Name of the attack program, which nothing else on this machine has."""
         self._level = level
@@ -77,17 +87,15 @@ class Arena:
         self._runner.close()
 
     async def _open(self) -> None:
-        tools = CheckSettings(self.folder).tools  # Compiled once for all arenas of a run.
-        tools.mkdir(parents=True, exist_ok=True)
-        tools.chmod(0o755)
-        self.choice = await choose(self.toolchain.rustc, sysroot=self.toolchain.sysroot, cache=tools, asked=self._level)
+        self.choice = await choose(
+            self.toolchain.rustc, sysroot=self.toolchain.sysroot, cache=self._tools, asked=self._level
+        )
         # Bait that ordinary permissions would not protect: it is the sandbox that must.
         self.secret = self._made("outside") / "secret"
         self.secret.write_text("canary\n")
         self.secret.chmod(0o666)
         self.secret.parent.chmod(0o777)
         self._canaries = self._lay_canaries()
-        self.witness = build_witness(self.toolchain, tools)
         self.sources = self._made("sources")
         self.output = self._made("output")
         self.session = await self._stack.enter_async_context(
@@ -186,6 +194,21 @@ class Arena:
             )
         )
         return ran if ran.truncated else replace(ran, stdout=_own_words(ran.stdout))
+
+
+@contextlib.contextmanager
+def open_arena(level: Level, folder: Path, *, forked: bool = False) -> Iterator[Arena]:
+    """An arena. Skips where no such sandbox holds on this machine; what does not compile is a failure, not a skip."""
+    for parent in (folder, *folder.parents):  # The sandbox's users are others than ours.
+        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o055)
+    with contextlib.ExitStack() as stack:
+        arena = Arena(level, folder, forked=forked)
+        try:
+            stack.enter_context(arena)
+        except OperatorError as error:
+            pytest.skip(f"not on this machine: {error}")
+        yield arena
 
 
 def _own_words(output: bytes) -> bytes:

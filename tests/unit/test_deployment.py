@@ -9,7 +9,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
+
+from node.cli import main
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -126,13 +129,6 @@ def command_lines(compose) -> list[list[str]]:
 def test_the_commands_exist_with_these_options(compose):
     lines = command_lines(compose)
     assert {line[0] for line in lines} == {"start", "init", "status"}
-    import node.cli
-
-    main = getattr(node.cli, "main", None)
-    if main is None:
-        pytest.skip("the command line is not there yet")
-    import click
-
     for name, *words in lines:
         command = main.get_command(click.Context(main), name)
         assert command is not None, name

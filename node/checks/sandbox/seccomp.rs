@@ -177,7 +177,7 @@ fn program(request: &Request, role: Role, pid: u32) -> Program {
     }
     if !request.spawns {
         program.deny(DENIED_TO_TESTS);
-        // The copies of a server set their own, and deny themselves what is left open here (`witness.rs`).
+        // The copies of a server set their own, and deny themselves what is left open here (`witness_server.rs`).
         if role == Role::Command {
             program.deny(TIMER);
         }

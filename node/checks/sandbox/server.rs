@@ -1,12 +1,12 @@
 //! Commands without exec: copies of a process that has loaded their test binary already.
 //!
 //! Loading a binary of a batch costs more than most tests of a row do, and each row must run in a process of its own.
-//! So the binary is started once, confined as any test is, and its witness (`witness.rs`) waits, before a test is even
-//! chosen, on a socket that only we hold the other end of. For each command it is sent the pipes and forks; the copy is
-//! a child of ours, closes its last doors, reads its nonce, and is from then on what an executed test is: one process
-//! that may start no other, signal nobody, and inherits nothing that another command has touched. What a server may do
-//! beyond that is to make such copies. No row's tests run in it, and rows whose text could place code that runs before
-//! them stand in no binary with others (`routing.py`).
+//! So the binary is started once, confined as any test is, and its witness (`witness_server.rs`) waits, before a test
+//! is even chosen, on a socket that only we hold the other end of. For each command it is sent the pipes and forks; the
+//! copy is a child of ours, closes its last doors, reads its nonce, and is from then on what an executed test is: one
+//! process that may start no other, signal nobody, and inherits nothing that another command has touched. What a server
+//! may do beyond that is to make such copies. No row's tests run in it, and rows whose text could place code that runs
+//! before them stand in no binary with others (`routing.py`).
 
 use crate::child::{self, Child};
 use crate::frames::Request;

@@ -113,7 +113,7 @@ def test_a_consent_for_something_else_is_refused_and_nothing_is_written(swarm, t
         (forged, "is not signed by the owner it names"),
         ("{}", "is no owner's consent"),
         ('{"format": "swarm-node owner\'s consent 1", "network": "00"}', "32 are expected"),
-        ("x" * 3000, "at most 2048 expected"),
+        ("x" * 3000, "is longer than 2048 bytes"),
     ):
         file.write_text(text)
         ended = run("join", "--data", new, "--consent", file)

@@ -187,6 +187,12 @@ def test_envelopes_are_listed_by_height_kind_and_owner_in_pages(store, run):
     rest = run(store.envelopes.at(3, Kind.PREVOTE, own=False, after=page[-1].digest))
     assert {found.envelope[0] for found in (*page, *rest)} == {0, 1, 2, 3, 4}
 
+    async def all_of(*wanted, **more):
+        return [found.envelope[0] async for found in store.envelopes.each_at(*wanted, **more)]
+
+    assert sorted(run(all_of(3))) == [0, 1, 2, 3, 4, 5, 6]
+    assert run(all_of(3, Kind.PREVOTE, own=True)) == [6]
+
 
 def test_what_others_send_for_a_height_is_bounded_also_after_a_restart(place, run):
     async def live(first, last):
