@@ -37,6 +37,7 @@ setup-chain: .stamps/setup-chain ## Add what anchoring on an EVM chain needs, ha
 demo: setup ## Five local nodes, one of them a liar, turn three crates into verified shards in out/
 	$(BIN)/swarm-node demo --out out $(if $(CRATES),--crates "$(CRATES)")
 
+test: export PYTHONDONTWRITEBYTECODE := # Hundreds of processes that tests start would each compile our code anew.
 test: lint ## Lint, types, import rules, all tests
 	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
@@ -64,7 +65,7 @@ differential: setup-dev ## Hold 2,200 rows in shared builds against cargo; goes 
 lint: setup-dev ## ruff, mypy --strict, import-linter, generated code up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports
 
 format: setup-dev ## Rewrite files in the project's format

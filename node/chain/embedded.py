@@ -36,6 +36,7 @@ def _depth_kept() -> Iterator[None]:
 
 
 with _depth_kept():
+    from eth.exceptions import HeaderNotFound
     from eth_tester import EthereumTester, PyEVMBackend
     from eth_tester.exceptions import BlockNotFound, TransactionFailed, TransactionNotFound
 
@@ -91,6 +92,8 @@ class EmbeddedChain:
         self._instant = instant
         self.pool: dict[tuple[Account, int], PoolTransaction] = {}
         """By sender and nonce."""
+        self._logs_by_block: dict[bytes, tuple[dict[str, Any], ...]] = {}
+        """By the block's hash, which another block of that number does not have."""
         self._methods: dict[str, Callable[..., Any]] = {
             "eth_chainId": lambda: hex(self._backend.chain.chain_id),
             "eth_blockNumber": lambda: hex(self.head),
@@ -246,13 +249,27 @@ class EmbeddedChain:
         return int(self._tester.get_block_by_number("pending")["base_fee_per_gas"])
 
     def _logs(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:
-        found = self._tester.get_logs(
-            from_block=int(wanted.get("fromBlock", "0x0"), 16),
-            to_block=int(wanted["toBlock"], 16) if wanted.get("toBlock", "latest") != "latest" else self.head,
-            address=_checked(wanted["address"]),
-            topics=wanted.get("topics"),
-        )
-        return [_log_json(log) for log in found]
+        first = int(wanted.get("fromBlock", "0x0"), 16)
+        last = int(wanted["toBlock"], 16) if wanted.get("toBlock", "latest") != "latest" else self.head
+        address, topics = _checked(wanted["address"]), wanted.get("topics") or []
+        return [
+            log
+            for number in range(first, last + 1)
+            for log in self._logs_of_block(number)
+            if log["address"] == address and _has_topics(log["topics"], topics)
+        ]
+
+    def _logs_of_block(self, number: int) -> tuple[dict[str, Any], ...]:
+        """All events of one block: the tester would read every receipt again for each member that looks."""
+        try:
+            name = bytes(self._backend.chain.chaindb.get_canonical_block_hash(number))
+        except HeaderNotFound:
+            raise BlockNotFound(f"no block {number}") from None
+        if name not in self._logs_by_block:
+            names = self._tester.get_block_by_number(number)["transactions"]
+            receipts = map(self._tester.get_transaction_receipt, names)
+            self._logs_by_block[name] = tuple(_log_json(log) for receipt in receipts for log in receipt["logs"])
+        return self._logs_by_block[name]
 
 
 class EmbeddedServer:
@@ -317,6 +334,14 @@ def _reverted(error: TransactionFailed) -> RpcError:
     except (ValueError, SyntaxError):
         return RpcError(_REVERTED, f"execution reverted: {text}")
     return RpcError(_REVERTED, "execution reverted", "0x" + data.hex() if isinstance(data, bytes) else None)
+
+
+def _has_topics(topics: list[str], wanted: list[str | list[str] | None]) -> bool:
+    """Whether an event has what is asked for: per place nothing in particular, one topic, or one of several."""
+    return len(topics) >= len(wanted) and all(
+        want is None or topic in ([want] if isinstance(want, str) else want)
+        for topic, want in zip(topics, wanted, strict=False)
+    )
 
 
 def _log_json(log: dict[str, Any]) -> dict[str, Any]:

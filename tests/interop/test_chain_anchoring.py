@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from eth_utils.address import to_checksum_address
 
 from consensus.merkle import is_included, merkle_path
 from consensus.params import MINIMAL
@@ -54,6 +55,22 @@ async def assert_agreement(swarm):
     assert len(logs) == await gate.next_epoch(), "one event per epoch"
     shard_logs = await gate.endpoint.logs(gate.deployment.shards, gate.deployment.block, swarm.chain.head)
     assert len({log.topics[1:] for log in shard_logs}) == len(shard_logs), "one event per shard"
+
+
+def assert_the_tester_finds_the_same(chain, contract):
+    """Events are remembered by block; read anew, from every receipt, they are the same, also after blocks were lost."""
+    address = to_checksum_address(contract)
+    whole = {"fromBlock": "0x0", "toBlock": hex(chain.head), "address": address}
+    remembered = chain.answer("eth_getLogs", [whole])
+    read = chain._tester.get_logs(from_block=0, to_block=chain.head, address=address)
+    assert [(log["transactionHash"], log["logIndex"], log["data"]) for log in remembered] == [
+        (log["transaction_hash"], hex(log["log_index"]), log["data"]) for log in read
+    ]
+    if remembered:
+        kind = remembered[0]["topics"][0]
+        for topics, count in (([kind], len(read)), ([None], len(read)), ([[kind, "0x"]], len(read)), (["0x"], 0)):
+            assert len(chain.answer("eth_getLogs", [whole | {"topics": topics}])) == count
+    assert chain.answer("eth_getLogs", [whole | {"toBlock": hex(chain.head + 9)}]) is None
 
 
 def test_anchoring_that_begins_late_makes_up_for_every_epoch_and_shard(tmp_path):
@@ -154,6 +171,7 @@ def test_kills_outages_and_reorganisations_on_the_way_end_in_agreement(tmp_path)
             assert {item.kind for item in found} >= {DifferenceKind.BEHIND, DifferenceKind.LOST}
             await settle(swarm)
             await assert_agreement(swarm)
+            assert_the_tester_finds_the_same(swarm.chain, swarm.deployment.anchor)
 
     asyncio.run(scenario())
 

@@ -6,8 +6,6 @@ import contextlib
 import os
 import shutil
 import socket
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,22 +23,27 @@ ATTACKS = Path(__file__).parents[1] / "support" / "attacks.rs"
 def opened(tmp_path_factory):
     """Arenas by level and by how attacks are started, each opened when it is first asked for."""
     found: dict[tuple[Level, bool], Arena] = {}
+    programs: dict[bool, Path] = {}
     with contextlib.ExitStack() as stack:
 
         def give(level: Level, *, forked: bool) -> Arena:
             if (level, forked) not in found:
-                found[level, forked] = stack.enter_context(_arena(level, tmp_path_factory.mktemp("arena"), forked))
+                arena = stack.enter_context(open_arena(level, tmp_path_factory.mktemp("arena"), forked=forked))
+                programs[forked] = _with_attacks(arena, programs.get(forked))
+                found[level, forked] = arena
             return found[level, forked]
 
         yield give
 
 
-@contextlib.contextmanager
-def _arena(level: Level, folder: Path, forked: bool):
-    with open_arena(level, folder, forked=forked) as arena:
-        compiled = arena.compile_attacks(_source(arena))
-        assert compiled.succeeded, compiled.stderr.decode()
-        yield arena
+def _with_attacks(arena: Arena, compiled: Path | None) -> Path:
+    """Lay the attack program: compiled in this arena, or the same one that another arena has compiled."""
+    program = arena.output / arena.program
+    if compiled is not None:
+        return shutil.copy(compiled, program)
+    done = arena.compile_attacks(shutil.copy(ATTACKS, arena.sources / "attacks.rs"))
+    assert done.succeeded, done.stderr.decode()
+    return program
 
 
 LEVELS = [Level.STRICT, Level.STANDARD]
@@ -61,10 +64,6 @@ def arena(request, opened):
 def builds(request, opened):
     """Where other people's code is built."""
     return opened(request.param, forked=False)
-
-
-def _source(arena: Arena) -> Path:
-    return Path(shutil.copy(ATTACKS, arena.sources / "attacks.rs"))
 
 
 @pytest.fixture(autouse=True)
@@ -450,20 +449,3 @@ def test_assembly_gets_a_test_no_further(builds):
     )
     assert builds.compile(source, name="asm").succeeded
     assert said(builds.run(_command(builds, "asm"))) == "closed"
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(700)
-def test_the_same_attacks_are_contained_for_an_unprivileged_user():
-    if os.geteuid() != 0:
-        pytest.skip("this run is unprivileged already")
-    if shutil.which("unshare") is None or shutil.which("setpriv") is None:
-        pytest.skip("becoming another user needs unshare and setpriv")
-    from tests.support.unprivileged import run_as_nobody
-
-    names = (Path(__file__).name, "test_sandbox_copies.py", "test_check_containment.py")
-    files = [str(Path(__file__).with_name(name)) for name in names]
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", *files]
-    done: subprocess.CompletedProcess[str] = run_as_nobody(words, cwd=Path(__file__).parents[2])
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    assert " passed" in done.stdout

@@ -47,12 +47,9 @@ class Executed:
             self.examples[proposal.category] = [example for _, example in proposal.examples]
         for proposal in await SourceEngine(wordwise(), crate, checker).propose(requests[::-1]):
             self.again[proposal.category] = [example for _, example in proposal.examples]
-        for category in CATEGORIES:
-            for number in PROBED:
-                for good in (True, False):
-                    (made,) = await engine.make_probes([(category, number, good)])
-                    if made is not None:
-                        self.probes[category, number, good] = made
+        wanted = [(category, number, good) for category in CATEGORIES for number in PROBED for good in (True, False)]
+        made = zip(wanted, await engine.make_probes(wanted), strict=True)
+        self.probes = {key: probe for key, probe in made if probe is not None}
         plans = list(dict.fromkeys(plan for plan in self._plans() if plan.steps))
         self.results = dict(zip(plans, await checker.run(crate, plans), strict=True))
         await checker.close()
@@ -68,11 +65,11 @@ class Executed:
             yield from (plan_for(example, wordwise()), scrutiny_for(example, wordwise()))
 
     def mixed_up(self) -> list[tuple[bytes, Example]]:
-        """Evidence of each probe with the probes of its category that are of the other kind."""
+        """Evidence of each probe with a probe of its category that is of the other kind."""
         return [
             (evidence, other)
             for (category, _, good), (_, evidence) in self.probes.items()
-            for other, _ in self.probes_of(category, good=not good)
+            for other, _ in self.probes_of(category, good=not good)[:1]
         ]
 
     def holds(self, plan: CheckPlan) -> bool:

