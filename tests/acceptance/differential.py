@@ -1,7 +1,7 @@
 """Shared builds against cargo on thousands of rows: `make differential`.
 
-Settles every row as production does, in batches of two hundred, failures confirmed, and by cargo in a project of its own,
-and says where they differ. Hours of CPU on a slow machine, nearly all of it cargo's, so what is settled is kept:
+Settles every row as production does, in batches of two hundred, failures confirmed, and by cargo in a project of its
+own, and says where they differ. Hours of CPU on a slow machine, nearly all of it cargo's, so what is settled is kept:
 stopped and started again, it goes on. After a change of ours only our side has to be settled anew (`--again`), as long
 as the toolchain is the one that cargo's side was made with.
 """
