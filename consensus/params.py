@@ -128,8 +128,9 @@ class ReputationParams:
     suspend_maturity_min: int = q16(1, 2)
     capable_share: int = q16(3, 4)
     """Of its latest probes a rater has to call so many what they are (R37, R39)."""
-    blind_answers_min: int = q16(4)
-    """With fewer answered probes nobody loses its seats: early beliefs are whose voice happened to come first (R37)."""
+    blind_answers_min: int = q16(37, 10)
+    """What 4 answered probes leave of themselves. With fewer nobody loses its seats: early beliefs are whose voice
+    happened to come first (R37)."""
     examined_answers: int = q16(141, 10)
     """What 24 answered probes leave of themselves: a newcomer's examination is over (R39)."""
     examination_rounds: int = 32
