@@ -62,6 +62,8 @@ class AggregationParams:
     """A table whose expected evidence is below this is muted."""
     cut_base_bits: int = q16(122, 100)
     cut_per_rater_bits: int = q16(28, 100)
+    cut_reviewable_bits: int = q16(1)
+    """Evidence beyond the cut that is asked of a candidate while fresh raters could still be asked (R24)."""
     probe_weight: int = q16(4)
     belief_weight: int = q16(2)
     belief_sharpness: int = q16(5, 4)
