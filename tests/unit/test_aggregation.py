@@ -263,6 +263,12 @@ class TestFavour:
         )
         assert after.excess > before.excess
 
+    def test_one_praise_of_junk_leaves_the_pair_out_and_costs_little_reputation(self, aggregate, known):
+        scores = dict.fromkeys(HONEST, 3000) | {"ada": 9500}
+        table = aggregate(known, [candidate("f", scores, generator="friend")], PARAMS).tables[node("ada")]
+        assert favoured(table, PARAMS) == {node("friend")}
+        assert fairness(table, PARAMS) > ONE // 2
+
     def test_a_friend_of_somebody_is_less_believed_of_everybody(self, befriended):
         assert fairness(befriended[node("ada")], PARAMS) < fairness(befriended[node("ben")], PARAMS) == ONE
 
