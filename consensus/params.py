@@ -84,7 +84,7 @@ class AggregationParams:
     """A veteran's reserve: no-shows cost it first what it has beyond a full voice (R33)."""
     maturity_per_rating: int = q16(1, 10)
     favour_prior: int = q16(3)
-    """Ratings without any excess that a favour is drawn to zero by, where it costs reputation: that wants proof (R32)."""
+    """So many ratings without excess draw a favour to zero where it costs reputation: that wants proof (R32)."""
     favour_doubt: int = q16(1)
     """Likewise where it only leaves a pair's ratings out: an honest rater that is left out is hardly missed (R23)."""
     favour_excess_max: int = q16(10, 100)
