@@ -62,6 +62,8 @@ class AggregationParams:
     """A table whose expected evidence is below this is muted."""
     cut_base_bits: int = q16(122, 100)
     cut_per_rater_bits: int = q16(28, 100)
+    cut_reviewable_bits: int = q16(1)
+    """Evidence beyond the cut that is asked of a candidate while fresh raters could still be asked (R24)."""
     probe_weight: int = q16(4)
     belief_weight: int = q16(2)
     belief_sharpness: int = q16(5, 4)
@@ -81,7 +83,10 @@ class AggregationParams:
     maturity_max: int = q16(16)
     """A veteran's reserve: no-shows cost it first what it has beyond a full voice (R33)."""
     maturity_per_rating: int = q16(1, 10)
-    favour_count_min: int = q16(3)
+    favour_prior: int = q16(3)
+    """So many ratings without excess draw a favour to zero where it costs reputation: that wants proof (R32)."""
+    favour_doubt: int = q16(1)
+    """Likewise where it only leaves a pair's ratings out: an honest rater that is left out is hardly missed (R23)."""
     favour_excess_max: int = q16(10, 100)
     favour_worst: int = q16(24, 100)
     """Favour at which fairness reaches zero; it starts to fall `favour_span` below."""
@@ -128,8 +133,9 @@ class ReputationParams:
     suspend_maturity_min: int = q16(1, 2)
     capable_share: int = q16(3, 4)
     """Of its latest probes a rater has to call so many what they are (R37, R39)."""
-    blind_answers_min: int = q16(4)
-    """With fewer answered probes nobody loses its seats: early beliefs are whose voice happened to come first (R37)."""
+    blind_answers_min: int = q16(37, 10)
+    """What 4 answered probes leave of themselves. With fewer nobody loses its seats: early beliefs are whose voice
+    happened to come first (R37)."""
     examined_answers: int = q16(141, 10)
     """What 24 answered probes leave of themselves: a newcomer's examination is over (R39)."""
     examination_rounds: int = 32

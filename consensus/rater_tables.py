@@ -97,16 +97,16 @@ def mean_squared_error(table: RaterTable) -> int | None:
     return (table.squared_error << 16) // table.error_weight if table.error_weight else None
 
 
-def favour(pair: FavourCount, own_bias: int, params: AggregationParams) -> int:
-    """How much higher than everybody else the rater scores this generator, drawn to zero by a few ratings of prior."""
+def favour(pair: FavourCount, own_bias: int, prior: int) -> int:
+    """How much higher than everybody else the rater scores this generator, drawn to zero by `prior` ratings."""
     excess = pair.excess - (own_bias * pair.count >> 16)
-    return (excess << 16) // (pair.count + params.favour_count_min)
+    return (excess << 16) // (pair.count + prior)
 
 
 def fairness(table: RaterTable, params: AggregationParams) -> int:
     """1 for a rater that favours nobody, falling to 0 with the largest favour it shows to any generator (R32)."""
     own_bias = bias(table)
-    largest = max((favour(pair, own_bias, params) for pair in table.pairs), default=0)
+    largest = max((favour(pair, own_bias, params.favour_prior) for pair in table.pairs), default=0)
     return max(0, min(ONE, ((params.favour_worst - largest) << 16) // params.favour_span))
 
 
@@ -116,5 +116,5 @@ def favoured(table: RaterTable, params: AggregationParams) -> frozenset[NodeId]:
     return frozenset(
         pair.generator
         for pair in table.pairs
-        if pair.count >= params.favour_count_min and favour(pair, own_bias, params) > params.favour_excess_max
+        if favour(pair, own_bias, params.favour_doubt) > params.favour_excess_max
     )

@@ -215,7 +215,7 @@ def _score(poll: _Poll, weighed: _Weighed, raters: _Raters, params: AggregationP
     ]
     counted = [(ballot, voice * raters.worths[ballot.rater].information >> 16) for ballot, voice in heard]
     composites = [ballot.composite_bp for ballot, _ in counted]
-    cut = cut_bits(candidate.raters, params)
+    cut = cut_bits(candidate, params)
     quality = _quality_bp(heard, raters, params)
     score = score_bp(weighed.bits, cut, quality, params)
     return ScoredCandidate(

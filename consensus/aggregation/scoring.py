@@ -14,9 +14,14 @@ def composite_bp(scores: Scores, params: AggregationParams) -> int:
     return sum(weight * score for weight, score in zip(params.criterion_weights_bp, scores, strict=True)) // 10_000
 
 
-def cut_bits(raters: int, params: AggregationParams) -> int:
-    """The evidence at which a candidate of a task with `raters` raters scores exactly `score_at_cut_bp`, Q16."""
-    return params.cut_base_bits + params.cut_per_rater_bits * raters
+def cut_bits(candidate: RatedCandidate, params: AggregationParams) -> int:
+    """The evidence at which a candidate scores exactly `score_at_cut_bp`, Q16 (R24).
+
+    More is wanted while fresh raters could still be asked: to accept wrongly is final, to ask costs K ratings.
+    """
+    cut = params.cut_base_bits + params.cut_per_rater_bits * candidate.raters
+    may_wait = candidate.reviewable and candidate.probe is None and candidate.review_bp < candidate.accept_bp
+    return cut + params.cut_reviewable_bits if may_wait else cut
 
 
 def score_bp(bits: int, cut: int, quality: int, params: AggregationParams) -> int:

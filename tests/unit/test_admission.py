@@ -16,6 +16,7 @@ from reputation import (
     ReasonKind,
     Role,
     apply_round,
+    is_blind,
     is_capable,
     members_after,
     new_member,
@@ -76,6 +77,16 @@ def test_founders_are_nobodys_newcomers_unless_an_offence_has_made_them_begin_an
 
 def test_who_has_answered_nothing_has_shown_nothing():
     assert not is_capable(EMPTY_TABLE, MAINNET)
+
+
+@pytest.mark.parametrize(("probes", "blind"), [(3, False), (4, True)])
+@pytest.mark.parametrize("together", [True, False], ids=["in one round", "one a round"])
+def test_four_probes_answered_wrongly_show_who_is_blind(probes, blind, together):
+    wrong = [candidate(f"bad-{number}", {"new": GOOD}, probe=False) for number in range(probes)]
+    tables = {node("new"): EMPTY_TABLE}
+    for round_ in [wrong] if together else [[probe] for probe in wrong]:
+        tables = dict(aggregate(tables, round_, PARAMS).tables)
+    assert is_blind(tables[node("new")], MAINNET) is blind
 
 
 def test_a_newcomer_observes_makes_nothing_and_weighs_nothing():

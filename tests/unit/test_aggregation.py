@@ -182,6 +182,26 @@ def test_a_carried_candidate_teaches_only_when_it_is_final(aggregate, known):
     assert final.tables != known
 
 
+def test_while_fresh_raters_could_be_asked_more_evidence_is_wanted(aggregate, known):
+    """R24: what is barely enough in the end is not enough as long as somebody else could look at it."""
+    names = [f"c{score:05d}" for score in range(5000, 9000, 100)]
+    scores = [dict.fromkeys(HONEST, int(name[1:])) for name in names]
+    asked = [candidate(name, given) for name, given in zip(names, scores, strict=True)]
+    final = [candidate(name, given, reviewable=False) for name, given in zip(names, scores, strict=True)]
+    scored = (aggregate(known, same, PARAMS).candidates for same in (asked, final))
+    pairs = list(zip(*scored, strict=True))
+    assert {first.cut_bits - last.cut_bits for first, last in pairs} == {PARAMS.cut_reviewable_bits}
+    verdicts = {(first.verdict, last.verdict) for first, last in pairs}
+    assert {(Verdict.REVIEW, Verdict.ACCEPT), (Verdict.ACCEPT, Verdict.ACCEPT)} <= verdicts
+    assert (Verdict.ACCEPT, Verdict.REJECT) not in verdicts
+
+
+@pytest.mark.parametrize("never", [{"reviewable": False}, {"probe": True}, {"review_bp": 7000}])
+def test_what_is_never_reviewed_has_the_cut_of_what_is_final(aggregate, known, never):
+    rated = candidate("c", dict.fromkeys(HONEST, 8700), raters=3, **never)
+    assert only(aggregate(known, [rated], PARAMS)).cut_bits == PARAMS.cut_base_bits + 3 * PARAMS.cut_per_rater_bits
+
+
 def test_a_probe_is_explained_and_never_decided(aggregate, known):
     scored = only(aggregate(known, [candidate("p", dict.fromkeys(HONEST, 8700), probe=True)], PARAMS))
     assert scored.verdict is Verdict.PROBE
@@ -242,6 +262,12 @@ class TestFavour:
             for tables in (befriended, result.tables)
         )
         assert after.excess > before.excess
+
+    def test_one_praise_of_junk_leaves_the_pair_out_and_costs_little_reputation(self, aggregate, known):
+        scores = dict.fromkeys(HONEST, 3000) | {"ada": 9500}
+        table = aggregate(known, [candidate("f", scores, generator="friend")], PARAMS).tables[node("ada")]
+        assert favoured(table, PARAMS) == {node("friend")}
+        assert fairness(table, PARAMS) > ONE // 2
 
     def test_a_friend_of_somebody_is_less_believed_of_everybody(self, befriended):
         assert fairness(befriended[node("ada")], PARAMS) < fairness(befriended[node("ben")], PARAMS) == ONE

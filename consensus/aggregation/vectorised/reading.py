@@ -116,14 +116,14 @@ def _read_favours(raters: RaterColumns, rows: Ints, bias: Ints, params: Aggregat
     excess -= bias[:, None] * count >> 16
     # Most pairs show so little favour that they change nothing: only for the others is it worth dividing.
     harmless = min(params.favour_excess_max, params.favour_worst - params.favour_span)
-    beyond = excess << 16 > harmless * count + harmless * params.favour_count_min
+    beyond = excess << 16 > harmless * count + harmless * min(params.favour_doubt, params.favour_prior)
     place = beyond.ravel().nonzero()[0]
     row = place // count.shape[1]
     count = count.ravel()[place]
-    favour = (excess.ravel()[place] << 16) // (count + params.favour_count_min)
+    excess = excess.ravel()[place] << 16
     largest = np.zeros(len(rows), dtype=np.int64)
-    np.maximum.at(largest, row, favour)
+    np.maximum.at(largest, row, excess // (count + params.favour_prior))
     fairness = clamp((params.favour_worst - largest << 16) // params.favour_span, 0, ONE)
     generator = raters.pair_generator.take(rows, axis=0).ravel()[place]
-    barred = (count >= params.favour_count_min) & (favour > params.favour_excess_max) & (generator != NOBODY)
+    barred = (excess // (count + params.favour_doubt) > params.favour_excess_max) & (generator != NOBODY)
     return fairness, np.sort(row[barred] * len(raters.nodes) + generator[barred])

@@ -27,6 +27,7 @@ from consensus.aggregation.vectorised.reading import Characters, Worths, read_ch
 from consensus.aggregation.vectorised.scoring import (
     REVIEW,
     criteria_bp,
+    cut_bits,
     score_bp,
     spread_bp,
     verdicts,
@@ -159,9 +160,9 @@ def _score(
     information = worths.information[part.rater]
     weight = weighed.voice * information >> 16
     precise = (whole * information >> 16) * characters.precision[part.rater] >> 16
-    cut = params.cut_base_bits + params.cut_per_rater_bits * ratings.raters[part.candidates]
-    quality = winsorised_mean(part, value, precise, params.winsor_bp)
     here = part.candidates
+    cut = cut_bits(ratings, here, params)
+    quality = winsorised_mean(part, value, precise, params.winsor_bp)
     scores.evidence_bits[here] = weighed.bits
     scores.cut_bits[here] = cut
     scores.quality_bp[here] = quality

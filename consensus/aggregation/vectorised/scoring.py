@@ -25,6 +25,14 @@ _VALUE_BITS = 17
 _VALUE_OFFSET = 1 << 16
 
 
+def cut_bits(ratings: RatingColumns, candidates: slice, params: AggregationParams) -> Ints:
+    """`scoring.cut_bits`, for some of a round's candidates."""
+    asks = ratings.review_bp[candidates] < ratings.accept_bp[candidates]
+    may_wait = ratings.reviewable[candidates] & (ratings.probe[candidates] < 0) & asks
+    cut = params.cut_base_bits + params.cut_per_rater_bits * ratings.raters[candidates]
+    return cut + params.cut_reviewable_bits * may_wait
+
+
 def score_bp(bits: Ints, cut: Ints, quality: Ints, params: AggregationParams) -> Ints:
     """`scoring.score_bp`."""
     distance = bits - cut
