@@ -114,7 +114,5 @@ def favoured(table: RaterTable, params: AggregationParams) -> frozenset[NodeId]:
     """The generators whose candidates this rater's ratings do not count for (R23)."""
     own_bias = bias(table)
     return frozenset(
-        pair.generator
-        for pair in table.pairs
-        if favour(pair, own_bias, params.favour_doubt) > params.favour_excess_max
+        pair.generator for pair in table.pairs if favour(pair, own_bias, params.favour_doubt) > params.favour_excess_max
     )
