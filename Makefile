@@ -78,6 +78,7 @@ bench: setup ## Measure the aggregation beside others, and what agreement costs
 bench-checks: setup ## Measure what checking a row costs, beside a cargo project per row
 	$(BIN)/swarm-node bench checks
 	$(BIN)/swarm-node bench checks --rows short
+	$(BIN)/swarm-node bench checks --doc-tests std
 	$(BIN)/swarm-node bench checks --doc-tests itertools@0.13.0
 	$(BIN)/swarm-node bench checks --rows itertools
 	$(BIN)/swarm-node bench checks --rows itertools-short

@@ -19,6 +19,7 @@ BATCH = 200
 
 _EXAMPLES = (
     "swarm-node bench checks",
+    "swarm-node bench checks --doc-tests std",
     "swarm-node bench checks --doc-tests itertools@0.13.0",
     "swarm-node bench checks --in rows.jsonl --fresh 4",
 )
@@ -27,12 +28,17 @@ _EXAMPLES = (
 @click.command(epilog=example(*_EXAMPLES))
 @click.option("--in", "source", type=click.Path(path_type=Path), help="Rows of your own, as `check` takes them.")
 @click.option("--rows", type=click.Choice(CORPORA), default="std", show_default=True, help="Rows of ours.")
-@click.option("--doc-tests", "documented", metavar="CRATE[@VERSION]", help="The doc tests of a published crate.")
+@click.option(
+    "--doc-tests",
+    "documented",
+    metavar="CRATE[@VERSION]",
+    help="Doc tests of a published crate, or of `std`.",
+)
 @click.option("--fresh", default=12, show_default=True, type=click.IntRange(0, 10_000), help="Rows with a cold target.")
 @click.option("--shared", default=24, show_default=True, type=click.IntRange(0, 10_000), help="Rows with a shared one.")
 @click.option("--batch", default=BATCH, show_default=True, type=click.IntRange(1, 1_000), help="Rows built together.")
 @click.option("--mutants", default=0, show_default=True, type=click.IntRange(0, 64), help="Per row.")
-@click.option("--seed", default=1, show_default=True, help="Chooses the rows that cargo gets.")
+@click.option("--seed", default=1, show_default=True, help="Chooses the rows that cargo gets, and examples of std.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Keep built dependencies here.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def checks(
@@ -56,14 +62,18 @@ def checks(
     """
     from node.bench import checks as measure
     from node.bench.doc_rows import read_doc_tests
+    from node.bench.std_rows import read_std_examples
     from node.checks.rows import RowOptions
+    from node.checks.toolchain import find_toolchain
     from node.cli.check import cache_folder
 
     if source is not None and documented is not None:
         raise click.UsageError("--in and --doc-tests name two kinds of rows: give one of them.")
     folder = cache_folder(cache)
     folder.mkdir(parents=True, exist_ok=True)
-    if documented is not None:
+    if documented == "std":
+        chosen = read_std_examples(find_toolchain().sysroot, seed)
+    elif documented is not None:
         chosen = read_doc_tests(documented, folder / "documented")
     else:
         chosen = measure.read_rows(source if source is not None else measure.ROWS / f"{rows}.jsonl")

@@ -1,14 +1,17 @@
 """The rows that checks are measured with, and the clock that measures them."""
 
+import html
 import json
 import subprocess
 import sys
+from urllib.parse import urlencode
 
 import pytest
 
 from node.bench.checks import ROWS, Cost, read_rows, sample
 from node.bench.cpu import Spent
 from node.bench.doc_rows import rows_of
+from node.bench.std_rows import distinct, examples_of, read_std_examples
 from node.checking.reading import PackageKey
 from node.checks.guards.likeness import NearDuplicates
 from node.crates.knowledge import analyse
@@ -89,6 +92,42 @@ def test_a_crates_doc_tests_are_rows_each_text_once_and_none_that_does_not_run_a
     assert {row.package for row in rows} == {PackageKey("2021", "sums", "1.0.0")}
     assert "    use sums::add;\n    assert_eq!(add(1, 2), 3);\n}" in rows[0].example.code
     assert "main().unwrap();" in rows[1].example.code
+
+
+def page(*examples):
+    """Of rustdoc: an example with its run button."""
+    blocks = []
+    for marks, code in examples:
+        href = html.escape("https://example.org/?" + urlencode({"code": code, "edition": "2021"}))
+        button = f'<a class="test-arrow" target="_blank" title="Run code" href="{href}"></a>'
+        blocks.append(f'<div class="example-wrap {marks}"><pre class="rust"><code>shown</code></pre>{button}</div>')
+    return "<p>text</p>".join(blocks)
+
+
+def test_examples_of_std_are_what_rustdoc_compiles():
+    hidden = "#![allow(unused)]\nfn main() {\n    use std::cmp::max;\n    assert_eq!(max(1, 2), 2);\n}"
+    found = list(examples_of(page(("", hidden), ("compile_fail", "fn main() { broken }"))))
+    assert found == [hidden]
+    assert distinct(found) == ["    use std::cmp::max;\n    assert_eq!(max(1, 2), 2);"]
+
+
+def test_examples_of_std_are_taken_once_for_all_integers_and_only_where_they_assert_something():
+    codes = [
+        "fn main() {\nassert_eq!(1u8.pow(2), 1);\n}",
+        "fn main() {\nassert_eq!(3u16.pow(2), 9);\n}",
+        "fn main() {\nprintln!();\n}",
+        "#![feature(never)]\nfn main() {\nassert!(true);\n}",
+        "fn main() -> Result<(), ()> {\n    assert!(f());\n    Ok(())\n}\nfn f() -> bool { true }",
+    ]
+    first, last = distinct(codes)
+    assert first == "    assert_eq!(1u8.pow(2), 1);"
+    assert last.endswith("main().unwrap();")
+
+
+def test_a_toolchain_without_documentation_is_said(tmp_path):
+    with pytest.raises(OperatorError, match="no examples") as caught:
+        read_std_examples(tmp_path, 1)
+    assert "rust-docs" in caught.value.hint
 
 
 def test_a_row_that_cannot_be_tried_is_refused_with_its_line(tmp_path):
