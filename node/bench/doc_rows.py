@@ -37,7 +37,8 @@ def read_doc_tests(crate: str, folder: Path) -> tuple[Row, ...]:
 def rows_of(base: KnowledgeBase) -> tuple[Row, ...]:
     """The same of a crate that is known."""
     bodies = {body_of_test(unhidden(doc.code)): None for item in base.items for doc in item.doctests if _is_run(doc)}
-    return tuple(_row(base, number, body) for number, body in enumerate(bodies))
+    package = PackageKey(base.pin.edition, base.pin.name, base.pin.version)
+    return tuple(as_row(f"{base.pin.name}-{number}", package, body) for number, body in enumerate(bodies))
 
 
 def _is_run(doc: DocTest) -> bool:
@@ -45,7 +46,7 @@ def _is_run(doc: DocTest) -> bool:
     return set(doc.flags) <= _RUN and "#![" not in doc.code
 
 
-def _row(base: KnowledgeBase, number: int, body: str) -> Row:
-    pin = base.pin
+def as_row(identifier: str, package: PackageKey, body: str) -> Row:
+    """A library with nothing but one unit test of that body (`body_of_test`)."""
     code = f"#[cfg(test)]\nmod tests {{\n#[test]\nfn shows() {{\n{body}\n}}\n}}\n"
-    return Row(f"{pin.name}-{number}", PackageKey(pin.edition, pin.name, pin.version), Example(code), "")
+    return Row(identifier, package, Example(code), "")

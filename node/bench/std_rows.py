@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from node.bench.checks import sample
+from node.bench.doc_rows import as_row
 from node.checking.reading import PackageKey, Row
-from node.checks.rows import Example
 from node.errors import OperatorError
 from node.tasks.doctests import body_of_test
 
@@ -19,7 +19,7 @@ ROWS_MAX = 790
 """More say no more about a mean."""
 _PAGES = "share/doc/rust/html/std"
 _EDITION = "2021"
-_MACHINE_PAGES = re.compile(r"/(?:arch|simd|os|intrinsics)/")
+_MACHINE_PAGES = frozenset({"arch", "simd", "os", "intrinsics"})
 """Of some machines only."""
 _EXAMPLE = re.compile(r'<div class="example-wrap([^"]*)">(.*?)</div>', re.DOTALL)
 _NOT_RUN = re.compile(r"\b(?:compile_fail|ignore|should_panic|edition2015)\b")
@@ -39,14 +39,17 @@ def read_std_examples(sysroot: Path, seed: int) -> tuple[Row, ...]:
     Raises:
         OperatorError: The toolchain came without documentation.
     """
-    pages = sorted(path for path in (sysroot / _PAGES).rglob("*.html") if not _MACHINE_PAGES.search(f"/{path}"))
+    folder = sysroot / _PAGES
+    pages = [
+        page for page in sorted(folder.rglob("*.html")) if _MACHINE_PAGES.isdisjoint(page.relative_to(folder).parts)
+    ]
     bodies = distinct(code for page in pages for code in examples_of(page.read_text(errors="replace")))
     if not bodies:
         raise OperatorError(
-            f"no examples of the standard library below {sysroot / _PAGES}",
+            f"no examples of the standard library below {folder}",
             hint="`rustup component add rust-docs` brings its documentation.",
         )
-    rows = tuple(_row(number, body) for number, body in enumerate(bodies))
+    rows = tuple(as_row(f"std-{number}", PackageKey(_EDITION), body) for number, body in enumerate(bodies))
     return tuple(rows[number] for number in sample(rows, ROWS_MAX, seed))
 
 
@@ -68,8 +71,3 @@ def distinct(codes: Iterable[str]) -> list[str]:
         if "assert" in body and "#![" not in body:
             kept.setdefault(_VARIANTS.sub("#", body), body_of_test(body))
     return list(kept.values())
-
-
-def _row(number: int, body: str) -> Row:
-    code = f"#[cfg(test)]\nmod tests {{\n#[test]\nfn shows() {{\n{body}\n}}\n}}\n"
-    return Row(f"std-{number}", PackageKey(_EDITION), Example(code), "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -19,9 +18,8 @@ FILES = ("test_sandbox_attacks.py", "test_sandbox_copies.py", "test_check_contai
 
 def test_the_same_attacks_are_contained_for_an_unprivileged_user():
     if os.geteuid() != 0:
+        # The files themselves are part of this very run, and it is an ordinary user's.
         pytest.skip("this run is unprivileged already")
-    if shutil.which("unshare") is None or shutil.which("setpriv") is None:
-        pytest.skip("becoming another user needs unshare and setpriv")
     files = [str(Path(__file__).with_name(name)) for name in FILES]
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", *files]
     done = run_as_nobody(words, cwd=Path(__file__).parents[2])

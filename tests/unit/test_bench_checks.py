@@ -124,6 +124,15 @@ def test_examples_of_std_are_taken_once_for_all_integers_and_only_where_they_ass
     assert last.endswith("main().unwrap();")
 
 
+def test_pages_of_some_machines_only_are_left_out_wherever_the_toolchain_lies(tmp_path):
+    pages = tmp_path / "os" / "share/doc/rust/html/std"
+    for name, code in (("vec/x", "assert_eq!(vec![1].len(), 1);"), ("os/x", "assert!(unix());")):
+        (pages / name).parent.mkdir(parents=True)
+        (pages / f"{name}.html").write_text(page(("", f"fn main() {{\n{code}\n}}")))
+    (row,) = read_std_examples(tmp_path / "os", 1)
+    assert "vec![1].len()" in row.example.code
+
+
 def test_a_toolchain_without_documentation_is_said(tmp_path):
     with pytest.raises(OperatorError, match="no examples") as caught:
         read_std_examples(tmp_path, 1)
