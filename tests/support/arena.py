@@ -207,7 +207,7 @@ def open_arena(level: Level, folder: Path, *, forked: bool = False) -> Iterator[
         try:
             stack.enter_context(arena)
         except OperatorError as error:
-            # The kernel's offer, which no test may change. That some level holds is asserted in test_check_infrastructure.
+            # The kernel's offer, which no test may change; test_check_infrastructure asserts that some level holds.
             pytest.skip(f"not on this machine: {error}")
         yield arena
 
