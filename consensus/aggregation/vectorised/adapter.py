@@ -62,11 +62,12 @@ class _Explainer:
         self._params = params
         self._place = {row: place for place, row in enumerate(scores.rows.tolist())}
         self._slow = scores.drafted[:2].transpose(2, 0, 1).tolist()
+        ratings = scores.explained()
         self._columns = zip(
-            scores.rating_counted.tolist(),
-            scores.rating_bits.tolist(),
-            scores.rating_voice.tolist(),
-            scores.rating_contributed.tolist(),
+            ratings.counted.tolist(),
+            ratings.bits.tolist(),
+            ratings.voice.tolist(),
+            ratings.contributed.tolist(),
             strict=True,
         )
 
@@ -94,7 +95,7 @@ class _Explainer:
 
 
 def _scored(scores: ScoreColumns, row: int, candidate: RatedCandidate, explain: _Explainer) -> ScoredCandidate:
-    first, second, third, fourth = scores.criteria_bp[row].tolist()
+    first, second, third, fourth = scores.criteria_bp[:, row].tolist()
     return ScoredCandidate(
         content=candidate.content,
         task=candidate.task,

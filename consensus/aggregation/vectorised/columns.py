@@ -27,7 +27,7 @@ NOBODY = -1
 """In a pair column: the place is free."""
 
 HISTOGRAMS = ("slow_bad", "slow_good", "fast_bad", "fast_good")
-_NUMBERS = ("maturity", "squared_error", "error_weight", "excess", "excess_count")
+SUMS = ("squared_error", "error_weight", "excess", "excess_count")
 
 COUNTED_CODES = tuple(Counted)
 """A rating's code is the position in this tuple."""
@@ -35,22 +35,22 @@ COUNTED_CODES = tuple(Counted)
 
 @dataclass(slots=True)
 class RaterColumns:
-    """The tables of all nodes. Memory is fixed per node: 40 counts, 5 numbers and `pairs_max` pairs."""
+    """The tables of all nodes. Memory is fixed per node: 40 counts, 9 numbers and `pairs_max` pairs."""
 
     nodes: tuple[NodeId, ...]
+    by_name: Ints
+    """[N] Rows in byte order of their nodes,"""
     precedence: Ints
-    """[N] Position of each node among all in byte order: ties in the pair memory go to the lower."""
+    """[N] and the place of each row in this order: ties in the pair memory go to the lower."""
     histograms: Ints
     """[4, BINS, N] In the order of `HISTOGRAMS`, Q16. Raters last: sums over bins then run along whole columns."""
     maturity: Ints
-    """[N], like the next four; Q16."""
-    squared_error: Ints
-    error_weight: Ints
-    excess: Ints
-    excess_count: Ints
+    """[N] Q16."""
+    sums: Ints
+    """[4, N] In the order of `SUMS`, Q16."""
     answers: Ints
     """[4, N] As in `RaterTable`."""
-    pair_generator: NDArray[np.int32]
+    pair_generator: Ints
     """[N, pairs_max] Number of the generator, or `NOBODY`; in no particular order within a row."""
     pair_count: Ints
     """[N, pairs_max] Q16, 0 in free places."""
@@ -61,20 +61,19 @@ class RaterColumns:
         """Columns for nodes of whom nothing is known."""
         nodes = tuple(nodes)
         size = len(nodes)
+        by_name = _ints(sorted(range(size), key=nodes.__getitem__))
         precedence = np.empty(size, dtype=np.int64)
-        precedence[sorted(range(size), key=nodes.__getitem__)] = np.arange(size)
+        precedence[by_name] = np.arange(size)
         pairs = (size, params.pairs_max)
         return cls(
             nodes=nodes,
+            by_name=by_name,
             precedence=precedence,
             histograms=np.zeros((len(HISTOGRAMS), BINS, size), dtype=np.int64),
             maturity=np.zeros(size, dtype=np.int64),
-            squared_error=np.zeros(size, dtype=np.int64),
-            error_weight=np.zeros(size, dtype=np.int64),
-            excess=np.zeros(size, dtype=np.int64),
-            excess_count=np.zeros(size, dtype=np.int64),
+            sums=np.zeros((len(SUMS), size), dtype=np.int64),
             answers=np.zeros((4, size), dtype=np.int64),
-            pair_generator=np.full(pairs, NOBODY, dtype=np.int32),
+            pair_generator=np.full(pairs, NOBODY, dtype=np.int64),
             pair_count=np.zeros(pairs, dtype=np.int64),
             pair_excess=np.zeros(pairs, dtype=np.int64),
         )
@@ -90,8 +89,8 @@ class RaterColumns:
         for node, table in tables.items():
             row = number[node]
             columns.histograms[:, :, row] = [getattr(table, name) for name in HISTOGRAMS]
-            for name in _NUMBERS:
-                getattr(columns, name)[row] = getattr(table, name)
+            columns.maturity[row] = table.maturity
+            columns.sums[:, row] = [getattr(table, name) for name in SUMS]
             columns.answers[:, row] = table.answers
             for place, pair in enumerate(table.pairs[: params.pairs_max]):
                 columns.pair_generator[row, place] = number[pair.generator]
@@ -106,10 +105,11 @@ class RaterColumns:
     def table(self, row: int) -> RaterTable:
         """One row as the table that two nodes compare."""
         slow_bad, slow_good, fast_bad, fast_good = (tuple(counts) for counts in self.histograms[:, :, row].tolist())
+        squared_error, error_weight, excess, excess_count = self.sums[:, row].tolist()
         columns = (self.pair_generator[row], self.pair_count[row], self.pair_excess[row])
         pairs = [
-            FavourCount(generator=self.nodes[generator], count=count, excess=excess)
-            for generator, count, excess in zip(*(column.tolist() for column in columns), strict=True)
+            FavourCount(generator=self.nodes[generator], count=count, excess=more)
+            for generator, count, more in zip(*(column.tolist() for column in columns), strict=True)
             if generator != NOBODY
         ]
         return RaterTable(
@@ -118,10 +118,10 @@ class RaterColumns:
             fast_bad=fast_bad,
             fast_good=fast_good,
             maturity=int(self.maturity[row]),
-            squared_error=int(self.squared_error[row]),
-            error_weight=int(self.error_weight[row]),
-            excess=int(self.excess[row]),
-            excess_count=int(self.excess_count[row]),
+            squared_error=squared_error,
+            error_weight=error_weight,
+            excess=excess,
+            excess_count=excess_count,
             pairs=tuple(sorted(pairs, key=lambda pair: pair.generator)),
             answers=tuple(self.answers[:, row].tolist()),
         )
@@ -129,9 +129,9 @@ class RaterColumns:
     def forget(self, rows: Ints) -> None:
         """Nothing is known any more of the nodes in `rows`, and nobody remembers having rated them."""
         self.histograms[:, :, rows] = 0
+        self.maturity[rows] = 0
+        self.sums[:, rows] = 0
         self.answers[:, rows] = 0
-        for name in _NUMBERS:
-            getattr(self, name)[rows] = 0
         gone = np.isin(self.pair_generator, rows)
         gone[rows] = True
         self.pair_generator[gone] = NOBODY
@@ -163,6 +163,45 @@ class RatingColumns:
     """[M, 4] Basis points, 0..10000."""
     counted: Ints
     """[M] Code of COUNTED, OWN or OBSERVER; favour is found out by the aggregation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The A raters of a round. In small swarms everybody rates: then nothing is gathered, and nothing scattered."""
+
+    rows: Ints
+    """[A] Their rows, ascending."""
+    everybody: bool
+
+    @classmethod
+    def of(cls, ratings: RatingColumns, nodes: int) -> Roster:
+        """Whoever rates."""
+        rows = np.bincount(ratings.rater, minlength=nodes).nonzero()[0]
+        return cls(rows, everybody=len(rows) == nodes)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, column: Ints, axis: int = -1) -> Ints:
+        """Their part of a column, along its axis of nodes; not to be changed, it may be the column itself."""
+        return column if self.everybody else column.take(self.rows, axis=axis)
+
+    @property
+    def index(self) -> Ints | slice:
+        """Where to write their part of a column."""
+        return slice(None) if self.everybody else self.rows
+
+    def only(self, which: Bools) -> Roster:
+        """Some of them."""
+        return Roster(self.rows[which], everybody=False)
+
+    def positions(self, raters: Ints, nodes: int) -> Ints:
+        """The places of rows among these."""
+        if self.everybody:
+            return raters
+        position = np.zeros(nodes, dtype=np.int64)
+        position[self.rows] = np.arange(len(self.rows))
+        return position.take(raters)
 
 
 def rating_columns(
