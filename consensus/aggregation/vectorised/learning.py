@@ -114,36 +114,27 @@ class LessonSums:
     """Lessons added up per rater of the round, slice by slice; the last column is nobody's."""
 
     def __init__(self, raters: int) -> None:
-        self._raters = raters
-        self._good = np.zeros((BINS, raters + 1), dtype=np.int64)
-        self._weight = self._good.copy()
+        self._histograms = np.zeros((2, BINS, raters + 1), dtype=np.int64)
         self._ratings = np.zeros(raters + 1, dtype=np.int64)
 
     def add(self, lessons: Lessons) -> None:
         """Add what the histograms and maturity need."""
-        learner = lessons.learner.ravel()
-        cell = (lessons.part.bin * (self._raters + 1) + lessons.learner).ravel()
-        np.add.at(self._good.ravel(), cell, lessons.good.ravel())
-        np.add.at(self._weight.ravel(), cell, lessons.weight.ravel())
-        self._ratings += np.bincount(learner, minlength=self._raters + 1)
+        width = len(self._ratings)
+        cell = (lessons.part.bin * width + lessons.learner).ravel()
+        bad, good = self._histograms.reshape(2, -1)
+        np.add.at(bad, cell, (lessons.weight - lessons.good).ravel())
+        np.add.at(good, cell, lessons.good.ravel())
+        self._ratings += np.bincount(lessons.learner.ravel(), minlength=width)
+
+    @property
+    def histograms(self) -> Ints:
+        """[2, BINS, A] Bad, then good."""
+        return self._histograms[..., :-1]
 
     @property
     def ratings(self) -> Ints:
         """[A] From how many each of them learns."""
         return self._ratings[:-1]
-
-    @property
-    def weight(self) -> Ints:
-        """[A] Of all of these together."""
-        total: Ints = np.add.reduce(self._weight, axis=0)[:-1]
-        return total
-
-    def histograms(self) -> Ints:
-        """[2, BINS, A] Bad, then good."""
-        both = np.empty((2, BINS, self._raters), dtype=np.int64)
-        both[1] = self._good[:, :-1]
-        np.subtract(self._weight[:, :-1], both[1], out=both[0])
-        return both
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +157,8 @@ class Memories:
         answers = np.zeros(4 * width, dtype=np.int64)
         for part in slices:
             if len(part.probes):
-                right = (part.composite[:, part.probes] >= params.answer_cut) == part.good
-                place = (2 * part.good + right) * width + part.learner[:, part.probes]
+                right = (part.composite.take(part.probes, axis=1) >= params.answer_cut) == part.good
+                place = (2 * part.good + right) * width + part.learner.take(part.probes, axis=1)
                 answers += np.bincount(place.ravel(), minlength=4 * width)
         answers = answers.reshape(4, width)[:, :-1]
         return cls(
@@ -185,7 +176,7 @@ def learnt_histograms(before: Memories, sums: LessonSums, params: AggregationPar
     kept[1] = decays(params.forget_fast, sums.ratings)
     after = before.histograms.reshape(2, 2, BINS, -1) * kept
     after >>= 16
-    after += _smooth(sums.histograms(), params.smoothing)
+    after += _smooth(sums.histograms, params.smoothing)
     return after.reshape(before.histograms.shape)
 
 
@@ -199,13 +190,13 @@ def learnt_maturity(before: Memories, sums: LessonSums, params: AggregationParam
 
 
 def _smooth(counts: Ints, share: int) -> Ints:
-    """Changes `counts`."""
     moved = counts * share
     moved >>= 16
     flow = moved[:, 1:] - moved[:, :-1]
-    counts[:, :-1] += flow
-    counts[:, 1:] -= flow
-    return counts
+    smooth = counts.copy()
+    smooth[:, :-1] += flow
+    smooth[:, 1:] -= flow
+    return smooth
 
 
 def learn(
@@ -240,7 +231,8 @@ def learn(
         met.append(Meetings(lessons.learner, lessons.part.generator, miss))
     raters.histograms[..., roster.index] = learnt_histograms(before, sums, params)
     raters.maturity[..., roster.index] = learnt_maturity(before, sums, params)
-    more = np.array([squared[:-1], sums.weight, excess[:-1], sums.ratings * ONE])
+    weight = np.add.reduce(sums.histograms, axis=(0, 1))
+    more = np.array([squared[:-1], weight, excess[:-1], sums.ratings * ONE])
     more += roster.take(raters.sums) * decays(params.forget_slow, sums.ratings) >> 16
     raters.sums[..., roster.index] = more
     answered = roster.take(raters.answers) * decays(params.forget_answers, before.probes)

@@ -94,8 +94,10 @@ def _learn_in_table(
     for cells in (old, *new):
         excesses[cells[counts.take(cells) < params.pair_count_min]] = _ABSENT
 
+    order = np.zeros(width, dtype=np.int64)
+    order[1 : nodes + 1] = raters.precedence
     keys = excesses.reshape(-1, width)[:-1] << _ORDER_BITS
-    keys[:, 1 : nodes + 1] -= raters.precedence
+    keys -= order
     keys.partition(width - places, axis=1)
     largest = -keys[:, width - places :]
     pairs = largest < -_PAIRS

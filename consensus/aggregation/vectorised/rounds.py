@@ -125,14 +125,12 @@ def aggregate_columns(raters: RaterColumns, ratings: RatingColumns, params: Aggr
 def _weigh(
     part: Slice, worths: Worths, characters: Characters, params: AggregationParams, *, relative: bool
 ) -> _Weighed:
-    voices = np.zeros(part.nobody + 1, dtype=np.int64)
-    voices[:-1] = worths.maturity * characters.fairness >> 16
-    voice = voices.take(part.voter)
+    voice = (worths.maturity * characters.fairness >> 16).take(part.rater)
+    voice *= part.votes
     if relative:
         loudest = np.maximum.reduce(voice, axis=0)
-        lower = ((loudest > 0) & (loudest < ONE)).nonzero()[0]
-        if len(lower):
-            voice[:, lower] = (voice[:, lower] << 16) // loudest[lower]
+        voice <<= 16
+        voice //= np.maximum(1, loudest)
     rises = worths.evidence[part.nobody :] - worths.evidence[: -part.nobody]  # from each bin to the next
     evidence = rises.take(part.low)
     evidence *= part.above_bp

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from consensus.aggregation.values import Verdict
@@ -62,12 +64,10 @@ def winsorised_mean(part: Slice, values: Ints, weights: Ints, reach: int) -> Int
     weight = packed & (1 << _WEIGHT_BITS) - 1
     packed >>= _WEIGHT_BITS
     value = packed
-    passed = weight.cumsum(axis=0)
-    passed <<= 1
-    before = (passed < total).sum(axis=0)
-    before *= len(total)
-    before += np.arange(len(total))
-    median = value.take(before)
+    passed = 2 * weight
+    for so_far, row in itertools.pairwise(passed):  # row by row: NumPy would sum up every column by itself
+        row += so_far
+    median = np.minimum.reduce(np.where(passed >= total, value, value[-1]), axis=0)
     drawn = clamp(value, median - reach, median + reach)
     drawn *= weight
     mean: Ints = np.add.reduce(drawn, axis=0) // np.maximum(1, total)
@@ -93,6 +93,6 @@ def criteria_bp(part: Slice, weights: Ints) -> Ints:
 
 def spread_bp(part: Slice) -> Ints:
     """[c] Largest minus smallest composite of the ratings that count; 0 without any."""
-    largest = np.maximum.reduce(np.where(part.votes, part.composite_bp, 0), axis=0)
-    smallest = np.minimum.reduce(np.where(part.votes, part.composite_bp, 10_000), axis=0)
-    return np.maximum(0, largest - smallest)
+    largest = np.maximum.reduce(part.composite_bp * part.votes, axis=0)
+    room = np.maximum.reduce((10_000 - part.composite_bp) * part.votes, axis=0)
+    return np.maximum(0, largest + room - 10_000)

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
 from consensus.aggregation.reading import BIN_BP
 from consensus.aggregation.values import Counted
-from consensus.aggregation.vectorised.columns import COUNTED_CODES, Bools, Ints, RatingColumns, Roster, pairs_fit_table
+from consensus.aggregation.vectorised.columns import (
+    COUNTED_CODES,
+    Bools,
+    Ints,
+    RatingColumns,
+    Roster,
+    clamp,
+    pairs_fit_table,
+)
 from consensus.aggregation.vectorised.reading import Characters
 from consensus.params import AggregationParams
 from consensus.rater_tables import BINS
@@ -62,14 +69,12 @@ class Slice:
     nobody: int
     """A"""
     rater: Ints
-    voter: Ints
-    """The rater if its rating counts, else nobody."""
     learner: Ints
     """The rater if its rating teaches, else nobody."""
     counted: Ints
     """Position in `COUNTED_CODES`;"""
-    votes: Bools
-    """whether that is COUNTED."""
+    votes: Ints
+    """1 if that is COUNTED, else 0."""
 
 
 def cut_slices(
@@ -88,6 +93,8 @@ def cut_slices(
 
 def _fitting(sizes: Ints) -> int:
     """How many of the next candidates make one slice; at least one."""
+    if sizes[0] == sizes[-1] and len(sizes) * sizes[0] <= SLICE_RATINGS:
+        return len(sizes)
     seats = sizes * np.arange(1, len(sizes) + 1)
     empty = seats - sizes.cumsum()
     return max(1, int(min(np.searchsorted(seats, SLICE_RATINGS, "right"), np.searchsorted(empty, EMPTY_SEATS_MAX))))
@@ -106,32 +113,31 @@ def _cut(
     rater = roster.positions(ratings.rater, nodes).take(at, mode="clip")
     generator = ratings.generator.take(candidates)
     counted = _counted(counted, rater, generator, characters, nodes)
-    votes = counted == COUNTED
     probe = ratings.probe.take(candidates)
     probes = (probe >= 0).nonzero()[0]
-    scores_bp = ratings.scores.take(at, axis=0, mode="clip").transpose(2, 0, 1).copy()
-    composite_bp = _composite_bp(scores_bp, params)
-    composite, position, low, above_bp = _places().take(composite_bp, axis=1)
-    low *= len(roster)
-    low += rater
+    scores_bp = ratings.scores.take(at, axis=0, mode="clip")
+    composite_bp = np.vecdot(scores_bp, np.array(params.criterion_weights_bp))
+    composite_bp //= 10_000
+    place = composite_bp - BIN_BP // 2
+    low = clamp(place // BIN_BP, 0, BINS - 2)
+    above_bp = clamp(place - low * BIN_BP, 0, BIN_BP)
     return Slice(
         candidates=candidates,
         ratings=at,
         generator=generator,
         probes=probes,
         good=probe.take(probes) == 1,
-        scores_bp=scores_bp,
+        scores_bp=np.ascontiguousarray(scores_bp.transpose(2, 0, 1)),
         composite_bp=composite_bp,
-        composite=composite,
-        bin=position,
-        low=low,
+        composite=(composite_bp << 16) // 10_000,
+        bin=low + (above_bp >= BIN_BP // 2),
+        low=low * len(roster) + rater,
         above_bp=above_bp,
         nobody=len(roster),
         rater=rater,
-        voter=np.where(votes, rater, len(roster)),
         learner=np.where(counted == OWN, len(roster), rater),
         counted=counted,
-        votes=votes,
+        votes=(counted == COUNTED).astype(np.int64),
     )
 
 
@@ -148,28 +154,6 @@ def _seats(ratings: RatingColumns, candidates: Ints, sizes: Ints) -> tuple[Ints,
         at[empty] = len(ratings.rater)
         counted[empty] = OWN
     return at, counted
-
-
-@cache
-def _places() -> Ints:
-    """[4, 10001] Of each composite in basis points: itself in Q16, its bin, and what it is interpolated from.
-
-    The latter are the bin whose middle is the last at or below it, the last but one at most, and how far above it is.
-    """
-    composite_bp = np.arange(10_001)
-    place = np.minimum(np.maximum(composite_bp - BIN_BP // 2, 0), (BINS - 1) * BIN_BP)
-    low = np.minimum(BINS - 2, place // BIN_BP)
-    bins = np.minimum(BINS - 1, composite_bp // BIN_BP)
-    return np.array([(composite_bp << 16) // 10_000, bins, low, place - low * BIN_BP])
-
-
-def _composite_bp(scores_bp: Ints, params: AggregationParams) -> Ints:
-    """`scoring.composite_bp`; criterion by criterion, because the product of integer matrices is a slow loop."""
-    total: Ints = scores_bp[0] * params.criterion_weights_bp[0]
-    for scores, weight in zip(scores_bp[1:], params.criterion_weights_bp[1:], strict=True):
-        total += scores * weight
-    total //= 10_000
-    return total
 
 
 def _counted(counted: Ints, rater: Ints, generator: Ints, characters: Characters, nodes: int) -> Ints:
