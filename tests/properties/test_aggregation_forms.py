@@ -207,7 +207,9 @@ def test_kept_columns_equal_columns_made_anew_from_tables():
     number = raters.numbers()
     for height in range(12):
         round_ = sorted(drawn_round(rng, height, 30, 40), key=lambda rated: (rated.task, rated.content))
-        vectorised.aggregate_columns(raters, vectorised.rating_columns(round_, number, known.keys(), {}), PARAMS)
+        sheets = [rated.ratings for rated in round_]
+        ratings = vectorised.rating_columns(round_, sheets, number, known.keys(), {})
+        vectorised.aggregate_columns(raters, ratings, PARAMS)
         known = dict(vectorised.aggregate(known, round_, PARAMS).tables)
     assert {name: raters.table(number[name]) for name in nodes} == known
 
@@ -230,7 +232,9 @@ def test_logarithms_in_columns_are_those_of_the_reference(values):
 @given(st.lists(st.tuples(BITS, BITS), min_size=1, max_size=50))
 def test_what_beliefs_teach_in_columns_is_what_they_teach_in_the_reference(pieces):
     heads, voices = np.array(pieces, dtype=np.int64).T
-    rows = zip(*(column.tolist() for column in _taught(heads, voices)), strict=True)
+    good, weight = learning.believed(heads, PARAMS)
+    columns = (good, weight - good, learning.targets(voices, PARAMS))
+    rows = zip(*(column.tolist() for column in columns), strict=True)
     assert [Outcome(*row) for row in rows] == [believed_outcome(*piece, PARAMS) for piece in pieces]
 
 

@@ -71,8 +71,8 @@ def read_worths(histograms: Ints, maturity: Ints, params: AggregationParams) -> 
     below = np.add.accumulate(bad, axis=1)
     below *= 2
     below -= bad
-    double_area = np.vecdot(good, below, axis=1) >> 16
-    information = np.vecdot(good - bad, evidence, axis=1) >> 16
+    double_area = np.add.reduce(good * below, axis=1) >> 16
+    information = np.add.reduce((good - bad) * evidence, axis=1) >> 16
     tells = (double_area > ONE) & (information > params.informative_bits_min)
     evidence *= tells[:, None]
     information *= tells
@@ -109,9 +109,7 @@ def read_characters(raters: RaterColumns, roster: Roster, params: AggregationPar
     )
 
 
-def _read_favours(
-    raters: RaterColumns, roster: Roster, bias: Ints, params: AggregationParams
-) -> tuple[Ints, Ints]:
+def _read_favours(raters: RaterColumns, roster: Roster, bias: Ints, params: AggregationParams) -> tuple[Ints, Ints]:
     """Fairness of each rater, and the keys of the pairs that do not count."""
     count = roster.take(raters.pair_count, axis=0)
     shown = bias[:, None] * count

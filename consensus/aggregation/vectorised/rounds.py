@@ -43,6 +43,10 @@ from consensus.rater_tables import ONE
 class RatingScores:
     """What every rating did to its candidate's score, [M]."""
 
+    rater: Ints
+    """Position among the round's raters."""
+    composite_bp: Ints
+    bin: Ints
     counted: Ints
     """Position in `columns.COUNTED_CODES`."""
     bits: Ints
@@ -89,13 +93,13 @@ class ScoreColumns:
 
     def explained(self) -> RatingScores:
         """What every rating did; laid out when somebody asks."""
-        columns = np.zeros((4, self.ratings + 1), dtype=np.int64)  # the last one is that of empty seats
+        columns = np.zeros((7, self.ratings + 1), dtype=np.int64)  # the last of each is for empty seats
         for part, weighed in self._weighed:
-            at = part.ratings
+            did = (weighed.evidence, weighed.voice, weighed.contributed)
             for column, values in zip(
-                columns, (part.counted, weighed.evidence, weighed.voice, weighed.contributed), strict=True
+                columns, (part.rater, part.composite_bp, part.bin, part.counted, *did), strict=True
             ):
-                column[at] = values
+                column[part.ratings] = values
         return RatingScores(*columns[:, :-1])
 
 

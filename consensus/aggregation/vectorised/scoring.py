@@ -66,7 +66,7 @@ def winsorised_mean(part: Slice, values: Ints, weights: Ints, reach: int) -> Int
     value = packed
     passed = 2 * weight
     for so_far, row in itertools.pairwise(passed):  # row by row: NumPy would sum up every column by itself
-        row += so_far
+        np.add(so_far, row, out=row)
     median = np.minimum.reduce(np.where(passed >= total, value, value[-1]), axis=0)
     drawn = clamp(value, median - reach, median + reach)
     drawn *= weight
@@ -95,4 +95,5 @@ def spread_bp(part: Slice) -> Ints:
     """[c] Largest minus smallest composite of the ratings that count; 0 without any."""
     largest = np.maximum.reduce(part.composite_bp * part.votes, axis=0)
     room = np.maximum.reduce((10_000 - part.composite_bp) * part.votes, axis=0)
-    return np.maximum(0, largest + room - 10_000)
+    spread: Ints = np.maximum(0, largest + room - 10_000)
+    return spread
