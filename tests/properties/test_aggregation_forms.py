@@ -199,6 +199,31 @@ def test_slices_of_any_size_give_the_same_bits(monkeypatch):
         assert vectorised.aggregate(known, round_, PARAMS) == whole
 
 
+@settings(max_examples=40, deadline=None)
+@given(seeds, st.sampled_from([(1, 0), (7, 0), (64, 3), (1 << 14, 0), (1 << 14, 5)]))
+def test_empty_seats_change_nothing(seed, sizes):
+    """Candidates with different numbers of ratings stand in one slice or in many."""
+    draw = Draw(seed)
+    known, round_ = draw.tables(), draw.round()
+    plain = reference.aggregate(known, round_, PARAMS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slices, "SLICE_RATINGS", sizes[0])
+        patch.setattr(slices, "EMPTY_SEATS_MAX", sizes[1])
+        columns = vectorised.aggregate(known, round_, PARAMS)
+    assert columns.candidates == plain.candidates
+    assert columns.tables == plain.tables
+
+
+@settings(max_examples=40, deadline=None)
+@given(seeds)
+def test_a_preset_that_forgets_who_has_met_once_does_so_in_both_forms(seed):
+    draw = Draw(seed)
+    forgetful = dataclasses.replace(PARAMS, pair_count_min=3 * ONE)
+    known, round_ = draw.tables(), draw.round()
+    plain = reference.aggregate(known, round_, forgetful)
+    assert vectorised.aggregate(known, round_, forgetful).tables == plain.tables
+
+
 def test_kept_columns_equal_columns_made_anew_from_tables():
     rng = random.Random(3)
     nodes = [node(number) for number in range(40)]

@@ -91,7 +91,8 @@ def _learn_in_table(
     for cells, one in zip(new, met, strict=True):
         np.add.at(counts, cells, ONE)
         np.add.at(excesses, cells, one.excess.ravel())
-    for cells in (old, *new):
+    # Who has just met counts one; so what is faint is old, unless a preset forgets even those.
+    for cells in (old,) if params.pair_count_min <= ONE else (old, *new):
         excesses[cells[counts.take(cells) < params.pair_count_min]] = _ABSENT
 
     order = np.zeros(width, dtype=np.int64)

@@ -74,14 +74,15 @@ def read_worths(histograms: Ints, maturity: Ints, params: AggregationParams) -> 
     double_area = np.add.reduce(good * below, axis=1) >> 16
     information = np.add.reduce((good - bad) * evidence, axis=1) >> 16
     tells = (double_area > ONE) & (information > params.informative_bits_min)
-    evidence *= tells[:, None]
-    information *= tells
+    if not tells.all():
+        evidence *= tells[:, None]
+        information *= tells
 
     slow, fast = evidence
     weaker = np.maximum(np.minimum(slow, fast), np.minimum(0, np.maximum(slow, fast)))  # the middle one of both and 0
     return Worths(
         evidence=weaker.ravel(),
-        information=information.min(axis=0),
+        information=np.minimum(*information),
         maturity=np.minimum(ONE, (maturity << 16) // params.maturity_full),
     )
 
@@ -121,5 +122,6 @@ def _read_favours(raters: RaterColumns, roster: Roster, bias: Ints, params: Aggr
     # A quotient, rounded down, is above the bound if it reaches the next integer: no division is needed to know.
     # A free place, of no excess and no count, is below.
     excess -= (params.favour_excess_max + 1) * (count + params.favour_doubt)
-    row, place = (excess >= 0).nonzero()
-    return fairness, row * len(raters.nodes) + roster.take(raters.pair_generator, axis=0)[row, place]
+    place = (excess >= 0).ravel().nonzero()[0]
+    generator = roster.take(raters.pair_generator, axis=0).ravel().take(place)
+    return fairness, place // excess.shape[1] * len(raters.nodes) + generator
