@@ -39,10 +39,9 @@ FAVOURED = COUNTED_CODES.index(Counted.FAVOURED)
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Candidates c and their ratings, [k, c]: some twenty columns of each, and what both passes know of them.
+    """Candidates c and their ratings [k, c], as both passes read them.
 
-    Raters are positions among the round's A raters, or A for nobody: tables have a last column for nobody, who has no
-    voice and whose lessons are not read.
+    Raters are positions among the round's A raters. A itself is nobody: sums have a last column for it that is not read.
     """
 
     candidates: Ints
@@ -84,7 +83,7 @@ def cut_slices(
     sizes = ratings.starts[1:] - ratings.starts[:-1]
     order = sizes.argsort(kind="stable")
     sizes = sizes.take(order)
-    first = int(np.searchsorted(sizes, 1))
+    first = int(sizes.searchsorted(1))
     while first < len(order):
         last = first + _fitting(sizes[first : first + SLICE_RATINGS])
         yield _cut(ratings, order[first:last], sizes[first:last], roster, characters, nodes, params)
@@ -97,7 +96,8 @@ def _fitting(sizes: Ints) -> int:
         return len(sizes)
     seats = sizes * np.arange(1, len(sizes) + 1)
     empty = seats - sizes.cumsum()
-    return max(1, int(min(np.searchsorted(seats, SLICE_RATINGS, "right"), np.searchsorted(empty, EMPTY_SEATS_MAX))))
+    fitting = min(seats.searchsorted(SLICE_RATINGS, "right"), empty.searchsorted(EMPTY_SEATS_MAX, "right"))
+    return max(1, int(fitting))
 
 
 def _cut(
