@@ -41,7 +41,7 @@ FAVOURED = COUNTED_CODES.index(Counted.FAVOURED)
 class Slice:
     """Candidates c and their ratings [k, c], as both passes read them.
 
-    Raters are positions among the round's A raters. A itself is nobody: sums have a last column for it that is not read.
+    Raters are positions among the round's A raters. A itself is nobody: sums have a last column for it, never read.
     """
 
     candidates: Ints
