@@ -121,7 +121,7 @@ def aggregate_columns(raters: RaterColumns, ratings: RatingColumns, params: Aggr
 
     second = [(part, _weigh(part, after, characters, params, relative=True)) for part in slices]
     scores = _score(second, after, characters, ratings, roster.rows, drafted, params)
-    taught = [_final_lessons(part, weighed, scores.verdict, params) for part, weighed in second]
+    taught = (_final_lessons(part, weighed, scores.verdict, params) for part, weighed in second)  # a slice at a time
     learn(raters, roster, held, taught, params)
     return scores
 
