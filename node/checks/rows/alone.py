@@ -5,9 +5,12 @@ For rows that cannot stand beside others, and to confirm whatever failed there.
 
 from __future__ import annotations
 
+import re
+import secrets
 from dataclasses import dataclass, replace
 
 from node.checks.builds import Built
+from node.checks.guards.reach import Watched
 from node.checks.rows.building import Linked, RowBuilder
 from node.checks.rows.emptiness import empty_tests
 from node.checks.rows.example import Example, SourceText, assemble
@@ -16,6 +19,7 @@ from node.checks.rows.mutating import Subject, Survey, try_mutants
 from node.checks.rows.runs import STUB, RowRun, Runner
 from node.checks.rows.shape import Shape, as_const_stub, look_at, with_stub
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
+from node.checks.schemata import SELECTOR_CRATE
 from node.checks.syntax import observes_position, parse_rust
 from node.checks.workshop import Workshop
 
@@ -30,6 +34,8 @@ class Task:
     """Tests came with the row, or stand in its code: some must run."""
     static: tuple[str, ...] = ()
     """What is wrong with its tests by their text alone."""
+    watched: tuple[Watched, ...] = ()
+    """Assertions one of which must be come to."""
 
     @property
     def is_tested(self) -> bool:
@@ -43,7 +49,10 @@ def make_task(example: Example, edition: str) -> Task:
     root = parse_rust(source.text)
     shape = look_at(source, root, edition=edition)
     given = bool(example.tests.strip()) or shape.has_tests
-    return Task(source, shape, given, empty_tests(example, source, root) if given else ())
+    if not given:
+        return Task(source, shape, tests_given=False)
+    static, watched = empty_tests(example, source, root)
+    return Task(source, shape, given, static, watched if shape.has_stub else ())
 
 
 async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why: str, mutants: int = 0) -> RowVerdict:
@@ -105,7 +114,8 @@ async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: Ro
     """The verdict, and the CPU milliseconds of its tests."""
     source = task.source
     # Where nothing speaks against the row, one build that has the stub in it is enough; columns are not the row's own.
-    if task.shape.bodies and verdict.alone == task.shape.alone and not observes_position(source.text):
+    as_it_is = observes_position(source.text) or SELECTOR_CRATE.encode() in source.text
+    if task.shape.bodies and verdict.alone == task.shape.alone and not as_it_is:
         verdict, run = await _test_with_stub(workshop, builder, task, verdict)
         if run is not None and run.all_passed:
             return verdict, run.cpu_ms
@@ -126,13 +136,13 @@ async def _test_with_stub(
 ) -> tuple[RowVerdict, RowRun | None]:
     """The verdict if all tests pass in a build that can choose the stub, and how they ran; otherwise only its cost."""
     source = task.source
-    linked = await builder.link({source.path: with_stub(source, task.shape)}, instrumented=True)
+    linked = await builder.link({source.path: with_stub(source, task.shape, watched=task.watched)}, instrumented=True)
     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
     if not linked.built.ok:
         return verdict, None
     async with workshop.workers.session() as session:
         runner = Runner(workshop, session, linked)
-        run = await runner.run(stubs_too=True)
+        run = await runner.run(before_stubs=runs_before_stubs(task.shape))
         if not run.all_passed:
             return replace(verdict, cpu_ms=verdict.cpu_ms + run.cpu_ms), run
         noticed = bool(run.notices_stub)
@@ -141,7 +151,7 @@ async def _test_with_stub(
             stubbed = await runner.run(variant=STUB, bound_ms=run.cpu_ms)
             noticed = not stubbed.all_passed
             verdict = replace(verdict, cpu_ms=verdict.cpu_ms + stubbed.cpu_ms)
-    return settle(after_run(verdict, run, task), noticed, task.static), run
+    return settle(after_run(verdict, run, task), noticed, lacking(task, run)), run
 
 
 async def _stub(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict, run: RowRun) -> RowVerdict:
@@ -153,7 +163,8 @@ async def _stub(workshop: Workshop, builder: RowBuilder, task: Task, verdict: Ro
     linked = await builder.link({source.path: text}, instrumented=chosen)
     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
     if not linked.built.ok:
-        return settle(verdict, None, task.static)
+        kept = _EXPORTS.search(source.text) is not None  # A symbol of the stub's own would keep it away.
+        return settle(verdict, None, ("it cannot be linked with a stub", *task.static) if kept else task.static)
     killed = await _notices_stub(workshop, linked, run)
     return settle(verdict, killed, task.static)
 
@@ -192,6 +203,24 @@ def after_mutants(verdict: RowVerdict, survey: Survey) -> RowVerdict:
         return verdict
     reason = f"its tests notice none of {survey.mutants.made} changes of the code"
     return replace(verdict, state=RowState.FAIL, vacuous=True, reasons=(reason,))
+
+
+def runs_before_stubs(shape: Shape) -> int:
+    """How often a row's tests run as they are, after their first time, before they run with stubs; 0 without stubs.
+
+    Tests that could count their runs must not know which is the one that is to fail.
+    """
+    return int(shape.has_stub) and (1 + secrets.randbelow(_RUNS_MAX) if shape.keeps_state else 1)
+
+
+_RUNS_MAX = 4
+_EXPORTS = re.compile(rb"\b(?:no_mangle|export_name)\b")
+
+
+def lacking(task: Task, run: RowRun) -> tuple[str, ...]:
+    """What is wrong with tests that all passed in a build that watches their assertions."""
+    passed_by = bool(task.watched) and not task.static and run.asserted is False
+    return ("its tests pass by all their assertions",) if passed_by else task.static
 
 
 def settle(verdict: RowVerdict, stub_killed: bool | None, static: tuple[str, ...]) -> RowVerdict:

@@ -5,6 +5,7 @@ import pytest
 
 from node.checks.guards.reach import doubtful_assertions
 from node.checks.guards.vacuity import Reading
+from node.checks.rows.alone import runs_before_stubs
 from node.checks.rows.example import PROGRAM, Example, assemble
 from node.checks.rows.shape import as_module, code_in_module, look_at, with_stub
 from node.checks.syntax import parse_rust
@@ -134,6 +135,13 @@ def test_assertions_that_are_watched_say_so_before_they_are_tried():
     text = with_stub(source, look_at(source, root, edition="2021"), watched=watched).decode()
     assert "3 => { ::swarm_select::asserted(); assert!(add(0, 0) == 0) }," in text
     assert "        ::swarm_select::asserted(); assert_eq!(add(2, 2), 4);\n" in text
+
+
+def test_tests_that_could_count_their_runs_are_not_told_which_one_is_to_fail():
+    kept = shape_of(f"static RUNS: AtomicU8 = AtomicU8::new(0);\n{ADD}", tests=TESTS)
+    assert {runs_before_stubs(kept) for _ in range(200)} == {1, 2, 3, 4}
+    assert runs_before_stubs(shape_of(f'{ADD}\npub fn name() -> &\'static str {{ "add" }}', tests=TESTS)) == 1
+    assert runs_before_stubs(shape_of("pub struct Plain;", tests=TESTS)) == 0
 
 
 def test_a_comment_about_tests_is_no_test():
