@@ -103,7 +103,7 @@ def _parse(line: bytes) -> dict[str, Any]:
             pass
         raise MalformedRowError(f"invalid UTF-8 at byte {error.start}", identifier) from None
     try:
-        value = json.loads(text)
+        value = json.loads(text.removeprefix("\ufeff"))  # Before the first line, where an editor put it.
     except (ValueError, RecursionError) as error:
         raise MalformedRowError(f"not JSON: {str(error)[:120]}") from None
     if not isinstance(value, dict):

@@ -64,13 +64,16 @@ class TestRun:
     cpu_ms: float
     survivors: frozenset[str] | None = None
     """Tests that pass with stubs for functions; None when they were not all tried (`STUBS_TOO`)."""
+    asserted: bool | None = None
+    """An assertion that is watched was come to; None when the witness did not see the first run's end."""
     noticed: bool = False
     """With stubs, a test panicked where nothing could have caught it; only seen where a panic aborts."""
 
 
 STUBS_TOO = "s"
-"""Behind a nonce, asks the witness to run the tests again with stubs once all passed."""
-_ENDED, _NOTICED, _STUBBED, _SURVIVED = "!ended", "!noticed", "!stubbed", "+"
+"""Behind a nonce, asks the witness to run the tests again with stubs once all passed; and before that as they are, as
+often as it stands there. Up to eight times."""
+_ENDED, _ASSERTED, _NOTICED, _STUBBED, _SURVIVED = "!ended", "!asserted", "!noticed", "!stubbed", "+"
 
 
 def read_run(ran: Ran, nonce: str) -> TestRun:
@@ -82,7 +85,7 @@ def read_run(ran: Ran, nonce: str) -> TestRun:
     """
     text = ran.stdout.decode(errors="replace")
     ends, summary = _read_lines(text)
-    proven = _proven(ran.proof, nonce.removesuffix(STUBS_TOO))
+    proven = _proven(ran.proof, nonce.rstrip(STUBS_TOO))
     finished = summary is not None and not ran.truncated and _agrees(ends, summary, ran, ended=_ENDED in proven)
     if not finished:
         # What stands there may be forged or half written: nothing is taken as passed from a run that did not finish
@@ -101,6 +104,7 @@ def read_run(ran: Ran, nonce: str) -> TestRun:
         undefined=crashed and ran.code in _UNDEFINED,
         cpu_ms=ran.cpu_ms,
         survivors=frozenset(name[1:] for name in proven if name.startswith(_SURVIVED)) if _STUBBED in proven else None,
+        asserted=_ASSERTED in proven if _ENDED in proven else None,
         noticed=_NOTICED in proven,
     )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
+from node.checks.crate_wide import crate_attribute, lone_word
 from node.checks.project import edits_by_file, integration_stem
 from node.checks.syntax import (
     BodyChange,
@@ -122,15 +123,6 @@ def escalates_lints(sources: Mapping[str, bytes], manifest: bytes) -> bool:
     return False
 
 
-MODULE_ATTRIBUTES = frozenset({"allow", "warn", "deny", "forbid", "expect", "doc"})
-"""Inner attributes that mean the same on a module as on a crate."""
-LONE_WORDS = re.compile(
-    rb"\#!?\[\s*(?:unsafe\s*\(\s*)?(?:no_mangle|export_name|link_section|link_name|link|used|panic_handler|path"
-    rb"|global_allocator|macro_export|macro_use|track_caller)\b|\b(?:Location|Backtrace|type_name|type_name_of_val)\b"
-    rb"|\$crate\b|\b(?:include|include_str|include_bytes|env|option_env|file|line|column|module_path)\s*!(?!=)"
-    rb"|\b(?:asm|global_asm|naked_asm)\s*!(?!=)|\b(?:link_section|pushsection|(?:pre)?init_array)\b"
-)
-"""What observes or changes where code stands, or reaches the whole program, even its start before any test."""
 _FILE_BYTES_MAX = 64 * 1024
 
 
@@ -141,9 +133,8 @@ def lone_file_reason(added: AddedFile) -> str:
     source = added.text.encode(errors="surrogateescape")
     if len(source) > _FILE_BYTES_MAX:
         return "is long"
-    word = LONE_WORDS.search(source)
-    if word is not None:
-        return f"uses {word[0].decode(errors='replace').strip()}"
+    if word := lone_word(source):
+        return f"uses {word}"
     root = parse_rust(source)
     if root.has_error:
         return "does not parse"
@@ -152,8 +143,8 @@ def lone_file_reason(added: AddedFile) -> str:
 
 def _lone_top_level(root: Node) -> str:
     for item in root.children:
-        if item.type == "inner_attribute_item" and first_word(item) not in MODULE_ATTRIBUTES:
-            return f"inner attribute {first_word(item)}"
+        if reason := crate_attribute(item):
+            return reason
         if item.type == "function_item" and (name := item.child_by_field_name("name")) and name.text == b"main":
             return "has a main function"
         if item.type == "extern_crate_declaration" and item.child_by_field_name("alias") is not None:
@@ -206,10 +197,11 @@ def is_local_impl(item: Node, defined: set[bytes]) -> bool:
     """Whether an `impl` is about a trait or a type of these names."""
     if item.child_by_field_name("trait") is None:
         return True
-    return any(_base_name(item.child_by_field_name(field)) in defined for field in ("trait", "type"))
+    return any(base_name(item.child_by_field_name(field)) in defined for field in ("trait", "type"))
 
 
-def _base_name(node: Node | None) -> bytes:
+def base_name(node: Node | None) -> bytes:
+    """What a type or a trait without a path is called, without its arguments; empty for all others."""
     if node is not None and node.type == "generic_type":
         node = node.child_by_field_name("type")
     return (node.text or b"") if node is not None and node.type == "type_identifier" else b""
@@ -224,9 +216,3 @@ def extern_crates(added: AddedFile) -> tuple[str, ...]:
         if name is not None and name.text is not None:
             names.add(name.text.decode(errors="replace"))
     return tuple(sorted(names))
-
-
-def first_word(attribute: Node) -> str:
-    """What an attribute is called."""
-    inner = next((child for child in attribute.children if child.type == "attribute"), None)
-    return (inner.children[0].text or b"").decode(errors="replace") if inner is not None and inner.children else ""

@@ -18,14 +18,17 @@ from node.checks.diagnostics import Diagnostic
 from node.checks.syntax import BodyChange, end_of_inner_attributes
 
 SELECTOR_CRATE = "swarm_select"
+ASSERTED_CALL = f"::{SELECTOR_CRATE}::asserted();"
+"""Stands before an assertion of which is to be known whether it was tried."""
 
 SELECTOR_SOURCE = """\
 //! Which variant this process runs: read once, before any code of the crate under test, and then removed.
 #![no_std]
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 static CHOSEN: AtomicU32 = AtomicU32::new(0);
+static ASSERTED: AtomicBool = AtomicBool::new(false);
 
 /// What `const` functions ask. Those that the compiler runs may read nothing that can change, so for the language this
 /// cannot; it stands among what can be written, and is written once at most. Nothing folds a load without optimisation.
@@ -69,6 +72,17 @@ pub extern "C" fn swarm_choose(number: u32) {
     if number == u32::MAX {
         unsafe { (&raw const STUBBED).cast_mut().write_volatile(1) };
     }
+}
+
+#[inline(never)]
+pub fn asserted() {
+    ASSERTED.store(true, Ordering::Relaxed);
+}
+
+/// For the witness.
+#[no_mangle]
+pub extern "C" fn swarm_asserted() -> bool {
+    ASSERTED.load(Ordering::Relaxed)
 }
 
 #[inline(never)]

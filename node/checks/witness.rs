@@ -7,9 +7,10 @@
 //!
 //! If a `s` follows the nonce, the tests that were asked for run once more after all of them passed, with every function
 //! that has a stub panicking (`schemata`): those that still pass are written with a `+` before their names, and a line
-//! `!stubbed` says that the end was come to. Before that they run again as they are: where one fails because it ran
-//! already, a process of its own must say what it notices. `!ended` says that the first run had come to its end, so that
-//! whatever becomes of the process then takes nothing from it.
+//! `!stubbed` says that the end was come to. Before that they run again as they are, once for each `s`: where one fails
+//! because it ran already, a process of its own must say what it notices. `!ended` says that the first run had come to its end, so that
+//! whatever becomes of the process then takes nothing from it. `!asserted` says that it came to an assertion that is
+//! watched (`guards/reach.py`).
 //!
 //! Where a panic aborts, the first test that panics with stubs takes the process down. If it panicked on its own thread,
 //! where nothing could have caught it, a line `!noticed` says so before.
@@ -44,7 +45,7 @@ use tests::{all_tests, Run, Test};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe, PanicHookInfo};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::time::Duration;
 
@@ -55,7 +56,8 @@ static mut NONCE_TEXT: [u8; NONCE_BYTES] = [0; NONCE_BYTES];
 static NONCE_LENGTH: AtomicUsize = AtomicUsize::new(0);
 /// Where proofs go; in a copy of a server, wherever the pipe for them happens to be.
 static PROOF: AtomicUsize = AtomicUsize::new(6);
-static STUBS_WANTED: AtomicBool = AtomicBool::new(false);
+/// How often the tests run again as they are before they run with stubs; 0 for no stubs.
+static RUNS_BEFORE_STUBS: AtomicUsize = AtomicUsize::new(0);
 static ABORTS: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
@@ -72,6 +74,8 @@ extern "C" {
     /// Of the selector crate, where one is linked.
     #[linkage = "extern_weak"]
     static swarm_choose: Option<unsafe extern "C" fn(u32)>;
+    #[linkage = "extern_weak"]
+    static swarm_asserted: Option<unsafe extern "C" fn() -> bool>;
     fn signal(number: i32, handler: extern "C" fn(i32)) -> usize;
 }
 
@@ -79,20 +83,33 @@ const SIGABRT: i32 = 6;
 
 #[used]
 #[link_section = ".preinit_array"]
-static READ_NONCE: extern "C" fn() = read_nonce;
+static READ_NONCE: extern "C" fn(i32, *mut *const u8) = read_nonce;
+static ARGUMENTS: AtomicPtr<*const u8> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Before every constructor, those of shared libraries included.
-extern "C" fn read_nonce() {
+extern "C" fn read_nonce(_count: i32, arguments: *mut *const u8) {
+    ARGUMENTS.store(arguments, Ordering::Relaxed);
     take_nonce(NONCE);
+}
+
+/// The arguments of this process, which are the harness's: what is tested sees none of them, as below `cargo test`.
+fn take_arguments() -> Vec<String> {
+    let taken: Vec<String> = std::env::args().collect();
+    let arguments = ARGUMENTS.load(Ordering::Relaxed);
+    if taken.len() > 1 && !arguments.is_null() {
+        unsafe { arguments.add(1).write(std::ptr::null()) }; // Where the standard library takes the list to end.
+    }
+    taken
 }
 
 fn take_nonce(from: usize) {
     let count = unsafe { call(READ, from, &raw mut NONCE_TEXT as usize, NONCE_BYTES) };
     if count == NONCE_BYTES as isize {
         NONCE_LENGTH.store(NONCE_BYTES, Ordering::Relaxed);
-        let mut mark = 0u8;
-        let more = unsafe { call(READ, from, &raw mut mark as usize, 1) };
-        STUBS_WANTED.store(more == 1 && mark == b's', Ordering::Relaxed);
+        let mut marks = [0u8; 8];
+        unsafe { call(READ, from, &raw mut marks as usize, marks.len()) };
+        let runs = marks.iter().take_while(|&&mark| mark == b's').count();
+        RUNS_BEFORE_STUBS.store(runs, Ordering::Relaxed);
         unsafe { call(CLOSE, from, 0, 0) };
     }
 }
@@ -104,10 +121,13 @@ pub fn test_main_static(tests: &[&TestDescAndFn]) {
     let module = served.as_deref().map_or("", filter_of);
     let mut tests = all_tests(tests);
     tests.retain(|test| test.desc.name.as_slice().contains(module));
-    let arguments = served.unwrap_or_else(|| std::env::args().collect());
+    let arguments = served.unwrap_or_else(take_arguments);
     // Comes back only when nothing failed.
     real::test_main(&arguments, tests.iter().map(witnessed).collect(), None);
-    if STUBS_WANTED.load(Ordering::Relaxed) {
+    if RUNS_BEFORE_STUBS.load(Ordering::Relaxed) > 0 {
+        if unsafe { swarm_asserted }.is_some_and(|asserted| unsafe { asserted() }) {
+            prove("!asserted");
+        }
         prove("!ended");
         stub(&tests, filter_of(&arguments));
     }
@@ -162,8 +182,13 @@ fn stub(tests: &[Test], filter: &str) {
             asked.push((name, test.desc.should_panic, test.run));
         }
     }
-    if asked.is_empty() || !asked.iter().all(|(name, expected, run)| passes(name, *expected, *run)) {
+    if asked.is_empty() {
         return;
+    }
+    for _ in 0..RUNS_BEFORE_STUBS.load(Ordering::Relaxed) {
+        if !asked.iter().all(|(name, expected, run)| passes(name, *expected, *run)) {
+            return;
+        }
     }
     unsafe { choose(u32::MAX) };
     if ABORTS.load(Ordering::Relaxed) {

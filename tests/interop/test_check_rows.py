@@ -68,6 +68,11 @@ SOUND = [
         "#[allow(unused)]\nuse super::*;\ncase!(one, 1, 2);\ncase!(two, 2, 3);",
     ),
     row("old", edition="2015", tests=GOOD),
+    row("entered", tests="#[test]\nfn t() { if let Some(n) = add(1, 2).checked_sub(1) { assert_eq!(n, 2); } }"),
+    row("cases", tests="#[test]\nfn t() { (0..3).for_each(|n| assert_eq!(add(n, 1), n + 1)); }"),
+    row(
+        "arguments", code="pub fn given() -> usize {\n    std::env::args().count()\n}", tests="assert_eq!(given(), 1);"
+    ),
     row("newest", edition="2024", tests=GOOD),
     row(
         "program", code='fn main() { println!("{}", add(1, 2)); }\nfn add(a: i32, b: i32) -> i32 { a + b }', tests=GOOD
@@ -136,6 +141,44 @@ EMPTY = [
             tests=GOOD,
         ),
         "add is another one when it is tested",
+    ),
+    (
+        row(
+            "never entered",
+            tests="#[test]\nfn t() { if let Some(n) = add(1, 2).checked_sub(9).filter(|n| *n > 0) { assert_eq!(n, 1); } }",
+        ),
+        "pass by all their assertions",
+    ),
+    (
+        row(
+            "loop over nothing",
+            tests="#[test]\nfn t() { let all: [i32; 0] = []; add(0, 0); for n in all { assert_eq!(add(n, 0), n); } }",
+        ),
+        "pass by all their assertions",
+    ),
+    (
+        row(
+            "returns before",
+            code=f"#[no_mangle]\npub static CHOSEN: u8 = 1;\n{ADD}",
+            tests="#[test]\nfn t() { if add(1, 2) == 3 { return; } assert_eq!(add(1, 2), 4); }",
+        ),
+        "pass by all their assertions",
+    ),
+    (
+        row(
+            "keeps the stub away",
+            code=f'#[export_name = "swarm_\\x63hoose"]\npub extern "C" fn choose(_: u32) {{}}\n{ADD}',
+            tests="let f = add;\nassert!(f as usize != 0);",
+        ),
+        "cannot be linked with a stub",
+    ),
+    (
+        row(
+            "fails the second time",
+            code=f"use std::sync::atomic::{{AtomicU8, Ordering}};\npub static RUNS: AtomicU8 = AtomicU8::new(0);\n{ADD}",
+            tests="#[test]\nfn t() { let f = add as fn(i32, i32) -> i32; assert!(RUNS.fetch_add(1, Ordering::SeqCst) < 1 && f as usize != 0); }",
+        ),
+        "still pass when every function of the code panics",
     ),
     (row("own assert", tests="macro_rules! assert_eq { ($($x:tt)*) => {} }\n" + GOOD), "macro of the row's own"),
     (

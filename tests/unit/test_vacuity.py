@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from node.checks.guards.reach import doubtful_assertions
 from node.checks.guards.vacuity import Reading, Reason, Vacuity, wholly_vacuous
 
 CODE = """
@@ -170,6 +171,74 @@ EMPTY = {
         module('add(1, 2); panic!("boom")', '#[test]\n#[should_panic(expected = "boom")]'),
         Vacuity.PANICS_ITSELF,
     ),
+    "a clone of itself": (module("let c = Counter::new(); assert_eq!(c, c.clone());"), Vacuity.SELF_COMPARISON),
+    "a clone by name": (
+        module("let c = Counter::new(); let d = c.clone(); assert_eq!(c, d);"),
+        Vacuity.SELF_COMPARISON,
+    ),
+    "a copy of a copy": (module("let a = add(1, 2); let b = a; let c = b; assert_eq!(a, c);"), Vacuity.SELF_COMPARISON),
+    "itself behind a reference": (module("let a = add(1, 2); let b = &a; assert_eq!(a, *b);"), Vacuity.SELF_COMPARISON),
+    "itself with a type": (
+        module("let expected: i32 = add(2, 3); assert_eq!(add(2, 3), expected);"),
+        Vacuity.SELF_COMPARISON,
+    ),
+    "itself in words": (
+        module('let a = add(1, 2); assert_eq!(format!("{a}"), a.to_string());'),
+        Vacuity.SELF_COMPARISON,
+    ),
+    "at least nothing": (module("let v = vec![add(1, 2)]; assert!(v.len() >= 0);"), Vacuity.CONSTANT_ASSERTION),
+    "at least nothing by name": (module("let n = vec![add(1, 2)].len(); assert!(0 <= n);"), Vacuity.CONSTANT_ASSERTION),
+    "an unsigned number": (module("assert!(add(1, 2) as u32 >= 0);"), Vacuity.CONSTANT_ASSERTION),
+    "none or some": (
+        module("let v = vec![add(1, 2)]; assert!(v.len() == 0 || v.len() > 0);"),
+        Vacuity.CONSTANT_ASSERTION,
+    ),
+    "less, more or equal": (
+        module("let a = add(1, 2); assert!(a < 3 || a > 3 || a == 3);"),
+        Vacuity.CONSTANT_ASSERTION,
+    ),
+    "between the bounds": (
+        module("let a = add(1, 2); assert!(a >= i32::MIN && a <= i32::MAX);"),
+        Vacuity.CONSTANT_ASSERTION,
+    ),
+    "no difference to itself": (module("let a = add(1, 2); assert!((a - a).abs() < 1);"), Vacuity.CONSTANT_ASSERTION),
+    "less than its successor": (module("let a = add(1, 2); assert!(a < a + 1);"), Vacuity.CONSTANT_ASSERTION),
+    "not its successor": (module("let a = add(1, 2); assert_ne!(a, a + 1);"), Vacuity.CONSTANT_ASSERTION),
+    "not both": (module("let a = add(1, 2); assert!(!(a == 3 && a != 3));"), Vacuity.CONSTANT_ASSERTION),
+    "not unlike itself": (module("let a = add(1, 2); assert!(!(a != a));"), Vacuity.CONSTANT_ASSERTION),
+    "a block that ends in true": (module("assert!({ add(1, 2); true });"), Vacuity.CONSTANT_ASSERTION),
+    "true by every arm": (module("assert!(match add(1, 2) { 3 => true, _ => true });"), Vacuity.CONSTANT_ASSERTION),
+    "true either way": (module("assert!(if add(1, 2) == 3 { true } else { true });"), Vacuity.CONSTANT_ASSERTION),
+    "either pattern": (
+        module('let r = parse("1"); assert!(matches!(r, Ok(_)) || matches!(r, Err(_)));'),
+        Vacuity.CONSTANT_ASSERTION,
+    ),
+    "either variant": (module('assert!(matches!(parse("1"), Ok(..) | Err(_)));'), Vacuity.CONSTANT_ASSERTION),
+    "what it wraps itself": (module("assert!(Some(add(1, 2)).is_some());"), Vacuity.CONSTANT_ASSERTION),
+    "an empty text in it": (module('assert!(add(1, 2).to_string().contains(""));'), Vacuity.CONSTANT_ASSERTION),
+    "all that is true": (module("assert!([add(1, 2)].iter().all(|_| true));"), Vacuity.CONSTANT_ASSERTION),
+    "a panic that anything is": (
+        module("add(1, 2);", '#[test]\n#[should_panic(expected = "")]'),
+        Vacuity.PANIC_NOT_NAMED,
+    ),
+    "an assertion of its own that fails": (
+        module('add(1, 2); assert!(false, "boom")', '#[test]\n#[should_panic(expected = "boom")]'),
+        Vacuity.PANICS_ITSELF,
+    ),
+    "a macro that makes an assertion": (
+        module(
+            "assert_eq!(add(1, 2), 4);",
+            extra="macro_rules! make { ($n:ident) => { macro_rules! $n { ($($t:tt)*) => {} } } } make!(assert_eq);",
+        ),
+        Vacuity.ASSERTION_REDEFINED,
+    ),
+    "a macro inside a macro": (
+        module(
+            "assert_eq!(add(1, 2), 4);",
+            extra="macro_rules! make { () => { macro_rules! assert_eq { ($($t:tt)*) => {} } } } make!();",
+        ),
+        Vacuity.ASSERTION_REDEFINED,
+    ),
     "no test at all": ("fn helper() { assert_eq!(add(1, 2), 3); }", Vacuity.NO_TEST),
 }
 
@@ -247,6 +316,14 @@ SOUND = {
     "a result that is handed on": '#[test]\nfn t() -> Result<(), std::num::ParseIntError> { parse("1").map(drop) }',
     "a function out of sight": module("helpers::assert_close(add(1, 2), 3);"),
     "one of each": module("assert!(true); assert_eq!(add(1, 2), 3);"),
+    "a wrong arm": module('match parse("1") { Ok(_) => assert!(true), Err(_) => assert!(false, "no") }'),
+    "a wrong branch": module("if add(1, 2) != 3 { assert!(false); }"),
+    "a copy that may share": module("let c = Counter::new(); let d = c.clone(); d.set(1); assert_eq!(c, d);"),
+    "a number that may be less": module("assert!(add(1, -2) >= 0);"),
+    "not what it was": module("let a = add(1, 2); assert!(!(a == 4 && add(1, 3) != 4));"),
+    "two arms": module("assert!(match add(1, 2) { 3 => true, _ => false });"),
+    "some of three": module("let a = add(1, 2); assert!(a < 3 || a == 3);"),
+    "itself by another conversion": module('let a: Vec<char> = parse("1").into(); assert_eq!(parse("1").into(), a);'),
     "tests of a macro": "proptest! { #[test] fn t(a in 0..9) { prop_assert_eq!(add(a, 0), a); } }",
 }
 
@@ -254,6 +331,60 @@ SOUND = {
 @pytest.mark.parametrize("name", SOUND)
 def test_it_is_left_alone(name):
     assert kinds(SOUND[name]) == []
+
+
+OWN_METHODS = """
+pub struct Level(i32);
+impl Level { pub fn len(&self) -> i32 { self.0 } }
+impl Clone for Level { fn clone(&self) -> Self { Level(self.0 + 1) } }
+impl std::ops::Add<i32> for Level { type Output = Level; fn add(self, other: i32) -> Level { Level(self.0 - other) } }
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "assert!(Level(1).len() >= 0);",
+        "let l = Level(1); assert_eq!(l, l.clone());",
+        "let l = Level(1); assert_eq!(l + 0, l);",
+    ],
+)
+def test_methods_of_the_codes_own_are_not_taken_for_those_of_others(body):
+    assert kinds(module(body), OWN_METHODS) == []
+
+
+WATCHED = {
+    "a branch": 'if let Ok(sum) = parse("1") { assert_eq!(sum, 1); }',
+    "an arm": 'match parse("1") { Ok(sum) => assert_eq!(sum, 1), Err(_) => {} }',
+    "a loop": "for a in [1, 2] { assert_eq!(add(a, 0), a); }",
+    "a closure": "[1, 2].iter().for_each(|a| assert_eq!(add(*a, 0), *a));",
+    "behind a way out": "if add(1, 2) == 4 { return; } assert_eq!(add(1, 2), 3);",
+    "a task": "let later = async { assert_eq!(add(1, 2), 3); }; drop(later);",
+    "a function": "fn check(sum: i32) { assert_eq!(sum, 3); } if add(1, 2) > 0 { check(add(1, 2)); }",
+}
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_assertions_that_a_test_may_pass_by_are_watched(name):
+    row = Reading.of_texts(module(WATCHED[name]), CODE)
+    assert wholly_vacuous(row) == ()
+    assert len(doubtful_assertions(row)) == 1
+
+
+NOT_WATCHED = {
+    "one that is sure": "if add(1, 2) > 0 { assert_eq!(add(1, 2), 3); } { assert_eq!(add(0, 0), 0); }",
+    "one that unwraps": 'let one = parse("1").unwrap(); if one > 0 { assert_eq!(one, 1); }',
+    "a panic": 'if add(1, 2) != 3 { panic!("wrong"); }',
+    "what stands for a panic": 'match parse("1") { Ok(_) => assert!(true), Err(_) => assert!(false) }',
+    "what the compiler runs": "const _: () = assert!(add(1, 2) == 3);",
+}
+
+
+@pytest.mark.parametrize("name", NOT_WATCHED)
+def test_nothing_is_watched_beside(name):
+    row = Reading.of_texts(module(NOT_WATCHED[name]), CODE)
+    assert wholly_vacuous(row) == ()
+    assert doubtful_assertions(row) == ()
 
 
 BEHAVES_IN_TESTS = {

@@ -88,7 +88,11 @@ def macro_calls(steps: Iterable[Step]) -> Iterator[tuple[str, Node]]:
 
 
 def _follows_macro(before: list[Node]) -> bool:
-    return len(before) == 2 and before[1].type == "!"
+    # What stands before the name's place in `(!(a == b))` is no name.
+    return len(before) == 2 and before[1].type == "!" and before[0].type in _MACRO_NAMES
+
+
+_MACRO_NAMES = frozenset({"identifier", "scoped_identifier", "metavariable"})
 
 
 def _macro_name(before: list[Node]) -> str:
@@ -156,9 +160,17 @@ def panics_itself(body: Node) -> bool:
     """Whether a body ends in a panic of its own, whatever came before."""
     for statement in body.named_children:
         inner = statement.children[0] if statement.type == "expression_statement" and statement.children else statement
-        if inner.type == "macro_invocation" and text_of(inner.child_by_field_name("macro")) in _PANICS:
+        if inner.type == "macro_invocation":
+            name = text_of(inner.child_by_field_name("macro"))
+            if name in _PANICS or (name == "assert" and _FALSE.match(text_of(inner)) is not None):
+                return True
+        elif inner.type == "call_expression" and _OF_NOTHING.fullmatch(text_of(inner)) is not None:
             return True
     return False
+
+
+_FALSE = re.compile(r"assert!\s*\(\s*false\b\s*[,)]")
+_OF_NOTHING = re.compile(r"None(?:::<.*>)?\.(?:unwrap|expect)\(.*\)")
 
 
 _PANICS = frozenset({"panic", "unreachable", "todo", "unimplemented", "std::panic", "core::panic"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import chain, islice
@@ -10,11 +11,13 @@ from itertools import chain, islice
 from tree_sitter import Node
 
 from node.checks.guards.bodies import PLAIN, Assertion, Steps, steps_through
-from node.checks.guards.conditions import holds_always
+from node.checks.guards.conditions import literally
 from node.checks.guards.reading import IDENTIFIERS, leaves, parse, text_of
+from node.checks.guards.tautologies import holds_always
 
 _EQUAL = frozenset({"assert_eq", "debug_assert_eq", "prop_assert_eq"})
-_COMPARING = _EQUAL | {"assert_ne", "debug_assert_ne", "prop_assert_ne"}
+_DIFFERENT = frozenset({"assert_ne", "debug_assert_ne", "prop_assert_ne"})
+_COMPARING = _EQUAL | _DIFFERENT
 _CONDITIONS = frozenset({"assert", "debug_assert", "prop_assert"})
 _BOUND_MAX = 200
 """Tokens of an expression that a name is bound to; a longer one is not looked into."""
@@ -28,10 +31,12 @@ class Locals:
 
     Args:
         body: Of a test or a helper.
+        own: Methods of the code's own, which need not do what others of their name do; None where nothing is known.
     """
 
-    def __init__(self, body: Node) -> None:
+    def __init__(self, body: Node, own: frozenset[str] | None = None) -> None:
         self._body = body
+        self.own = own
 
     @cached_property
     def steps(self) -> Steps:
@@ -41,6 +46,10 @@ class Locals:
     def stand_for(self, word: str) -> tuple[str, ...]:
         """The tokens of what a name is bound to, once and for all; the word itself where it is not."""
         return self._bindings.get(word, (word,)) if self._may_bind(word) else (word,)
+
+    def uses(self, word: str) -> int:
+        """How often a name occurs, where it is bound included."""
+        return self._uses[word]
 
     def are_constant(self, names: frozenset[str]) -> bool:
         """Whether all of these are bound once to a value that stands in the text."""
@@ -54,6 +63,10 @@ class Locals:
         """At least the names that plain patterns bind; None where the text does not tell."""
         text = text_of(self._body)
         return None if _BINDS_STRANGELY.search(text) else frozenset(_BINDS.findall(text))
+
+    @cached_property
+    def _uses(self) -> Counter[str]:
+        return Counter(text_of(leaf) for leaf in leaves(self._body) if leaf.type in IDENTIFIERS)
 
     @cached_property
     def _bindings(self) -> Bindings:
@@ -100,7 +113,9 @@ def is_constant(assertion: Assertion, known: Locals | None) -> bool:
         return False
     names = {text_of(leaf) for part in compared for leaf in part if leaf.type in IDENTIFIERS}
     names -= PLAIN
-    return not names or (known is not None and known.are_constant(frozenset(names))) or _is_tautology(assertion)
+    if not names:
+        return not _is_failure(assertion)
+    return (known is not None and known.are_constant(frozenset(names))) or _is_tautology(assertion, known)
 
 
 Bindings = Mapping[str, tuple[str, ...]]
@@ -117,7 +132,8 @@ def _bindings(steps: Steps) -> Bindings:
             names = {text_of(leaf) for leaf in leaves(pattern)} if pattern is not None else set()
             is_mutable = any(child.type == "mutable_specifier" for child in node.children)
             words = tuple(map(text_of, islice(leaves(value), _BOUND_MAX + 1))) if value is not None else ()
-            is_typed = node.child_by_field_name("type") is not None  # which may decide what the expression is
+            kind = node.child_by_field_name("type")
+            is_typed = kind is not None and kind.type != "primitive_type"  # which may decide what the expression is
             plain = (
                 pattern is not None and pattern.type == "identifier" and 0 < len(words) <= _BOUND_MAX and not is_typed
             )
@@ -144,13 +160,60 @@ def compares_with_itself(assertion: Assertion, known: Locals) -> bool:
 
 
 def _resolved(side: tuple[str, ...], known: Locals) -> tuple[str, ...]:
-    """A side without a borrow, and if it is one name, as what that name stands for.
+    """A side without borrows and copies, and if it is one name, as what that name stands for.
 
     Names inside an expression are left alone: that equal arguments give equal results may be what a test is about.
     """
-    while side[:1] == ("&",):
-        side = side[1:]
-    return known.stand_for(side[0]) if len(side) == 1 else side
+    for _ in range(_NAMES_MAX):
+        before = side
+        while side[:1] in {("&",), ("*",)}:
+            side = side[1:]
+        if known.own is not None:
+            side = _original(_printed(side), known.own)
+        side = _meant(side[0], known) if len(side) == 1 else side
+        if side == before:
+            break
+    return side
+
+
+_NAMES_MAX = 8
+"""Names that stand for names."""
+
+
+def _meant(word: str, known: Locals) -> tuple[str, ...]:
+    """What a name stands for; a copy only where nothing else comes near it and its original, which may share a part."""
+    words = known.stand_for(word)
+    base = _original(words, known.own or frozenset())
+    if base != words and (known.uses(word) > _ONCE or any(known.uses(name) > _ONCE + 1 for name in base)):
+        return (word,)
+    return words
+
+
+_ONCE = 2
+"""Uses of a name that is bound, and then compared."""
+_COPYING = frozenset({"clone", "to_owned", "to_vec"})
+_UNCHANGED: dict[tuple[str, ...], str] = {("+", "0"): "add", ("-", "0"): "sub", ("*", "1"): "mul", ("/", "1"): "div"}
+
+
+def _original(words: tuple[str, ...], own: frozenset[str]) -> tuple[str, ...]:
+    """What something is a copy of, unless the code itself says how it is copied."""
+    while words[-2:] == ("(", ")") and words[-4:-3] == (".",) and words[-3] in _COPYING - own:
+        words = words[:-4]
+    operator = _UNCHANGED.get(words[-2:], "") if len(words) > _ONCE else ""
+    return words[:-2] if operator and operator not in own else words
+
+
+def _printed(words: tuple[str, ...]) -> tuple[str, ...]:
+    """`x.to_string()` for the ways of saying `format!("{x}")`."""
+    if words[:3] != ("format", "!", "("):
+        return words
+    inside = _NAMED_HOLE.fullmatch(words[3])
+    if inside is not None and words[4:] == (")",):
+        words = (*words[:3], f'"{{{inside[2]}}}"', ",", inside[1], ")")
+    return (*words[5:-1], ".", "to_string", "(", ")") if words[3:5] == ('"{}"', ",") else words
+
+
+_NAMED_HOLE = re.compile(r'"\{([a-z_]\w*)((?::[?#]+)?)\}"')
 
 
 def _compared(assertion: Assertion) -> tuple[tuple[Node, ...], ...]:
@@ -160,16 +223,26 @@ def _compared(assertion: Assertion) -> tuple[tuple[Node, ...], ...]:
 
 
 def _condition(assertion: Assertion) -> Node | None:
-    """The first argument of `assert!` as an expression."""
-    if assertion.name not in _CONDITIONS or not assertion.arguments:
+    """The first argument of `assert!` as an expression, or what `assert_ne!` says."""
+    sides = assertion.arguments[: 2 if assertion.name in _DIFFERENT else 1]
+    if assertion.name not in _CONDITIONS | _DIFFERENT or not sides:
         return None
-    text = " ".join(map(text_of, assertion.arguments[0]))
+    text = " != ".join(" ".join(map(text_of, side)) for side in sides)
     for node in parse(f"fn f() {{ let _ = {text}; }}").children[0].children[-1].children:
         if node.type == "let_declaration":
             return node.child_by_field_name("value")
     return None
 
 
-def _is_tautology(assertion: Assertion) -> bool:
+def _is_failure(assertion: Assertion) -> bool:
+    """`assert!(false)`, which stands where a panic might."""
+    return assertion.name in _CONDITIONS and literally([text_of(leaf) for leaf in assertion.arguments[0]]) is False
+
+
+def _is_tautology(assertion: Assertion, known: Locals | None) -> bool:
     condition = _condition(assertion)
-    return condition is not None and holds_always(condition)
+    if condition is None:
+        return False
+    if known is None:
+        return holds_always(condition, None, lambda word: (word,))
+    return holds_always(condition, known.own, known.stand_for)

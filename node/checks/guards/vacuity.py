@@ -145,10 +145,26 @@ class Reading:
         return cls(code, given, beside, roots, tuple(item for item in given if item.is_test), names)
 
     @cached_property
+    def first_telling(self) -> dict[int, bodies.Assertion]:
+        """By where a test begins, the first of its assertions that may say something, of tests that were looked at."""
+        return {}
+
+    @cached_property
     def telling(self) -> frozenset[str]:
         """Of the names those that say that the code is meant: not `new` or `len`, which every type has."""
         members = {item.name for item in self.code if item.is_member} & bodies.PLAIN
         return self.names - (members - {item.name for item in self.code if not item.is_member})
+
+    @cached_property
+    def own(self) -> frozenset[str] | None:
+        """Methods of the code's own, which need not do what others of their name do; None where it has no functions.
+
+        Those that give unsigned numbers do, as far as that is asked of them.
+        """
+        functions = [item for item in self.code if item.node.type == "function_item"]
+        made = (identifiers(item.node) for item in self.code if item.node.type == "macro_definition")
+        own = (item.name for item in functions if item.is_member and not _is_unsigned(item.node))
+        return frozenset(own).union(*made) if functions else None
 
     @cached_property
     def links(self) -> tuple[Link, ...]:
@@ -180,6 +196,15 @@ class Reading:
             if might and any(map(_asks_for_tests, walk(item.node))):
                 yield Reason("", Vacuity.OTHER_CODE_IN_TESTS.value, f"{item.name} is another one when it is tested")
 
+    def telling_assertions(self, test: Declared) -> Iterator[bodies.Assertion]:
+        """What of a test, or of what it calls, may say something, in order; read no further than what is taken."""
+        if test.body is None:
+            return
+        parts, helpers = _parts(test.body, self)
+        for item, says in _read_assertions(test, self, parts, helpers):
+            if says is _Says.SOMETHING:
+                yield item
+
     def against(self, test: Declared) -> Reason | None:
         """Why one test says nothing; None when it may say something."""
         reason = _against(test, self)
@@ -200,41 +225,64 @@ def _against(test: Declared, row: Reading) -> tuple[Vacuity, str] | None:
     if condition:
         return Vacuity.CONFIGURED_OUT, f"is compiled under {condition} only"
     panics = attributes.get("should_panic")
-    if panics is not None and "expected" not in identifiers(panics) and "=" not in text_of(panics):
+    if panics is not None and not _names_a_panic(panics):
         return Vacuity.PANIC_NOT_NAMED, "passes on any panic: should_panic names none"
     if test.body is None:
         return Vacuity.NO_ASSERTION, "has no body"
-    helpers = _helpers(test.body, row.given)
-    parts = bodies.helpers_used(test.body, helpers)
+    parts, helpers = _parts(test.body, row)
     if row.names and row.names.isdisjoint(name for part in parts for name in each_identifier(part)):
         return Vacuity.NO_CALL, "uses nothing of the example"
     if panics is not None:
         return (Vacuity.PANICS_ITSELF, "panics whatever the code does") if bodies.panics_itself(test.body) else None
-    return _against_assertions(test, row, parts, {name: node for name, node in helpers.items() if node in parts})
+    return _against_assertions(test, row, parts, helpers)
+
+
+def _parts(body: Node, row: Reading) -> tuple[tuple[Node, ...], dict[str, Node]]:
+    """A test's body and those of the tests' own functions that it uses; and these by name."""
+    helpers = _helpers(body, row.given)
+    parts = bodies.helpers_used(body, helpers)
+    return parts, {name: node for name, node in helpers.items() if node in parts}
 
 
 def _against_assertions(
     test: Declared, row: Reading, parts: Sequence[Node], helpers: Mapping[str, Node]
 ) -> tuple[Vacuity, str] | None:
+    said: set[_Says] = set()
+    for item, says in _read_assertions(test, row, parts, helpers):
+        if says is _Says.SOMETHING:
+            row.first_telling[test.node.start_byte] = item
+            return None  # One is enough.
+        said.add(says)
+    return _said_of(parts[0], said)
+
+
+class _Says(Enum):
+    """What can be told of an assertion by its text."""
+
+    CONSTANT, ITSELF, UNRELATED, SOMETHING = range(4)
+
+
+def _read_assertions(
+    test: Declared, row: Reading, parts: Sequence[Node], helpers: Mapping[str, Node]
+) -> Iterator[tuple[bodies.Assertion, _Says]]:
+    """What can fail in a test and its helpers, in order; read no further than what is taken of this."""
     harmless = row.harmless | helpers.keys()
     influence = None
-    found = itself = unrelated = False
     for part in parts:
-        known = Locals(part)
+        known = Locals(part, row.own)
         gives_back = part is parts[0] and test.node.child_by_field_name("return_type") is not None
         for item in _asserted(part, known, harmless, gives_back=gives_back):
-            found = True
             if compares_with_itself(item, known):
-                itself = itself or not is_constant(item, None)
-            elif not is_constant(item, known):
-                if not row.telling.isdisjoint(names_in(item.node)):
-                    return None  # It names the code: no need to follow what comes to it.
+                yield item, _Says.CONSTANT if is_constant(item, known) else _Says.ITSELF
+            elif is_constant(item, known):
+                yield item, _Says.CONSTANT
+            elif not row.telling.isdisjoint(names_in(item.node)):
+                yield item, _Says.SOMETHING  # It names the code: no need to follow what comes to it.
+            else:
                 if influence is None and row.telling:
                     influence = Influence(parts[0], helpers, (*row.links, *links_inside(parts[0])), row.telling)
-                if influence is None or influence.reaches(item.node):
-                    return None  # One that says something is enough.
-                unrelated = True
-    return _said_of(parts[0], found=found, itself=itself, unrelated=unrelated)
+                reached = influence is None or influence.reaches(item.node)
+                yield item, _Says.SOMETHING if reached else _Says.UNRELATED
 
 
 def _asserted(part: Node, known: Locals, harmless: frozenset[str], *, gives_back: bool) -> Iterator[bodies.Assertion]:
@@ -244,12 +292,27 @@ def _asserted(part: Node, known: Locals, harmless: frozenset[str], *, gives_back
     return chain(bodies.assertions(known.steps, harmless), bodies.endings(part, known.steps))
 
 
-def _said_of(body: Node, *, found: bool, itself: bool, unrelated: bool) -> tuple[Vacuity, str]:
-    if itself:
+def _is_unsigned(function: Node) -> bool:
+    return text_of(function.child_by_field_name("return_type")) in _UNSIGNED
+
+
+_UNSIGNED = frozenset({"u8", "u16", "u32", "u64", "u128", "usize"})
+
+
+_EMPTY_TEXT = re.compile(r'=\s*(?:r#*)?""')
+
+
+def _names_a_panic(attribute: Node) -> bool:
+    text = text_of(attribute)
+    return ("expected" in text or "=" in text) and _EMPTY_TEXT.search(text) is None
+
+
+def _said_of(body: Node, said: set[_Says]) -> tuple[Vacuity, str]:
+    if _Says.ITSELF in said:
         return Vacuity.SELF_COMPARISON, "compares expressions with themselves"
-    if unrelated:
+    if _Says.UNRELATED in said:
         return Vacuity.UNRELATED_ASSERTION, "asserts nothing about what the code gives"
-    if found:
+    if said:
         return Vacuity.CONSTANT_ASSERTION, "asserts constants only"
     if not bodies.ASSERTIONS.isdisjoint(identifiers(body)):
         return Vacuity.UNREACHED_ASSERTION, "its assertions are never reached"
@@ -309,10 +372,17 @@ def _redefinitions(given: Sequence[Declared], code: Sequence[Declared], roots: S
     for name in sorted((own | shadowed) & targets):
         yield Reason("", Vacuity.TARGET_REDEFINED.value, f"the tests define {name} themselves")
     macros = {item.name for item in (*given, *code) if item.node.type == "macro_definition"}
+    if macros or b"macro_rules" in told:
+        made = b"".join([told, *(item.node.text or b"" for item in code if item.node.type.startswith("macro_"))])
+        macros.update(name.decode() for found in _MADE_ASSERTION.finditer(made) for name in found.groups(b""))
     for name in sorted((macros | shadowed) & bodies.ASSERTIONS):
         yield Reason("", Vacuity.ASSERTION_REDEFINED.value, f"{name}! is a macro of the row's own")
 
 
+_MADE_ASSERTION = re.compile(
+    rb"\bmacro_rules\s*!\s*((?:debug_)?assert(?:_eq|_ne)?)\b|[(,\[{]\s*((?:debug_)?assert(?:_eq|_ne)?)\s*[,)\]}]"
+)
+"""A macro's definition inside another's, or the name of an assertion as what a macro is to make something of."""
 _RENAMES = re.compile(rb"\bas\b|\bmacro_rules\b")
 """Without any of these, named closures and functions inside others, a text gives nothing a new meaning."""
 

@@ -5,19 +5,23 @@ For rows that cannot stand beside others, and to confirm whatever failed there.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from node.checks.rows.building import Linked, RowBuilder
-from node.checks.rows.conclusions import after_lint, after_mutants, after_run, not_compiled, settle
+from node.checks.rows.conclusions import after_lint, after_mutants, after_run, lacking, not_compiled, settle
 from node.checks.rows.example import SourceText
 from node.checks.rows.formatting import look_at_formatting
 from node.checks.rows.mutating import Subject, try_mutants
-from node.checks.rows.runs import STUB, RowRun, Runner
+from node.checks.rows.runs import STUB, RowRun, Runner, runs_before_stubs
 from node.checks.rows.shape import as_const_stub, with_stub
 from node.checks.rows.task import Task
 from node.checks.rows.verdict import RowState, RowVerdict
+from node.checks.schemata import SELECTOR_CRATE
 from node.checks.syntax import observes_position
 from node.checks.workshop import Workshop
+
+_EXPORTS = re.compile(rb"\b(?:no_mangle|export_name)\b")
 
 
 async def settle_alone(
@@ -70,7 +74,8 @@ async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: Ro
     """The verdict, and the CPU milliseconds of its tests."""
     source = task.source
     # Where nothing speaks against the row, one build that has the stub in it is enough; columns are not the row's own.
-    if task.shape.bodies and verdict.alone == task.shape.alone and not observes_position(source.text):
+    as_it_is = observes_position(source.text) or SELECTOR_CRATE.encode() in source.text
+    if task.shape.bodies and verdict.alone == task.shape.alone and not as_it_is:
         verdict, run = await _test_with_stub(workshop, builder, task, verdict)
         if run is not None and run.all_passed:
             return verdict, run.cpu_ms
@@ -91,13 +96,13 @@ async def _test_with_stub(
 ) -> tuple[RowVerdict, RowRun | None]:
     """The verdict if all tests pass in a build that can choose the stub, and how they ran; otherwise only its cost."""
     source = task.source
-    linked = await builder.link({source.path: with_stub(source, task.shape)}, instrumented=True)
+    linked = await builder.link({source.path: with_stub(source, task.shape, watched=task.watched)}, instrumented=True)
     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
     if not linked.built.ok:
         return verdict, None
     async with workshop.workers.session() as session:
         runner = Runner(workshop, session, linked)
-        run = await runner.run(stubs_too=True)
+        run = await runner.run(before_stubs=runs_before_stubs(task.shape))
         if not run.all_passed:
             return replace(verdict, cpu_ms=verdict.cpu_ms + run.cpu_ms), run
         noticed = bool(run.notices_stub)
@@ -106,7 +111,7 @@ async def _test_with_stub(
             stubbed = await runner.run(variant=STUB, bound_ms=run.cpu_ms)
             noticed = not stubbed.all_passed
             verdict = replace(verdict, cpu_ms=verdict.cpu_ms + stubbed.cpu_ms)
-    return settle(after_run(verdict, run, task), noticed, task.static), run
+    return settle(after_run(verdict, run, task), noticed, lacking(task, run)), run
 
 
 async def _stub(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict, run: RowRun) -> RowVerdict:
@@ -118,7 +123,8 @@ async def _stub(workshop: Workshop, builder: RowBuilder, task: Task, verdict: Ro
     linked = await builder.link({source.path: text}, instrumented=chosen)
     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
     if not linked.built.ok:
-        return settle(verdict, None, task.static)
+        kept = _EXPORTS.search(source.text) is not None  # A symbol of the stub's own would keep it away.
+        return settle(verdict, None, ("it cannot be linked with a stub", *task.static) if kept else task.static)
     killed = await _notices_stub(workshop, linked, run)
     return settle(verdict, killed, task.static)
 

@@ -20,11 +20,11 @@ from node.checks.diagnostics import Diagnostic
 from node.checks.reverify import Reverified
 from node.checks.rows.alone import settle_alone
 from node.checks.rows.building import Linked, RowBuilder
-from node.checks.rows.conclusions import after_mutants, after_run, after_shared_lint, settle
+from node.checks.rows.conclusions import after_mutants, after_run, after_shared_lint, lacking, settle
 from node.checks.rows.example import LIBRARY, Example
 from node.checks.rows.formatting import look_at_formatting
 from node.checks.rows.mutating import Subject, try_mutants
-from node.checks.rows.runs import STUB, RowRun, Runner
+from node.checks.rows.runs import STUB, RowRun, Runner, runs_before_stubs
 from node.checks.rows.shape import Shape, as_module, code_in_module, with_stub
 from node.checks.rows.task import Task, make_task
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
@@ -174,7 +174,10 @@ class RowBatch:
         return await self._link_so(members, aborts=True)
 
     async def _link_so(self, members: Sequence[_Member], *, aborts: bool) -> tuple[Built, Linked]:
-        files = {f"src/{item.name}.rs": with_stub(item.task.source, item.task.shape, item.name) for item in members}
+        files = {
+            f"src/{item.name}.rs": with_stub(item.task.source, item.task.shape, item.name, item.task.watched)
+            for item in members
+        }
         linked = await self._builder.link({**files, LIBRARY: _root(members)}, instrumented=True, aborts=aborts)
         return linked.built, linked
 
@@ -265,7 +268,7 @@ class RowBatch:
             for item in group.members:
                 verdict = self._verdicts[item.index]
                 verdict = replace(verdict, cpu_ms=verdict.cpu_ms + share)
-                run = await runner.run(module=item.name, stubs_too=item.task.shape.has_stub)
+                run = await runner.run(module=item.name, before_stubs=runs_before_stubs(item.task.shape))
                 self._verdicts[item.index] = after_run(verdict, run, item.task)
                 if not run.all_passed:
                     unsettled += [item] if self._is_open(item, run, group.linked) else []
@@ -273,7 +276,7 @@ class RowBatch:
                 killed = await self._try_stub(runner, item, run, aborts=group.linked.aborts)
                 if item.index in self._alone:
                     continue
-                self._verdicts[item.index] = settle(self._verdicts[item.index], killed, item.task.static)
+                self._verdicts[item.index] = settle(self._verdicts[item.index], killed, lacking(item.task, run))
                 if self._verdicts[item.index].state is RowState.PASS:
                     passing.append((item, run.cpu_ms))
         if unsettled:

@@ -87,6 +87,12 @@ def after_mutants(verdict: RowVerdict, survey: Survey) -> RowVerdict:
     return replace(verdict, state=RowState.FAIL, vacuous=True, reasons=(reason,))
 
 
+def lacking(task: Task, run: RowRun) -> tuple[str, ...]:
+    """What is wrong with tests that all passed in a build that watches their assertions."""
+    passed_by = bool(task.watched) and not task.static and run.asserted is False
+    return ("its tests pass by all their assertions",) if passed_by else task.static
+
+
 def settle(verdict: RowVerdict, stub_killed: bool | None, static: tuple[str, ...]) -> RowVerdict:
     """The verdict on a row whose tests pass, once it is known what they notice."""
     reasons = static

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tree_sitter import Node
 
 from node.checks.guards.early import early_code
+from node.checks.guards.reach import Watched, doubtful_assertions
 from node.checks.guards.vacuity import Reading, Vacuity, wholly_vacuous
 from node.checks.rows.example import Example, SourceText
 
@@ -12,8 +13,8 @@ _BY_EXECUTION = frozenset({Vacuity.NO_TEST.value, Vacuity.IGNORED.value, Vacuity
 """What the harness says too, and better: it sees the tests that macros make."""
 
 
-def empty_tests(example: Example, source: SourceText, root: Node) -> tuple[str, ...]:
-    """Why none of a row's tests can show anything; empty as long as one of them can.
+def empty_tests(example: Example, source: SourceText, root: Node) -> tuple[tuple[str, ...], tuple[Watched, ...]]:
+    """Why none of a row's tests can show anything, empty as long as one of them can; and then what to watch in a run.
 
     Args:
         example: A row with tests. What its context holds counts as part of the code: tests may come to it through that.
@@ -22,10 +23,12 @@ def empty_tests(example: Example, source: SourceText, root: Node) -> tuple[str, 
     """
     early = early_code(f"{example.context}\n{example.code}\n{example.tests}")
     if early:
-        return (f"{early} could run before what watches its tests, so that they prove nothing",)
-    found = wholly_vacuous(_read(example, source, root))
+        return (f"{early} could run before what watches its tests, so that they prove nothing",), ()
+    reading = _read(example, source, root)
+    found = wholly_vacuous(reading)
     told = [reason for reason in found if reason.kind not in _BY_EXECUTION]
-    return tuple(f"{reason.test} {reason.text}" if reason.test else reason.text for reason in told)
+    watched = doubtful_assertions(reading) if not found and not root.has_error else ()
+    return tuple(f"{reason.test} {reason.text}" if reason.test else reason.text for reason in told), watched
 
 
 def _read(example: Example, source: SourceText, root: Node) -> Reading:

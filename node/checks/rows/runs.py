@@ -9,6 +9,7 @@ from node.checks import harness
 from node.checks.builds import moved
 from node.checks.harness import TestEnd
 from node.checks.rows.building import Linked
+from node.checks.rows.shape import Shape
 from node.checks.running import test_environment
 from node.checks.sandbox.launcher import LauncherSession
 from node.checks.sandbox.limits import Command, Limits, Profile, Ran
@@ -16,6 +17,7 @@ from node.checks.schemata import STUB_VARIANT
 from node.checks.workshop import Workshop
 
 STUB = STUB_VARIANT
+_RUNS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class RowRun:
     """It died as programs do whose unsafe code has met what it must not: by SIGSEGV, SIGBUS or SIGILL."""
     finished: bool
     cpu_ms: float
+    asserted: bool | None
+    """It came to an assertion that is watched; None where that was not seen (`before_stubs`)."""
     notices_stub: bool | None
     """Some test failed with stubs for the code's functions; None when that was not tried to the end."""
 
@@ -68,6 +72,14 @@ class RowRun:
         return "no test ran: there is none"
 
 
+def runs_before_stubs(shape: Shape) -> int:
+    """How often a row's tests run as they are, after their first time, before they run with stubs; 0 without stubs.
+
+    Tests that could count their runs must not know which is the one that is to fail.
+    """
+    return int(shape.has_stub) and (1 + secrets.randbelow(_RUNS_MAX) if shape.keeps_state else 1)
+
+
 class Runner:
     """Runs the tests of rows that stand in one binary.
 
@@ -94,14 +106,15 @@ class Runner:
         )
 
     async def run(
-        self, *, module: str = "", variant: int = 0, stubs_too: bool = False, bound_ms: float | None = None
+        self, *, module: str = "", variant: int = 0, before_stubs: int = 0, bound_ms: float | None = None
     ) -> RowRun:
         """Run the tests of one row.
 
         Args:
             module: The row's module in the binary; empty when that is the row's own.
             variant: 0 for the code as it is.
-            stubs_too: Once all passed, try them with stubs in the same process (`RowRun.notices_stub`).
+            before_stubs: Once all passed, run them so often as they are and then with stubs, in the same process
+                (`RowRun.notices_stub`); 0 for no stubs.
             bound_ms: CPU milliseconds of the unchanged row, for bounds; None when that is not known.
 
         Raises:
@@ -114,16 +127,21 @@ class Runner:
             argv=(*self._command.argv, *chosen, "--test-threads=1", "--color=never"),
             limits=self._command.limits if bound_ms is None else self._workshop.limits_for(bound_ms),
             variant=variant,
-            nonce=secrets.token_hex(16) + (harness.STUBS_TOO if stubs_too else ""),
+            nonce=secrets.token_hex(16) + harness.STUBS_TOO * before_stubs,
         )
         ran = await self._session.run(command)
-        if ran.out_of_time and ran.cpu_ms < command.limits.cpu_ms * 0.9:
-            # Stopped by the wall clock with CPU time to spare: asleep, or starved by others. Once more, patiently.
+        starved = _SHARE_MIN * command.limits.wall_ms < ran.cpu_ms < command.limits.cpu_ms * 0.9
+        if ran.out_of_time and starved:
+            # Stopped by the wall clock with CPU time to spare, at work all the time. Once more, patiently.
             ran = await self._session.run(replace(command, limits=_patient(command.limits)))
         run = _row_run(ran, module, command)
         if not run.all_passed:
             self._workshop.refuse_full_disk()
         return run
+
+
+_SHARE_MIN = 0.01
+"""Of a core's time: whoever takes less waits for what never comes, and not for others to leave it some."""
 
 
 def _patient(limits: Limits) -> Limits:
@@ -150,5 +168,6 @@ def _row_run(ran: Ran, module: str, command: Command) -> RowRun:
         undefined=run.undefined,
         finished=run.finished,
         cpu_ms=run.cpu_ms,
+        asserted=run.asserted,
         notices_stub=run.noticed or (None if run.survivors is None else not run.survivors.issuperset(whole)),
     )

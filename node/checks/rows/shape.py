@@ -8,20 +8,20 @@ verdict: what the walk does not understand is compiled on its own.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from node.checks.routing import (
-    DEFINITIONS,
-    LONE_WORDS,
-    MODULE_ATTRIBUTES,
-    first_word,
-    is_local_impl,
-)
+from node.checks.crate_wide import crate_attribute, lone_word
+from node.checks.guards.reach import Watched
+from node.checks.guards.reading import LITERALS, leaves
+from node.checks.routing import DEFINITIONS
+from node.checks.rows.crate_words import imports_itself, is_plain_argument, is_visibility
 from node.checks.rows.example import SourceText
 from node.checks.rows.handing import TestTable, find_tables, hand_over
-from node.checks.schemata import SELECTOR_CRATE
+from node.checks.rows.locality import Ownership
+from node.checks.schemata import ASSERTED_CALL, SELECTOR_CRATE
 
 DEPTH_MAX = 200
 """Deeper code could exhaust a compiler, and must not take others with it."""
@@ -37,21 +37,17 @@ _UNWINDS = re.compile(
 _MEANT = b"should_panic"
 _ON_THE_WAY = re.compile(rb"\b(?:Drop|thread\w*|static|extern|unsafe|\w*Writer)\b")
 """What a panic may run, or leave different for others, between the test function and where it began."""
-_THREAD_NAME = re.compile(rb"\bcurrent\s*\(\s*\)\s*\.\s*name\b")
+_KEEPS = re.compile(rb"(?<!')\bstatic\b|\bthread_local\b|\bcurrent\s*\(|\bset_var\b|\bfs\s*::|\bleak\s*\(")
+_KEEPING = (b"static", b"thread_local", b"current", b"set_var", b"fs", b"leak")
+"""What can tell a test that it ran before in its process; and parts of it that are found sooner."""
+_THREAD_NAME = re.compile(rb"\bcurrent\s*\(\s*\).*\.\s*name\s*\(", re.DOTALL)
 _ALWAYS_ALONE = {
     "foreign_mod_item": "reaches beyond a module",
     "extern_crate_declaration": "declares a crate",
 }
-_TESTS_MENTIONED = re.compile(rb"#\s*\[[\w:\s]*\btest\b")
+_TESTS_MENTIONED = re.compile(rb"#\s*\[(?:[\w:\s]*|\s*cfg_attr\b[^\]]*)\btest\b")
 _PATHS = frozenset({"scoped_identifier", "scoped_type_identifier", "scoped_use_list", "use_list", "use_as_clause"})
 _COMMENTS = frozenset({"line_comment", "block_comment"})
-
-
-_FOR_REFERENCES = frozenset(
-    {b"Add", b"Sub", b"Mul", b"Div", b"Rem", b"Neg", b"Not", b"BitAnd", b"BitOr", b"BitXor", b"Shl", b"Shr"}
-    | {b"IntoIterator"}
-)
-"""Traits that the standard library implements for references to many types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +69,8 @@ class Shape:
     has_unsafe: bool
     may_unwind: bool
     """Its text could make a difference between a panic that unwinds and one that aborts."""
+    keeps_state: bool
+    """Its text could make a difference between a first run in a process and others."""
     should_panic: bool
     """It may have tests that should panic."""
     tables: tuple[TestTable, ...]
@@ -90,7 +88,9 @@ def look_at(source: SourceText, root: Node, *, edition: str) -> Shape:
     walk = _Walk(source)
     alone = _lone_text(source, edition)
     if not alone or len(text) <= _BYTES_MAX:
-        alone = alone or ("does not parse" if root.has_error else _lone_top(root))
+        alone = alone or (
+            "does not parse" if root.has_error else _lone_top(root, source.code) or _lone_names(text, root)
+        )
         walk.over(root)
     return Shape(
         alone=alone or walk.alone or walk.foreign(),
@@ -101,6 +101,7 @@ def look_at(source: SourceText, root: Node, *, edition: str) -> Shape:
         may_have_tests=_TESTS_MENTIONED.search(text) is not None,
         has_unsafe=b"unsafe" in text and walk.has_unsafe,
         may_unwind=_UNWINDS.search(text) is not None or (_MEANT in text and _ON_THE_WAY.search(text) is not None),
+        keeps_state=any(part in text for part in _KEEPING) and _KEEPS.search(text) is not None,
         should_panic=_MEANT in text,
         tables=() if alone else find_tables(text, root),
     )
@@ -130,14 +131,20 @@ def as_panicking(source: SourceText, shape: Shape) -> bytes:
     return _with(source.text, [(place, _CONST_STUB) for place in shape.bodies or shape.const_bodies])
 
 
-def with_stub(source: SourceText, shape: Shape, name: str = "") -> bytes:
+def with_stub(source: SourceText, shape: Shape, name: str = "", watched: Sequence[Watched] = ()) -> bytes:
     """The file in which a chosen variant replaces what its functions do; as a module, if a name is given.
 
     `const` functions are stubs only where there are no others: what a test means to try is rarely one of them.
+    Assertions that are watched say when they are come to.
     """
     changes = [(place, _STUB_CALL) for place in shape.bodies] or [
         (place, _CONST_STUB_CALL) for place in shape.const_bodies
     ]
+    for place in watched:
+        if place.is_statement:
+            changes.append((place.start, f"{ASSERTED_CALL} "))
+        else:
+            changes += [(place.start, f"{{ {ASSERTED_CALL} "), (place.end, " }")]
     if name:
         changes += [(place + 5, f"::{name}") for place in shape.crate_words]
         changes += hand_over(shape.tables, name)
@@ -160,17 +167,38 @@ def _lone_text(source: SourceText, edition: str) -> str:
         return "is a program"
     if len(source.text) > _BYTES_MAX:
         return "is long"
-    word = LONE_WORDS.search(source.text) or _THREAD_NAME.search(source.text)
-    return f"uses {word[0].decode(errors='replace').strip()}" if word is not None else ""
+    if b"current" in source.text and _THREAD_NAME.search(source.text) is not None:
+        return "asks for a thread's name"
+    word = lone_word(source.text)
+    return f"uses {word}" if word else ""
 
 
-def _lone_top(root: Node) -> str:
+def _lone_top(root: Node, code: tuple[int, int]) -> str:
+    start, end = code
     for item in root.children:
-        if item.type == "inner_attribute_item" and first_word(item) not in MODULE_ATTRIBUTES:
-            return f"inner attribute {first_word(item)}"
+        first, last = item.start_byte, item.end_byte
+        if first < start < last or first < end < last or (end <= last <= end + 1 and _is_about_the_next(item)):
+            return "does not end where its code does"  # which rustfmt is asked about by itself
+        if reason := crate_attribute(item):
+            return reason
         if item.type == "shebang":
             return "begins with #!"
     return ""
+
+
+def _is_about_the_next(item: Node) -> bool:
+    return item.type == "attribute_item" or _OUTER_DOC.match(item.text or b"") is not None
+
+
+_OUTER_DOC = re.compile(rb"///(?!/)|/\*\*(?![*/])")
+
+
+def _lone_names(text: bytes, root: Node) -> str:
+    """Names whose look the compiler compares with that of all others in a crate."""
+    if text.isascii():
+        return ""
+    strange = any(leaf.type not in LITERALS and not (leaf.text or b"").isascii() for leaf in leaves(root))
+    return "has names beyond ASCII" if strange else ""
 
 
 class _Walk:
@@ -178,14 +206,14 @@ class _Walk:
 
     def __init__(self, source: SourceText) -> None:
         self._code = source.code
+        self._has_macros = b"macro_rules" in source.text
         self.alone = ""
         self.crate_words: list[int] = []
         self.bodies: list[int] = []
         self.const_bodies: list[int] = []
         self.has_tests = False
         self.has_unsafe = False
-        self._defined: set[bytes] = set()
-        self._impls: list[Node] = []
+        self._owned = Ownership()
 
     def over(self, root: Node) -> None:
         seen = 1
@@ -217,27 +245,19 @@ class _Walk:
 
     def foreign(self) -> str:
         # `impl PartialEq<Mine> for u64` changes what other modules' literals can mean; measured in both directions.
-        lone = any(not is_local_impl(item, self._defined) and not self._is_operator(item) for item in self._impls)
-        return "implements a foreign trait for a foreign type" if lone else ""
-
-    def _is_operator(self, item: Node) -> bool:
-        """`impl Add for &Mine`: the standard library has many for references, so one more decides no inference."""
-        operand = item.child_by_field_name("type")
-        inner = (
-            operand.child_by_field_name("type") if operand is not None and operand.type == "reference_type" else None
-        )
-        named = _last_name(item.child_by_field_name("trait"))
-        return inner is not None and named in _FOR_REFERENCES and _last_name(inner) in self._defined
+        return "implements a foreign trait for a foreign type" if self._owned.reaches_out else ""
 
     def refuse(self, reason: str) -> None:
         self.alone = self.alone or reason
 
     def see_crate(self, node: Node, _modules: int, _in_tests: bool) -> None:
         parent = node.parent
-        if parent is not None and parent.type == "visibility_modifier" and parent.child_count == 4:
+        if parent is not None and is_visibility(parent):
             return  # `pub(crate)`: as visible from a module as from a crate
-        if _in_token_tree(node) and _inside_definition(node):
-            self.refuse("names crate inside a macro's definition")
+        if parent is not None and imports_itself(parent):
+            self.refuse("imports crate without a name")
+        if _in_token_tree(node) and (self._has_macros or not is_plain_argument(node)):
+            self.refuse("names crate inside a macro that may look at it")
         self.crate_words.append(node.start_byte)
 
     def see_super(self, node: Node, modules: int, _in_tests: bool) -> None:
@@ -254,17 +274,23 @@ class _Walk:
         if chain > modules or _inside_definition(node):
             self.refuse("names a module above its own")
 
+    def see_use(self, node: Node, _modules: int, _in_tests: bool) -> None:
+        self._owned.imports(node)
+        what = node.child_by_field_name("argument")
+        names = what.children if what is not None and what.type == "use_list" else [what]
+        if any(name is not None and name.type == "identifier" for name in names):
+            self.refuse("imports a crate by its name")  # which clippy looks for in a crate's private modules only
+
     def see_module(self, node: Node, _modules: int, _in_tests: bool) -> None:
+        self._owned.define(node)
         if node.child_by_field_name("body") is None:
             self.refuse("refers to another file")
 
     def see_definition(self, node: Node, _modules: int, _in_tests: bool) -> None:
-        name = node.child_by_field_name("name")
-        if name is not None and name.text is not None:
-            self._defined.add(name.text)
+        self._owned.define(node)
 
     def see_impl(self, node: Node, _modules: int, _in_tests: bool) -> None:
-        self._impls.append(node)
+        self._owned.implements(node)
 
     def see_unsafe(self, _node: Node, _modules: int, _in_tests: bool) -> None:
         self.has_unsafe = True
@@ -296,6 +322,7 @@ _HANDLERS = {
     "crate": _Walk.see_crate,
     "super": _Walk.see_super,
     "mod_item": _Walk.see_module,
+    "use_declaration": _Walk.see_use,
     "impl_item": _Walk.see_impl,
     "unsafe": _Walk.see_unsafe,
     "function_item": _Walk.see_function,
@@ -315,15 +342,6 @@ def _mark_of(attribute: Node) -> bytes:
 _TEST_MARK = re.compile(
     rb"#\s*\[\s*(?:[\w:]*\b(?P<word>test)\s*(?:\(.*)?\]|cfg\s*\(\s*test\s*\)|bench\s*\])", re.DOTALL
 )
-
-
-def _last_name(node: Node | None) -> bytes:
-    """What a type or a trait is called, without its path and its arguments."""
-    if node is not None and node.type == "generic_type":
-        node = node.child_by_field_name("type")
-    if node is not None and node.type == "scoped_type_identifier":
-        node = node.child_by_field_name("name")
-    return (node.text or b"") if node is not None and node.type == "type_identifier" else b""
 
 
 def _in_token_tree(node: Node) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from node.checks.guards.reach import Watched
 from node.checks.rows.emptiness import empty_tests
 from node.checks.rows.example import Example, SourceText, assemble
 from node.checks.rows.shape import Shape, look_at
@@ -20,6 +21,8 @@ class Task:
     """Tests came with the row, or stand in its code: some must run."""
     static: tuple[str, ...] = ()
     """What is wrong with its tests by their text alone."""
+    watched: tuple[Watched, ...] = ()
+    """Assertions one of which must be come to."""
 
     @property
     def is_tested(self) -> bool:
@@ -33,4 +36,7 @@ def make_task(example: Example, edition: str) -> Task:
     root = parse_rust(source.text)
     shape = look_at(source, root, edition=edition)
     given = bool(example.tests.strip()) or shape.has_tests
-    return Task(source, shape, given, empty_tests(example, source, root) if given else ())
+    if not given:
+        return Task(source, shape, tests_given=False)
+    static, watched = empty_tests(example, source, root)
+    return Task(source, shape, given, static, watched if shape.has_stub else ())

@@ -52,6 +52,10 @@ def test_what_cannot_be_tried_says_why(raw, said):
         read_row(raw)
 
 
+def test_a_byte_order_mark_before_the_first_row_is_passed_over():
+    assert read_row(b'\xef\xbb\xbf{"id": 1, "code": "fn f() {}"}\r\n').id == 1
+
+
 def test_a_refused_row_keeps_its_identifier():
     for raw in (line(id="seven", code=""), b'{"id":"seven","code":"\xff"}'):
         with pytest.raises(MalformedRowError) as refused:

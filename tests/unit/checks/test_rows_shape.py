@@ -3,6 +3,9 @@
 
 import pytest
 
+from node.checks.guards.reach import doubtful_assertions
+from node.checks.guards.vacuity import Reading
+from node.checks.rows.alone import runs_before_stubs
 from node.checks.rows.example import PROGRAM, Example, assemble
 from node.checks.rows.shape import as_module, code_in_module, look_at, with_stub
 from node.checks.syntax import parse_rust
@@ -103,11 +106,42 @@ def test_a_panic_that_is_meant_and_finds_nothing_on_its_way_need_not_unwind():
     assert not shape.may_unwind
 
 
+@pytest.mark.parametrize("end", ["/// Of the tests.", "#[allow(dead_code)]", "mod open {"])
+def test_code_that_does_not_end_by_itself_is_built_alone(end):
+    assert (
+        "does not end"
+        in shape_of(f"{ADD}\n{end}", tests=f"mod tests {{ use super::*; {TESTS} }} {'}' * end.count('{')}").alone
+    )
+    assert not shape_of(f"{ADD} // no more", tests=TESTS).alone
+
+
 def test_tests_are_no_targets():
     code = f"{ADD}\n#[cfg(test)]\nmod tests {{\n fn helper() {{}}\n #[test]\n fn t() {{ helper() }}\n}}"
     shape = shape_of(code)
     assert len(shape.bodies) == 1
     assert shape.has_tests
+
+
+def test_a_test_by_way_of_a_condition_is_built_with_the_harness():
+    assert shape_of(f"{ADD}\n#[cfg_attr(all(), test)]\nfn t() {{}}").may_have_tests
+
+
+def test_assertions_that_are_watched_say_so_before_they_are_tried():
+    tests = "#[test]\nfn t() {\n    match add(1, 2) {\n        3 => assert!(add(0, 0) == 0),\n        _ => {}\n    }\n"
+    tests += "    if add(1, 1) == 2 {\n        assert_eq!(add(2, 2), 4);\n    }\n}"
+    source = assemble(Example(ADD, tests=tests))
+    root = parse_rust(source.text)
+    watched = doubtful_assertions(Reading.of_file(root, source.tests[0]))
+    text = with_stub(source, look_at(source, root, edition="2021"), watched=watched).decode()
+    assert "3 => { ::swarm_select::asserted(); assert!(add(0, 0) == 0) }," in text
+    assert "        ::swarm_select::asserted(); assert_eq!(add(2, 2), 4);\n" in text
+
+
+def test_tests_that_could_count_their_runs_are_not_told_which_one_is_to_fail():
+    kept = shape_of(f"static RUNS: AtomicU8 = AtomicU8::new(0);\n{ADD}", tests=TESTS)
+    assert {runs_before_stubs(kept) for _ in range(200)} == {1, 2, 3, 4}
+    assert runs_before_stubs(shape_of(f'{ADD}\npub fn name() -> &\'static str {{ "add" }}', tests=TESTS)) == 1
+    assert runs_before_stubs(shape_of("pub struct Plain;", tests=TESTS)) == 0
 
 
 def test_a_comment_about_tests_is_no_test():
@@ -142,6 +176,32 @@ def test_a_comment_about_tests_is_no_test():
         "struct A;\nimpl From<A> for String { fn from(_: A) -> String { String::new() } }",
         "pub fn a( {",
         "fn n() -> Option<String> { std::thread::current().name().map(Into::into) }",
+        "fn n() -> usize { let me = std::thread::current(); me.name().map_or(0, str::len) }",
+        "mod m { pub trait Add {} }\nuse std::ops::Add;\nstruct A;\nimpl Add<A> for &str { type Output = (); fn add(self, _: A) {} }",
+        "mod m { pub trait Add {} }\nuse std::ops::*;\nstruct A;\nimpl Add<A> for &str { type Output = (); fn add(self, _: A) {} }",
+        "mod m { pub trait Add {} }\nuse {crate::m, std::ops::Add};\nstruct A;\nimpl Add<A> for u8 { type Output = (); fn add(self, _: A) {} }",
+        "mod m { pub struct String; }\nstruct A;\nimpl From<A> for String { fn from(_: A) -> Self { Self::new() } }",
+        "use crate;",
+        "use crate::{self};",
+        "use std;",
+        "use {std, core::fmt};",
+        "fn f() -> &'static str { stringify!(crate::f) }",
+        "macro_rules! count { ($($t:tt)*) => { 0 $(+ { let _ = stringify!($t); 1 })* } }\nfn f() -> u8 { count!(crate::f) }",
+        "# [ no_mangle ] pub fn f() {}",
+        "#[cfg_attr(all(), no_mangle)] pub fn f() {}",
+        "#[cfg_attr(all(), global_allocator)] static A: std::alloc::System = std::alloc::System;",
+        '#[cfg_attr(all(), path = "lib.rs")] mod other {}',
+        "#![warn(unused_crate_dependencies)]",
+        "#![deny(unused, non_ascii_idents)]",
+        "#![deny(future_incompatible)]",
+        "#![deny(clippy::cargo)]",
+        "#![warn(clippy::multiple_inherent_impl)]",
+        '#![doc(html_root_url = "x")]',
+        '#![doc(alias = "x")]',
+        "pub fn \u0430() {}",
+        "macro_rules! make { ($n:ident) => { fn $n() {} } }\nmake!(\u043e);",
+        'std::panic::set_hook(Box::new(|seen| println!("{seen}")));',
+        "#[ctor::ctor] fn early() {}",
     ],
 )
 def test_what_a_module_cannot_express_is_built_alone(code):
@@ -162,6 +222,13 @@ def test_what_a_module_cannot_express_is_built_alone(code):
         "use std::ops::Mul;\nstruct A<T>(T);\nimpl<T> Mul<u8> for &A<T> { type Output = (); fn mul(self, _: u8) {} }",
         "struct A;\nimpl<'a> IntoIterator for &'a A { type Item = u8; type IntoIter = std::iter::Empty<u8>; }",
         "const fn two() -> u8 { 2 }",
+        '#![deny(warnings, clippy::all, rust_2018_idioms)]\n#![doc(hidden)]\n#![doc = "Docs."]\nfn a() {}',
+        "mod m { pub trait T {} }\nuse m::T;\nimpl T for u8 {}\nmod tests { use super::*; use crate::m::T; impl T for i8 {} }",
+        "pub enum Option { Some }\nimpl From<u8> for Option { fn from(_: u8) -> Self { Option::Some } }",
+        "use crate::{a, b as c};\nuse crate::d as e;\npub use crate::f::*;",
+        "thread_local! { pub(crate) static N: u8 = crate::two(); }",
+        '#[cfg_attr(feature = "serde", derive(Clone))]\nstruct A;',
+        'pub fn f() -> &\'static str { "größe" } // größer',
         'pub fn goes_on(line: &str, column: u8) -> bool { line != "halt" && column!= 0 }',
     ],
 )
