@@ -65,7 +65,7 @@ differential: setup-dev ## Hold 2,200 rows in shared builds against cargo; goes 
 lint: setup-dev ## ruff, mypy --strict, import-linter, generated code up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --num-workers 2
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: setup-dev ## Rewrite files in the project's format

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from node.errors import OperatorError
+from node.small_files import read_small
 
 CONFIG_BYTES_MAX = 64 * 1024
 
@@ -146,12 +147,7 @@ def load_config(path: Path) -> NodeConfig:
     Raises:
         OperatorError: Not readable, not TOML, an unknown key, a wrong type or a value out of range; names the key.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise OperatorError(f"cannot read {path}: {error.strerror}", hint="run `swarm-node init` first") from error
-    if len(raw) > CONFIG_BYTES_MAX:
-        raise OperatorError(f"{path} has {len(raw)} bytes, at most {CONFIG_BYTES_MAX} make sense", hint="shorten it")
+    raw = read_small(path, CONFIG_BYTES_MAX, hint="Run `swarm-node init`, which writes one, or name the right file.")
     try:
         values = tomllib.loads(raw.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -12,6 +12,7 @@ from consensus.params import PRESETS, Preset
 from consensus.types import Hash, NodeId
 from node.config import NodeConfig
 from node.errors import OperatorError
+from node.small_files import read_small
 
 GENESIS_BYTES_MAX = 16 << 20
 _MODE = 0o700
@@ -96,16 +97,8 @@ def load_genesis(path: Path) -> tuple[Genesis, Preset]:
     Raises:
         OperatorError: Not there, not a genesis, or of a preset that this version does not have.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise OperatorError(
-            f"cannot read {path}: {error.strerror}",
-            hint="copy the swarm's genesis.json there, or run `swarm-node init`",
-        ) from error
-    if len(raw) > GENESIS_BYTES_MAX:
-        raise OperatorError(f"{path} has {len(raw)} bytes", hint="this is not a genesis file")
-    return parse_genesis(raw, str(path))
+    hint = "copy the swarm's genesis.json there, or run `swarm-node init`"
+    return parse_genesis(read_small(path, GENESIS_BYTES_MAX, hint=hint), str(path))
 
 
 def parse_genesis(raw: bytes, source: str) -> tuple[Genesis, Preset]:

@@ -31,7 +31,7 @@ COMMANDS = {
     "replay": "node.cli.replay:replay",
     "simulate": "node.cli.simulate:simulate",
     "bench": "node.cli.bench:bench",
-    "demo": "node.cli.demo:demo",
+    "demo": "node.demo.command:demo",
 }
 """Where each command stands, in the order in which help lists them."""
 

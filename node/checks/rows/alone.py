@@ -5,45 +5,19 @@ For rows that cannot stand beside others, and to confirm whatever failed there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from node.checks.builds import Built
 from node.checks.rows.building import Linked, RowBuilder
-from node.checks.rows.emptiness import empty_tests
-from node.checks.rows.example import Example, SourceText, assemble
+from node.checks.rows.conclusions import after_lint, after_mutants, after_run, not_compiled, settle
+from node.checks.rows.example import SourceText
 from node.checks.rows.formatting import look_at_formatting
-from node.checks.rows.mutating import Subject, Survey, try_mutants
+from node.checks.rows.mutating import Subject, try_mutants
 from node.checks.rows.runs import STUB, RowRun, Runner
-from node.checks.rows.shape import Shape, as_const_stub, look_at, with_stub
-from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
-from node.checks.syntax import observes_position, parse_rust
+from node.checks.rows.shape import as_const_stub, with_stub
+from node.checks.rows.task import Task
+from node.checks.rows.verdict import RowState, RowVerdict
+from node.checks.syntax import observes_position
 from node.checks.workshop import Workshop
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A row to be settled."""
-
-    source: SourceText
-    shape: Shape
-    tests_given: bool
-    """Tests came with the row, or stand in its code: some must run."""
-    static: tuple[str, ...] = ()
-    """What is wrong with its tests by their text alone."""
-
-    @property
-    def is_tested(self) -> bool:
-        """Whether to build it with the test harness; what only mentions tests may turn out to have none."""
-        return self.tests_given or self.shape.may_have_tests
-
-
-def make_task(example: Example, edition: str) -> Task:
-    """What there is to settle about a row that is compiled in a package of that edition."""
-    source = assemble(example)
-    root = parse_rust(source.text)
-    shape = look_at(source, root, edition=edition)
-    given = bool(example.tests.strip()) or shape.has_tests
-    return Task(source, shape, given, empty_tests(example, source, root) if given else ())
 
 
 async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why: str, mutants: int = 0) -> RowVerdict:
@@ -62,20 +36,9 @@ async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why:
     source = task.source
     linted = await builder.lint({source.path: source.text})
     formatted, parsed = await look_at_text(workshop, source, builder.edition)
-    verdict = RowVerdict(
-        RowState.FAIL,
-        parsed=linted.ok or parsed,
-        formatted=formatted,
-        uses_unsafe=task.shape.has_unsafe,
-        alone=why,
-        cpu_ms=linted.cpu_ms,
-    )
-    if not linted.ok:
-        return not_compiled(verdict, linted, "the code")
-    said = sort_warnings(linted.diagnostics)
-    verdict = replace(verdict, compiled=True, clippy=said.clippy, warnings=said.warnings)
-    if not task.is_tested:
-        return replace(verdict, state=RowState.PASS)
+    verdict = after_lint(task, linted, formatted, why, parsed=parsed)
+    if not verdict.compiled or not task.is_tested:
+        return verdict
     verdict, cpu_ms = await _test(workshop, builder, task, verdict)
     if not mutants or verdict.state is not RowState.PASS or not verdict.tests_passed:
         return verdict
@@ -91,14 +54,6 @@ async def look_at_text(workshop: Workshop, source: SourceText, edition: str) -> 
     own = await look_at_formatting(workshop, {"code": code}, edition)
     formatted = None if own is None or own.broken else not own.differing
     return formatted, whole is not None and not whole.broken
-
-
-def not_compiled(verdict: RowVerdict, built: Built, what: str) -> RowVerdict:
-    """The verdict on a row that a compiler refused."""
-    if built.out_of_time:
-        return replace(verdict, reasons=(f"{what} does not compile within its time",))
-    reason, codes, classes = refused(built.diagnostics, what=what)
-    return replace(verdict, reasons=(reason,), error_codes=codes, error_classes=classes)
 
 
 async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict) -> tuple[RowVerdict, float]:
@@ -163,41 +118,3 @@ async def _notices_stub(workshop: Workshop, linked: Linked, run: RowRun) -> bool
     async with workshop.workers.session() as session:
         stubbed = await Runner(workshop, session, linked).run(variant=STUB, bound_ms=run.cpu_ms)
     return not stubbed.all_passed
-
-
-def after_run(verdict: RowVerdict, run: RowRun, task: Task) -> RowVerdict:
-    """The verdict with what its tests showed; `PASS` and `FAIL` alike are final unless all tests passed."""
-    if run.finished and not run.seen and not task.tests_given:
-        return replace(verdict, state=RowState.PASS, cpu_ms=verdict.cpu_ms + run.cpu_ms)
-    return replace(
-        verdict,
-        state=RowState.FAIL,
-        tests_passed=run.passed,
-        tests_failed=run.failed,
-        tests_ignored=run.ignored,
-        vacuous=run.finished and not run.passed and not run.failed,
-        reasons=(run.reason,) if run.reason else (),
-        cpu_ms=verdict.cpu_ms + run.cpu_ms,
-    )
-
-
-_TELLING = 3
-"""Fewer mutants than this may all be changes that nobody could notice."""
-
-
-def after_mutants(verdict: RowVerdict, survey: Survey) -> RowVerdict:
-    """The verdict with what its tests noticed of mutants."""
-    verdict = replace(verdict, mutants=survey.mutants, cpu_ms=verdict.cpu_ms + survey.cpu_ms)
-    if survey.mutants.killed or survey.mutants.made < _TELLING:
-        return verdict
-    reason = f"its tests notice none of {survey.mutants.made} changes of the code"
-    return replace(verdict, state=RowState.FAIL, vacuous=True, reasons=(reason,))
-
-
-def settle(verdict: RowVerdict, stub_killed: bool | None, static: tuple[str, ...]) -> RowVerdict:
-    """The verdict on a row whose tests pass, once it is known what they notice."""
-    reasons = static
-    if stub_killed is False:
-        reasons = (*reasons, "its tests still pass when every function of the code panics")
-    state = RowState.FAIL if reasons else RowState.PASS
-    return replace(verdict, state=state, reasons=reasons, vacuous=bool(reasons), stub_killed=stub_killed)

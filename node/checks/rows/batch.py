@@ -17,13 +17,15 @@ from dataclasses import dataclass, replace
 from node.checks.builds import Built
 from node.checks.diagnostics import Diagnostic
 from node.checks.reverify import Reverified
-from node.checks.rows.alone import Task, after_mutants, after_run, make_task, settle, settle_alone
+from node.checks.rows.alone import settle_alone
 from node.checks.rows.building import Linked, RowBuilder
+from node.checks.rows.conclusions import after_mutants, after_run, settle
 from node.checks.rows.example import LIBRARY, Example
 from node.checks.rows.formatting import look_at_formatting
 from node.checks.rows.mutating import Subject, try_mutants
 from node.checks.rows.runs import STUB, RowRun, Runner
 from node.checks.rows.shape import Shape, as_module, code_in_module, with_stub
+from node.checks.rows.task import Task, make_task
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
 from node.checks.sandbox.errors import SandboxError
 from node.checks.workers import together

@@ -18,13 +18,15 @@ from node.checks.cargo import (
     parse_artifacts,
 )
 from node.checks.isolated import run_cargo
-from node.checks.rows.alone import Task, after_run, look_at_text, make_task, not_compiled, settle
+from node.checks.rows.alone import look_at_text
 from node.checks.rows.building import LIBRARY_TESTS, Linked
+from node.checks.rows.conclusions import after_lint, after_run, not_compiled, settle
 from node.checks.rows.example import Example, SourceText
 from node.checks.rows.exporting import write_row
 from node.checks.rows.runs import RowRun, Runner
 from node.checks.rows.shape import as_panicking
-from node.checks.rows.verdict import RowState, RowVerdict, sort_warnings
+from node.checks.rows.task import Task, make_task
+from node.checks.rows.verdict import RowVerdict
 from node.checks.sandbox.launcher import LauncherSession
 from node.checks.sandbox.limits import Ran
 from node.checks.workshop import Workshop
@@ -51,20 +53,9 @@ async def settle_by_cargo(workshop: Workshop, example: Example, *, edition: str,
         linted = await project.lint()
         linked = await project.link() if linted.ok and task.is_tested else None
     formatted, parsed = await look_at_text(workshop, source, edition)
-    verdict = RowVerdict(
-        RowState.FAIL,
-        parsed=linted.ok or parsed,
-        formatted=formatted,
-        uses_unsafe=task.shape.has_unsafe,
-        alone=WHY,
-        cpu_ms=linted.cpu_ms,
-    )
-    if not linted.ok:
-        return not_compiled(verdict, linted, "the code")
-    said = sort_warnings(linted.diagnostics)
-    verdict = replace(verdict, compiled=True, clippy=said.clippy, warnings=said.warnings)
+    verdict = after_lint(task, linted, formatted, WHY, parsed=parsed)
     if linked is None:
-        return replace(verdict, state=RowState.PASS)
+        return verdict
     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
     if not linked.built.ok:
         return not_compiled(verdict, linked.built, "the code with its tests")

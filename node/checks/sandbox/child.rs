@@ -1,6 +1,7 @@
 //! One command: from fork to exec on its side, its pipes on ours.
 
 use crate::frames::Request;
+use crate::seccomp::Role;
 use crate::sys;
 use crate::{landlock, seccomp};
 use std::ffi::{c_char, c_int, CString};
@@ -127,14 +128,6 @@ struct Plan<'a> {
     argv: Vec<CString>,
     environment: Vec<CString>,
     ruleset: Option<landlock::Ruleset>,
-}
-
-/// What a forked process is to become.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Role {
-    Command,
-    /// A test binary that waits for commands (`server.rs`).
-    Server,
 }
 
 fn plan(request: &Request, role: Role) -> Result<Plan<'_>, String> {

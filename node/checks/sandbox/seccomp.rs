@@ -1,9 +1,16 @@
 //! Which system calls a command may make. What is denied fails with EPERM; the rest is as always.
 
-use crate::child::Role;
 use crate::frames::Request;
 use crate::sys;
 use std::ffi::c_long;
+
+/// What a process is to become, and so what it may do.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Role {
+    Command,
+    /// A test binary that waits for commands (`server.rs`).
+    Server,
+}
 
 /// Name, number on x86-64, number on AArch64 and the other newer ports; -1 where the call does not exist.
 type Call = (&'static str, i32, i32);

@@ -1,0 +1,81 @@
+"""What each step with a row makes of its verdict: linting, a run of its tests, a stub, mutants. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from node.checks.builds import Built
+from node.checks.rows.mutating import Survey
+from node.checks.rows.runs import RowRun
+from node.checks.rows.task import Task
+from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
+
+_TELLING = 3
+"""Fewer mutants than this may all be changes that nobody could notice."""
+
+
+def after_lint(task: Task, linted: Built, formatted: bool | None, why: str, *, parsed: bool) -> RowVerdict:
+    """The verdict on a row that was compiled by itself, without tests; `FAIL` until they have run.
+
+    Args:
+        task: The row.
+        linted: How that went.
+        formatted: As in the verdict.
+        why: It was built alone.
+        parsed: Whether rustfmt could read the file; what compiles parses in any case.
+    """
+    verdict = RowVerdict(
+        RowState.FAIL,
+        parsed=linted.ok or parsed,
+        formatted=formatted,
+        uses_unsafe=task.shape.has_unsafe,
+        alone=why,
+        cpu_ms=linted.cpu_ms,
+    )
+    if not linted.ok:
+        return not_compiled(verdict, linted, "the code")
+    said = sort_warnings(linted.diagnostics)
+    state = RowState.FAIL if task.is_tested else RowState.PASS
+    return replace(verdict, state=state, compiled=True, clippy=said.clippy, warnings=said.warnings)
+
+
+def not_compiled(verdict: RowVerdict, built: Built, what: str) -> RowVerdict:
+    """The verdict on a row that a compiler refused."""
+    if built.out_of_time:
+        return replace(verdict, reasons=(f"{what} does not compile within its time",))
+    reason, codes, classes = refused(built.diagnostics, what=what)
+    return replace(verdict, reasons=(reason,), error_codes=codes, error_classes=classes)
+
+
+def after_run(verdict: RowVerdict, run: RowRun, task: Task) -> RowVerdict:
+    """The verdict with what its tests showed; `PASS` and `FAIL` alike are final unless all tests passed."""
+    if run.finished and not run.seen and not task.tests_given:
+        return replace(verdict, state=RowState.PASS, cpu_ms=verdict.cpu_ms + run.cpu_ms)
+    return replace(
+        verdict,
+        state=RowState.FAIL,
+        tests_passed=run.passed,
+        tests_failed=run.failed,
+        tests_ignored=run.ignored,
+        vacuous=run.finished and not run.passed and not run.failed,
+        reasons=(run.reason,) if run.reason else (),
+        cpu_ms=verdict.cpu_ms + run.cpu_ms,
+    )
+
+
+def after_mutants(verdict: RowVerdict, survey: Survey) -> RowVerdict:
+    """The verdict with what its tests noticed of mutants."""
+    verdict = replace(verdict, mutants=survey.mutants, cpu_ms=verdict.cpu_ms + survey.cpu_ms)
+    if survey.mutants.killed or survey.mutants.made < _TELLING:
+        return verdict
+    reason = f"its tests notice none of {survey.mutants.made} changes of the code"
+    return replace(verdict, state=RowState.FAIL, vacuous=True, reasons=(reason,))
+
+
+def settle(verdict: RowVerdict, stub_killed: bool | None, static: tuple[str, ...]) -> RowVerdict:
+    """The verdict on a row whose tests pass, once it is known what they notice."""
+    reasons = static
+    if stub_killed is False:
+        reasons = (*reasons, "its tests still pass when every function of the code panics")
+    state = RowState.FAIL if reasons else RowState.PASS
+    return replace(verdict, state=state, reasons=reasons, vacuous=bool(reasons), stub_killed=stub_killed)
