@@ -1,10 +1,10 @@
 # Two commands need no prior knowledge: `make demo` and `make test`. Both set up everything they need.
-# Three test workers on two cores: a good part of the tests waits for processes. Files go in their order, long ones first.
+# Four test workers on two cores: a good part of the tests waits, for processes or for time to pass.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CRATES ?=
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 4
 
 .PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm simulate-penalties bench-checks differential setup-chain
 
