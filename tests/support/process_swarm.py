@@ -49,7 +49,8 @@ CHEAP = ("docstring_generation", "code_search", "code_explanation", "function_na
 LINKED_S = 120.0
 JOB_S = 400.0
 FOLLOW_S = 120.0
-LOOK_EVERY_S = 0.2
+LOOK_EVERY_S = 0.5
+"""A look is a call to each node: at five a second they would be a good part of what an idle swarm does."""
 
 
 @dataclass(frozen=True, slots=True)
