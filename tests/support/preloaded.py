@@ -81,17 +81,22 @@ class _Stem:
         self._lock = threading.Lock()
         with theirs:
             words = [sys.executable, "-m", "tests.support.preloaded", str(theirs.fileno())]
-            self._process = subprocess.Popen(words, pass_fds=[theirs.fileno()], env=processes._environment())
+            self._process = subprocess.Popen(
+                words,
+                pass_fds=[theirs.fileno()],
+                env=processes._environment(),
+                start_new_session=True,  # Ctrl-C is ours alone, as with the demo's nodes
+            )
 
     def fork(self, folder: Path, log: int) -> _Forked:
         """A new node over a data folder."""
-        end_of_theirs, ours = os.pipe()
+        theirs, ours = os.pipe()
+        stdin = os.fdopen(ours, "wb")
         try:
-            asked = {"folder": str(folder), "environment": processes._environment()}
-            pid = self._ask(asked, end_of_theirs, log)
+            pid = self._ask({"folder": str(folder), "environment": processes._environment()}, theirs, log)
         finally:
-            os.close(end_of_theirs)
-        return _Forked(self, pid, os.fdopen(ours, "wb"))
+            os.close(theirs)
+        return _Forked(self, pid, stdin)
 
     def code(self, pid: int) -> int | None:
         """How a node of this stem ended, as `subprocess` has it; None while it runs."""
@@ -101,7 +106,9 @@ class _Stem:
     def _ask(self, asked: dict, *descriptors: int) -> int:
         with self._lock:
             socket.send_fds(self._link, [json.dumps(asked).encode()], descriptors)
-            return int(self._link.recv(BYTES_MAX))
+            answer = self._link.recv(BYTES_MAX)
+        assert answer, f"a stem has ended with {self._process.poll()}"
+        return int(answer)
 
     def close(self) -> None:
         """End the stem; a node of it that still runs goes on until its standard input ends."""
