@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from consensus.aggregation import reference
+from consensus.aggregation import aggregate, reference
 from consensus.aggregation.vectorised import RaterColumns, aggregate_columns
 from consensus.params import MAINNET
 from consensus.rater_tables import EMPTY_TABLE
@@ -40,12 +40,22 @@ class AgreementCost:
 
 
 def measure_columns(name: str, count: int, *, repeat: int) -> Speed:
-    """The shipped aggregation, its tables kept from call to call as a node's are."""
+    """The shipped aggregation, its tables kept in columns from call to call as a simulation's are."""
     columns = [in_columns(make_ratings(count, seed)) for seed in range(min(repeat, 8))]
     raters = RaterColumns.empty(node_ids(), PARAMS)
     turn = iter(range(1 << 30))
     best = fastest(lambda: aggregate_columns(raters, columns[next(turn) % len(columns)], PARAMS), repeat)
     return Speed(name, len(columns[0].rater), best)
+
+
+def measure_objects(name: str, count: int, *, repeat: int) -> Speed:
+    """The same as a node calls it in a round: from tables and ratings as objects to tables and explanations."""
+    ratings = make_ratings(count, 0)
+    nodes = node_ids()
+    candidates = as_candidates(ratings, nodes)
+    tables = aggregate(dict.fromkeys(nodes, EMPTY_TABLE), candidates, PARAMS).tables
+    best = fastest(lambda: aggregate(tables, candidates, PARAMS), repeat)
+    return Speed(name, ratings.rater.size, best)
 
 
 def measure_reference(count: int) -> Speed:

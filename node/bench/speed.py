@@ -33,3 +33,8 @@ def fastest(work: Callable[[], object], repeat: int) -> float:
         work()
         best = min(best, time.process_time() - started)
     return best
+
+
+def better(one: Speed, other: Speed) -> Speed:
+    """The faster of two measurements of the same; of one that failed, the other."""
+    return min(one, other, key=lambda speed: (bool(speed.missing), speed.seconds))

@@ -27,6 +27,7 @@ def tell_round(tell: Tell, ballot: Ballot, scores: ScoreColumns, starts: Ints, b
     """
     first = len(scores.verdict) - len(ballot)
     verdict, bits = scores.verdict[first:], scores.evidence_bits[first:] / (1 << 16)
+    contributed = scores.explained().contributed
     drawn = ballot.drawn
     good = drawn.good[ballot.task, ballot.slot]
     failed = int((drawn.present & (drawn.checks == "fail")).sum())
@@ -37,20 +38,19 @@ def tell_round(tell: Tell, ballot: Ballot, scores: ScoreColumns, starts: Ints, b
     tell(f"round {drawn.number}: {len(verdict)} rated, {failed} failed their check; {counts}")
     for row in np.flatnonzero((verdict == ACCEPT) & ~good | (verdict == REJECT) & good):
         word = "accepted, and bad" if verdict[row] == ACCEPT else "rejected, and good"
-        said = _votes(ballot, scores, int(row), int(starts[first + row]), bad)
+        said = _votes(ballot, contributed[starts[first + row] :], int(row), bad)
         name = f"t{ballot.task[row]}-c{ballot.slot[row]}"
         maker = node_name(int(ballot.makers[row]), bad)
         score = shown(int(scores.score_bp[first + row]))
         tell(f"    {name} by {maker}: {word}, score {score}, evidence {bits[row]:+.2f} bits: {said}")
 
 
-def _votes(ballot: Ballot, scores: ScoreColumns, row: int, start: int, bad: Bools) -> str:
-    """Who said what of a candidate, and what it was worth."""
+def _votes(ballot: Ballot, contributed: Ints, row: int, bad: Bools) -> str:
+    """Who said what of a candidate, and what it was worth: the first of `contributed`."""
     taken = ballot.seated[row]
     raters, given = ballot.rater[row][taken], ballot.scores[row][taken]
     return ", ".join(
-        f"{node_name(int(rater), bad)} {shown(int(given[place].mean()))} "
-        f"({scores.rating_contributed[start + place] / (1 << 16):+.2f})"
+        f"{node_name(int(rater), bad)} {shown(int(given[place].mean()))} ({contributed[place] / (1 << 16):+.2f})"
         for place, rater in enumerate(raters)
     )
 

@@ -199,6 +199,31 @@ def test_slices_of_any_size_give_the_same_bits(monkeypatch):
         assert vectorised.aggregate(known, round_, PARAMS) == whole
 
 
+@settings(max_examples=40, deadline=None)
+@given(seeds, st.sampled_from([(1, 0), (7, 0), (64, 3), (1 << 14, 0), (1 << 14, 5)]))
+def test_empty_seats_change_nothing(seed, sizes):
+    """Candidates with different numbers of ratings stand in one slice or in many."""
+    draw = Draw(seed)
+    known, round_ = draw.tables(), draw.round()
+    plain = reference.aggregate(known, round_, PARAMS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slices, "SLICE_RATINGS", sizes[0])
+        patch.setattr(slices, "EMPTY_SEATS_MAX", sizes[1])
+        columns = vectorised.aggregate(known, round_, PARAMS)
+    assert columns.candidates == plain.candidates
+    assert columns.tables == plain.tables
+
+
+@settings(max_examples=40, deadline=None)
+@given(seeds)
+def test_a_preset_that_forgets_who_has_met_once_does_so_in_both_forms(seed):
+    draw = Draw(seed)
+    forgetful = dataclasses.replace(PARAMS, pair_count_min=3 * ONE)
+    known, round_ = draw.tables(), draw.round()
+    plain = reference.aggregate(known, round_, forgetful)
+    assert vectorised.aggregate(known, round_, forgetful).tables == plain.tables
+
+
 def test_kept_columns_equal_columns_made_anew_from_tables():
     rng = random.Random(3)
     nodes = [node(number) for number in range(40)]
@@ -207,7 +232,9 @@ def test_kept_columns_equal_columns_made_anew_from_tables():
     number = raters.numbers()
     for height in range(12):
         round_ = sorted(drawn_round(rng, height, 30, 40), key=lambda rated: (rated.task, rated.content))
-        vectorised.aggregate_columns(raters, vectorised.rating_columns(round_, number, known.keys(), {}), PARAMS)
+        sheets = [rated.ratings for rated in round_]
+        ratings = vectorised.rating_columns(round_, sheets, number, known.keys(), {})
+        vectorised.aggregate_columns(raters, ratings, PARAMS)
         known = dict(vectorised.aggregate(known, round_, PARAMS).tables)
     assert {name: raters.table(number[name]) for name in nodes} == known
 
@@ -230,7 +257,9 @@ def test_logarithms_in_columns_are_those_of_the_reference(values):
 @given(st.lists(st.tuples(BITS, BITS), min_size=1, max_size=50))
 def test_what_beliefs_teach_in_columns_is_what_they_teach_in_the_reference(pieces):
     heads, voices = np.array(pieces, dtype=np.int64).T
-    rows = zip(*(column.tolist() for column in learning.outcomes(heads, voices, PARAMS)), strict=True)
+    good, weight = learning.believed(heads, PARAMS)
+    columns = (good, weight - good, learning.targets(voices, PARAMS))
+    rows = zip(*(column.tolist() for column in columns), strict=True)
     assert [Outcome(*row) for row in rows] == [believed_outcome(*piece, PARAMS) for piece in pieces]
 
 

@@ -12,6 +12,7 @@ from consensus.rater_tables import EMPTY_TABLE
 from node.bench import consensus as measure
 from node.bench import rivals
 from node.bench.ratings import Ratings, as_candidates, in_columns, make_ratings, node_ids
+from node.bench.speed import Speed, better
 from node.cli import main
 
 
@@ -47,6 +48,16 @@ def test_what_is_not_installed_is_named_and_not_guessed(monkeypatch):
     monkeypatch.setitem(sys.modules, "crowdkit.aggregation", None)
     assert "not installed" in rivals.measure_bradley_terry(100).missing
     assert "not installed" in rivals.measure_dawid_skene(100).missing
+
+
+def test_of_two_turns_the_faster_one_counts_and_a_failed_one_never():
+    slow, fast, failed = Speed("", 1, 2.0), Speed("", 1, 1.0), Speed("", 1, 0.0, missing="its fit failed")
+    assert better(slow, fast) == better(fast, slow) == fast
+    assert better(failed, slow) == better(slow, failed) == slow
+
+
+def test_objects_in_and_out_are_measured_on_as_many_ratings():
+    assert measure.measure_objects("objects", 200, repeat=1).ratings == 200
 
 
 def test_larger_committees_send_more_and_all_of_them_decide():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from consensus.aggregation.reading import BIN_BP
 from consensus.aggregation.scoring import composite_bp
@@ -15,11 +17,7 @@ from consensus.aggregation.values import (
     ScoredCandidate,
     one_per_rater,
 )
-from consensus.aggregation.vectorised.columns import (
-    COUNTED_CODES,
-    RaterColumns,
-    rating_columns,
-)
+from consensus.aggregation.vectorised.columns import COUNTED_CODES, RaterColumns, rating_columns
 from consensus.aggregation.vectorised.rounds import ScoreColumns, aggregate_columns
 from consensus.aggregation.vectorised.scoring import VERDICT_CODES
 from consensus.params import AggregationParams
@@ -36,76 +34,63 @@ def aggregate(
 ) -> Aggregation:
     """`reference.aggregate`."""
     ordered = sorted(candidates, key=lambda candidate: (candidate.task, candidate.content))
+    sheets = [one_per_rater(candidate.ratings) for candidate in ordered]
     raters = RaterColumns.of(tables, (candidate.generator for candidate in ordered), params)
     number = raters.numbers()
-    ratings = rating_columns(ordered, number, tables.keys(), owners or {})
+    ratings = rating_columns(ordered, sheets, number, tables.keys(), owners or {})
     scores = aggregate_columns(raters, ratings, params)
-    explain = _Explainer(scores, number, tables.keys(), params)
+    rows = np.array([number[node] for node in tables], dtype=np.int64)
+    known = _contributions(scores, (rating.rater for sheet in sheets for rating in sheet if rating.rater in tables))
+    explained = [
+        tuple(next(known) if rating.rater in tables else _unknown(rating, params) for rating in sheet)
+        for sheet in sheets
+    ]
     return Aggregation(
-        candidates=tuple(_scored(scores, row, candidate, explain) for row, candidate in enumerate(ordered)),
-        tables={node: raters.table(number[node]) for node in tables},
+        candidates=tuple(map(ScoredCandidate, *_scored(ordered, scores), explained)),
+        tables=dict(zip(tables, raters.tables(rows), strict=True)),
     )
 
 
-class _Explainer:
-    """Turns rating columns back into contributions, one after the other."""
-
-    def __init__(
-        self,
-        scores: ScoreColumns,
-        number: Mapping[NodeId, int],
-        members: AbstractSet[NodeId],
-        params: AggregationParams,
-    ) -> None:
-        self._number = number
-        self._members = members
-        self._params = params
-        self._place = {row: place for place, row in enumerate(scores.rows.tolist())}
-        self._slow = scores.drafted[:2].transpose(2, 0, 1).tolist()
-        self._columns = zip(
-            scores.rating_counted.tolist(),
-            scores.rating_bits.tolist(),
-            scores.rating_voice.tolist(),
-            scores.rating_contributed.tolist(),
-            strict=True,
-        )
-
-    def next(self, rating: GivenRating) -> Contribution:
-        """The contribution of the next rating; those of non-members have no row."""
-        composite = composite_bp(rating.scores, self._params)
-        position = min(BINS - 1, composite // BIN_BP)
-        if rating.rater not in self._members:
-            return Contribution(rating.rater, Counted.UNKNOWN, composite, position, 0, 0, 0, 0, 0, 0, 0)
-        code, evidence, voice, contributed = next(self._columns)
-        bad, good = self._slow[self._place[self._number[rating.rater]]]
-        return Contribution(
-            rater=rating.rater,
-            counted=COUNTED_CODES[code],
-            composite_bp=composite,
-            bin=position,
-            evidence_bits=evidence,
-            voice=voice,
-            contributed_bits=contributed,
-            bad_in_bin=bad[position],
-            bad_total=sum(bad),
-            good_in_bin=good[position],
-            good_total=sum(good),
-        )
+def _contributions(scores: ScoreColumns, raters: Iterable[NodeId]) -> Iterator[Contribution]:
+    """What the ratings of members did, one after the other."""
+    given = scores.explained()
+    slow = scores.drafted[:2]
+    cell = given.bin, given.rater
+    in_bin, totals = slow[:, *cell], slow.sum(axis=1)[:, given.rater]
+    columns = (
+        given.composite_bp,
+        given.bin,
+        given.bits,
+        given.voice,
+        given.contributed,
+        in_bin[0],
+        totals[0],
+        in_bin[1],
+        totals[1],
+    )
+    counted = [COUNTED_CODES[code] for code in given.counted.tolist()]
+    return map(Contribution, raters, counted, *(column.tolist() for column in columns))
 
 
-def _scored(scores: ScoreColumns, row: int, candidate: RatedCandidate, explain: _Explainer) -> ScoredCandidate:
-    first, second, third, fourth = scores.criteria_bp[row].tolist()
-    return ScoredCandidate(
-        content=candidate.content,
-        task=candidate.task,
-        generator=candidate.generator,
-        verdict=VERDICT_CODES[scores.verdict[row]],
-        evidence_bits=int(scores.evidence_bits[row]),
-        cut_bits=int(scores.cut_bits[row]),
-        quality_bp=int(scores.quality_bp[row]),
-        score_bp=int(scores.score_bp[row]),
-        criteria_bp=(first, second, third, fourth),
-        spread_bp=int(scores.spread_bp[row]),
-        counted=int(scores.counted[row]),
-        contributions=tuple(explain.next(rating) for rating in one_per_rater(candidate.ratings)),
+def _unknown(rating: GivenRating, params: AggregationParams) -> Contribution:
+    """A rating by somebody who is no member is shown, and does nothing."""
+    composite = composite_bp(rating.scores, params)
+    position = min(BINS - 1, composite // BIN_BP)
+    return Contribution(rating.rater, Counted.UNKNOWN, composite, position, 0, 0, 0, 0, 0, 0, 0)
+
+
+def _scored(candidates: Sequence[RatedCandidate], scores: ScoreColumns) -> tuple[Iterable[Any], ...]:
+    """The fields of `ScoredCandidate` up to `counted`, candidate after candidate."""
+    return (
+        [candidate.content for candidate in candidates],
+        [candidate.task for candidate in candidates],
+        [candidate.generator for candidate in candidates],
+        [VERDICT_CODES[code] for code in scores.verdict.tolist()],
+        scores.evidence_bits.tolist(),
+        scores.cut_bits.tolist(),
+        scores.quality_bp.tolist(),
+        scores.score_bp.tolist(),
+        map(tuple, scores.criteria_bp.T.tolist()),
+        scores.spread_bp.tolist(),
+        scores.counted.tolist(),
     )

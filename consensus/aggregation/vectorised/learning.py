@@ -7,41 +7,23 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from consensus.aggregation.fixed_point import BELIEF_BITS_MAX, BELIEF_STEP_BITS, BELIEF_TABLE
-from consensus.aggregation.vectorised.columns import Bools, Ints, RaterColumns, clamp, decays
+from consensus.aggregation.vectorised.columns import Bools, Ints, RaterColumns, Roster, clamp, decays
 from consensus.aggregation.vectorised.pairs import Meetings, learn_pairs
-from consensus.aggregation.vectorised.slices import OWN, Slice
+from consensus.aggregation.vectorised.slices import Slice
 from consensus.params import AggregationParams
 from consensus.rater_tables import BINS, ONE
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
-    """The ratings of a slice that teach, and what their candidates turned out to be; a row per rating."""
-
-    rater: Ints
-    """Position among the round's raters."""
-    generator: Ints
-    bin: Ints
-    composite: Ints
-    """Q16."""
-    probe: Ints
-    """1 for a good one, 0 for a bad one, -1 for none."""
-    good: Ints
-    bad: Ints
-    target: Ints
-
-
-@dataclass(frozen=True, slots=True)
 class _Teaching:
-    """What evidence teaches, step by step. Narrow columns: the tables are to stay in a processor's cache."""
+    """What evidence teaches, step by step."""
 
-    sharp: NDArray[np.int32]
+    sharp: Ints
     """Share with which the candidate counts as good; from -`BELIEF_BITS_MAX` bits to as many, like the next."""
-    target: NDArray[np.int32]
-    weight: NDArray[np.int32]
+    target: Ints
+    weight: Ints
     """By the belief without the prior, from 0 bits on: as much against a candidate weighs as much."""
 
 
@@ -49,24 +31,34 @@ _MIDDLE = BELIEF_BITS_MAX << 16 - BELIEF_STEP_BITS
 """Where no evidence stands in a table from -`BELIEF_BITS_MAX` bits on."""
 
 
-@cache
 def _teaching(params: AggregationParams) -> _Teaching:
+    return _tables(params.belief_sharpness, params.belief_base, params.belief_span, params.belief_weight)
+
+
+@cache
+def _tables(sharpness: int, base: int, span: int, most: int) -> _Teaching:
     value = np.array(BELIEF_TABLE, dtype=np.int64)
     beliefs = np.concatenate([ONE - value[:0:-1], value])
-    sharp = clamp(ONE // 2 + (params.belief_sharpness * (beliefs - ONE // 2) >> 16), 0, ONE)
-    target = params.belief_base + (params.belief_span * beliefs >> 16)
-    weight = params.belief_weight * (2 * value - ONE) >> 16
-    return _Teaching(*(column.astype(np.int32) for column in (sharp, target, weight)))
+    sharp = clamp(ONE // 2 + (sharpness * (beliefs - ONE // 2) >> 16), 0, ONE)
+    return _Teaching(sharp=sharp, target=base + (span * beliefs >> 16), weight=most * (2 * value - ONE) >> 16)
 
 
-def outcomes(heads_bits: Ints, voices_bits: Ints, params: AggregationParams) -> tuple[Ints, Ints, Ints]:
-    """`learning.believed_outcome`: good, bad and target for each piece of evidence."""
+def believed(heads_bits: Ints, params: AggregationParams) -> tuple[Ints, Ints]:
+    """`learning.believed_outcome`: good, and good and bad together, for each piece of evidence."""
     taught = _teaching(params)
     # Beyond the ends of a table its end holds: that is what a clipped index reads.
-    steps = np.abs(heads_bits - params.prior_bits) >> BELIEF_STEP_BITS
-    weight = taught.weight.take(steps, mode="clip").astype(np.int64)
-    good = weight * taught.sharp.take(_steps(heads_bits), mode="clip") >> 16
-    return good, weight - good, taught.target.take(_steps(voices_bits), mode="clip").astype(np.int64)
+    steps = np.abs(heads_bits - params.prior_bits)
+    steps >>= BELIEF_STEP_BITS
+    weight = taught.weight.take(steps, mode="clip")
+    good = taught.sharp.take(_steps(heads_bits), mode="clip")
+    good *= weight
+    good >>= 16
+    return good, weight
+
+
+def targets(voices_bits: Ints, params: AggregationParams) -> Ints:
+    """`learning.believed_outcome`: the target for each piece of evidence."""
+    return _teaching(params).target.take(_steps(voices_bits), mode="clip")
 
 
 def _steps(bits: Ints) -> Ints:
@@ -79,87 +71,102 @@ def _steps(bits: Ints) -> Ints:
     return place
 
 
-def lessons_of(
-    part: Slice, heads_bits: Ints, voices_bits: Ints, teaching: Bools | None, params: AggregationParams
-) -> Lessons:
-    """What each rating may learn.
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """What the ratings [k, c] of a slice teach, whatever they are about."""
+
+    part: Slice
+    learner: Ints
+    """Who learns, or nobody."""
+    good: Ints
+    weight: Ints
+    """Good and bad together."""
+
+
+def lessons_of(part: Slice, heads_bits: Ints, waiting: Bools | None, params: AggregationParams) -> Lessons:
+    """What each rating teaches its rater's histograms.
 
     Args:
         part: The slice.
-        heads_bits: [m] Evidence of the candidate without the rating's own, each rater's bounded.
-        voices_bits: [m] The same without the bound.
-        teaching: [c] Candidates that teach now; None for all.
+        heads_bits: [k, c] Evidence of the candidate without the rating's own, each rater's bounded.
+        waiting: [c] Candidates that teach later; None for none.
         params: The preset's numbers.
     """
-    good, bad, target = outcomes(heads_bits, voices_bits, params)
-    probes = (part.probe >= 0).nonzero()[0]
-    if len(probes):
-        right = part.probe[probes] == 1
-        good[probes] = params.probe_weight * right
-        bad[probes] = params.probe_weight * ~right
-        target[probes] = np.where(right, params.target_good, params.target_bad)
-    lessons = Lessons(
-        rater=part.rater,
-        generator=part.generator,
-        bin=part.bin,
-        composite=part.composite,
-        probe=part.probe,
-        good=good,
-        bad=bad,
-        target=target,
-    )
-    kept = part.counted != OWN
-    if teaching is not None:
-        kept &= part.per_rating(teaching)
-    return lessons if kept.all() else _only(lessons, kept.nonzero()[0])
+    good, weight = believed(heads_bits, params)
+    if len(part.probes):
+        good[:, part.probes] = params.probe_weight * part.good
+        weight[:, part.probes] = params.probe_weight
+    learner = part.learner
+    if waiting is not None:
+        learner = np.where(waiting, part.nobody, learner)
+    return Lessons(part, learner, good, weight)
 
 
-def _only(lessons: Lessons, kept: Ints) -> Lessons:
-    return Lessons(
-        rater=lessons.rater[kept],
-        generator=lessons.generator[kept],
-        bin=lessons.bin[kept],
-        composite=lessons.composite[kept],
-        probe=lessons.probe[kept],
-        good=lessons.good[kept],
-        bad=lessons.bad[kept],
-        target=lessons.target[kept],
-    )
+def targets_of(part: Slice, voices_bits: Ints, params: AggregationParams) -> Ints:
+    """[k, c] What an unbiased rater would have scored, by the evidence of all others, not bounded."""
+    target = targets(voices_bits, params)
+    if len(part.probes):
+        target[:, part.probes] = np.where(part.good, params.target_good, params.target_bad)
+    return target
 
 
 class LessonSums:
-    """Lessons added up per rater of the round, slice by slice."""
+    """Lessons added up per rater of the round, slice by slice; the last column is nobody's."""
 
     def __init__(self, raters: int) -> None:
-        self.histograms = np.zeros((2, BINS, raters), dtype=np.int64)
-        """Bad, then good."""
-        self.ratings = np.zeros(raters, dtype=np.int64)
-        self.probes = np.zeros(raters, dtype=np.int64)
+        self._histograms = np.zeros((2, BINS, raters + 1), dtype=np.int64)
+        self._ratings = np.zeros(raters + 1, dtype=np.int64)
 
     def add(self, lessons: Lessons) -> None:
         """Add what the histograms and maturity need."""
-        raters = len(self.ratings)
-        cell = lessons.bin * raters + lessons.rater
-        bad, good = self.histograms.reshape(2, -1)
-        np.add.at(bad, cell, lessons.bad)
-        np.add.at(good, cell, lessons.good)
-        self.ratings += np.bincount(lessons.rater, minlength=raters)
-        self.probes += np.bincount(lessons.rater[lessons.probe >= 0], minlength=raters)
+        width = len(self._ratings)
+        cell = (lessons.part.bin * width + lessons.learner).ravel()
+        bad, good = self._histograms.reshape(2, -1)
+        np.add.at(bad, cell, (lessons.weight - lessons.good).ravel())
+        np.add.at(good, cell, lessons.good.ravel())
+        self._ratings += np.bincount(lessons.learner.ravel(), minlength=width)
+
+    @property
+    def histograms(self) -> Ints:
+        """[2, BINS, A] Bad, then good."""
+        return self._histograms[..., :-1]
+
+    @property
+    def ratings(self) -> Ints:
+        """[A] From how many each of them learns."""
+        return self._ratings[:-1]
 
 
 @dataclass(frozen=True, slots=True)
 class Memories:
-    """What the raters of a round remembered before it."""
+    """What the raters of a round remembered before it, and what they answer to its probes."""
 
     histograms: Ints
     """[4, BINS, A]"""
     maturity: Ints
     """[A]"""
+    answers: Ints
+    """[4, A] Of this round: how many bad probes each answers wrongly and rightly, then how many good ones."""
+    probes: Ints
+    """[A] All of these."""
 
     @classmethod
-    def of(cls, raters: RaterColumns, rows: Ints) -> Memories:
-        """Of the raters in `rows`."""
-        return cls(raters.histograms.take(rows, axis=2), raters.maturity.take(rows))
+    def of(cls, raters: RaterColumns, roster: Roster, slices: Iterable[Slice], params: AggregationParams) -> Memories:
+        """Of a round's raters."""
+        width = len(roster) + 1
+        answers = np.zeros(4 * width, dtype=np.int64)
+        for part in slices:
+            if len(part.probes):
+                right = (part.composite.take(part.probes, axis=1) >= params.answer_cut) == part.good
+                place = (2 * part.good + right) * width + part.learner.take(part.probes, axis=1)
+                answers += np.bincount(place.ravel(), minlength=4 * width)
+        answers = answers.reshape(4, width)[:, :-1]
+        return cls(
+            histograms=roster.take(raters.histograms),
+            maturity=roster.take(raters.maturity),
+            answers=answers,
+            probes=np.add.reduce(answers, axis=0),
+        )
 
 
 def learnt_histograms(before: Memories, sums: LessonSums, params: AggregationParams) -> Ints:
@@ -175,57 +182,61 @@ def learnt_histograms(before: Memories, sums: LessonSums, params: AggregationPar
 
 def learnt_maturity(before: Memories, sums: LessonSums, params: AggregationParams) -> Ints:
     """[A] Their maturity counters."""
-    gained = sums.probes * ONE + (sums.ratings - sums.probes) * params.maturity_per_rating
+    gained = before.probes * (ONE - params.maturity_per_rating)
+    gained += sums.ratings * params.maturity_per_rating
+    gained += before.maturity
     # One that is beyond the most that rating can earn loses nothing by having had no lessons.
-    return np.where(sums.ratings > 0, np.minimum(params.maturity_max, before.maturity + gained), before.maturity)
+    return np.where(sums.ratings > 0, np.minimum(params.maturity_max, gained), before.maturity)
 
 
 def _smooth(counts: Ints, share: int) -> Ints:
-    moved = counts * share >> 16
-    smooth = counts.copy()
+    moved = counts * share
+    moved >>= 16
     flow = moved[:, 1:] - moved[:, :-1]
+    smooth = counts.copy()
     smooth[:, :-1] += flow
     smooth[:, 1:] -= flow
     return smooth
 
 
-def _answers(lessons: Lessons, raters: int, params: AggregationParams) -> Ints:
-    """[4, A] How many probes each rater answered wrongly and rightly, bad ones first."""
-    probes = (lessons.probe >= 0).nonzero()[0]
-    good = lessons.probe[probes]
-    right = (lessons.composite[probes] >= params.answer_cut) == (good == 1)
-    place = (2 * good + right) * raters + lessons.rater[probes]
-    return np.bincount(place, minlength=4 * raters).reshape(4, raters)
-
-
 def learn(
-    raters: RaterColumns, rows: Ints, before: Memories, slices: Iterable[Lessons], params: AggregationParams
+    raters: RaterColumns,
+    roster: Roster,
+    before: Memories,
+    slices: Iterable[tuple[Lessons, Ints]],
+    params: AggregationParams,
 ) -> None:
-    """`learning.learn` for the raters in `rows`, in place; `before` is what they remember."""
-    sums = LessonSums(len(rows))
-    squared = np.zeros(len(rows), dtype=np.int64)
-    weight, excess = squared.copy(), squared.copy()
-    answers = np.zeros((4, len(rows)), dtype=np.int64)
+    """`learning.learn` for a round's raters, in place.
+
+    Args:
+        raters: All nodes.
+        roster: Those who rate.
+        before: What they remember.
+        slices: What their ratings teach, and the targets of these.
+        params: The preset's numbers.
+    """
+    sums = LessonSums(len(roster))
+    squared = np.zeros(len(roster) + 1, dtype=np.int64)
+    excess = squared.copy()
     met: list[Meetings] = []
-    for lessons in slices:
+    for lessons, target in slices:
         sums.add(lessons)
-        miss = lessons.composite - lessons.target
-        weights = lessons.good + lessons.bad
-        np.add.at(squared, lessons.rater, weights * (miss * miss >> 16) >> 16)
-        np.add.at(weight, lessons.rater, weights)
-        np.add.at(excess, lessons.rater, miss)
-        met.append(Meetings(lessons.rater, lessons.generator, miss))
-        answers += _answers(lessons, len(rows), params)
-    raters.histograms[:, :, rows] = learnt_histograms(before, sums, params)
-    raters.maturity[rows] = learnt_maturity(before, sums, params)
-    slow = decays(params.forget_slow, sums.ratings)
-    for column, added in (
-        (raters.squared_error, squared),
-        (raters.error_weight, weight),
-        (raters.excess, excess),
-        (raters.excess_count, sums.ratings * ONE),
-    ):
-        column[rows] = (column[rows] * slow >> 16) + added
-    kept = decays(params.forget_answers, sums.probes)
-    raters.answers[:, rows] = (raters.answers[:, rows] * kept >> 16) + answers * ONE
-    learn_pairs(raters, rows, sums.ratings, met, params)
+        miss = lessons.part.composite - target
+        square = miss * miss
+        square >>= 16
+        square *= lessons.weight
+        square >>= 16
+        np.add.at(squared, lessons.learner.ravel(), square.ravel())
+        np.add.at(excess, lessons.learner.ravel(), miss.ravel())
+        met.append(Meetings(lessons.learner, lessons.part.generator, miss))
+    raters.histograms[..., roster.index] = learnt_histograms(before, sums, params)
+    raters.maturity[..., roster.index] = learnt_maturity(before, sums, params)
+    weight = np.add.reduce(sums.histograms, axis=(0, 1))
+    more = np.array([squared[:-1], weight, excess[:-1], sums.ratings * ONE])
+    more += roster.take(raters.sums) * decays(params.forget_slow, sums.ratings) >> 16
+    raters.sums[..., roster.index] = more
+    answered = roster.take(raters.answers) * decays(params.forget_answers, before.probes)
+    answered >>= 16
+    answered += before.answers * ONE
+    raters.answers[..., roster.index] = answered
+    learn_pairs(raters, roster, sums.ratings, met, params)

@@ -8,11 +8,12 @@ from functools import cache
 import numpy as np
 
 from consensus.aggregation.fixed_point import LOG2_INDEX_BITS, LOG2_TABLE
-from consensus.aggregation.vectorised.columns import NOBODY, Ints, RaterColumns, clamp
+from consensus.aggregation.vectorised.columns import Ints, RaterColumns, Roster, clamp
 from consensus.params import AggregationParams
 from consensus.rater_tables import BINS, ONE, prior_counts
 
-_LOG2 = np.array(LOG2_TABLE, dtype=np.int64)
+_LOG2 = np.array(LOG2_TABLE, dtype=np.int64) - (np.arange(len(LOG2_TABLE)) << 16 - LOG2_INDEX_BITS) - (1023 << 16)
+"""What is to be added to a float's exponent and the index behind it, Q16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Characters:
     precision: Ints
     fairness: Ints
     favoured: Ints
-    """Sorted keys, row * N + generator."""
+    """Keys, row * N + generator."""
 
 
 def log2(values: Ints) -> Ints:
@@ -45,9 +46,7 @@ def log2(values: Ints) -> Ints:
     bits = values.astype(np.float64).view(np.int64)
     bits >>= 52 - LOG2_INDEX_BITS
     logs: Ints = _LOG2.take(bits & (1 << LOG2_INDEX_BITS) - 1)
-    bits >>= LOG2_INDEX_BITS
-    bits -= 1023
-    bits <<= 16
+    bits <<= 16 - LOG2_INDEX_BITS
     logs += bits
     return logs
 
@@ -57,7 +56,8 @@ def read_worths(histograms: Ints, maturity: Ints, params: AggregationParams) -> 
     raters = histograms.shape[-1]
     counts = np.empty((2, 2, BINS + 1, raters), dtype=np.int64)  # memory, class, bins and their total, rater
     of_bins = counts[:, :, :BINS]
-    np.add(histograms.reshape(2, 2, BINS, raters), _prior(params), out=of_bins)
+    prior = _prior(params.prior_bad_per_myriad, params.prior_good_per_myriad, params.prior_count)
+    np.add(histograms.reshape(2, 2, BINS, raters), prior, out=of_bins)
     np.add.reduce(of_bins, axis=2, out=counts[:, :, BINS])
     logs = log2(counts)
     differences = logs[:, 1] - logs[:, 0]
@@ -74,33 +74,34 @@ def read_worths(histograms: Ints, maturity: Ints, params: AggregationParams) -> 
     double_area = np.add.reduce(good * below, axis=1) >> 16
     information = np.add.reduce((good - bad) * evidence, axis=1) >> 16
     tells = (double_area > ONE) & (information > params.informative_bits_min)
-    evidence *= tells[:, None]
-    information *= tells
+    if not tells.all():
+        evidence *= tells[:, None]
+        information *= tells
 
     slow, fast = evidence
-    weaker = np.maximum(0, np.minimum(slow, fast)) + np.minimum(0, np.maximum(slow, fast))
+    weaker = np.maximum(np.minimum(slow, fast), np.minimum(0, np.maximum(slow, fast)))  # the middle one of both and 0
     return Worths(
         evidence=weaker.ravel(),
-        information=information.min(axis=0),
+        information=np.minimum(*information),
         maturity=np.minimum(ONE, (maturity << 16) // params.maturity_full),
     )
 
 
 @cache
-def _prior(params: AggregationParams) -> Ints:
+def _prior(bad_per_myriad: tuple[int, ...], good_per_myriad: tuple[int, ...], count: int) -> Ints:
     """Pseudo-counts as [class, bin, 1]."""
-    per_myriad = (params.prior_bad_per_myriad, params.prior_good_per_myriad)
-    return np.array([prior_counts(shares, params.prior_count) for shares in per_myriad], dtype=np.int64)[:, :, None]
+    counts = [prior_counts(shares, count) for shares in (bad_per_myriad, good_per_myriad)]
+    return np.array(counts, dtype=np.int64)[:, :, None]
 
 
-def read_characters(raters: RaterColumns, rows: Ints, params: AggregationParams) -> Characters:
-    """R23 for the raters in `rows`, before the round."""
-    excess_count, error_weight = raters.excess_count[rows], raters.error_weight[rows]
-    mean = clamp((raters.excess[rows] << 16) // np.maximum(1, excess_count), -ONE, ONE)
+def read_characters(raters: RaterColumns, roster: Roster, params: AggregationParams) -> Characters:
+    """R23 for a round's raters, before the round."""
+    squared_error, error_weight, excess, excess_count = roster.take(raters.sums)
+    mean = clamp((excess << 16) // np.maximum(1, excess_count), -ONE, ONE)
     bias = np.where(excess_count > 0, mean, 0)
-    known = (raters.squared_error[rows] << 16) // np.maximum(1, error_weight)
+    known = (squared_error << 16) // np.maximum(1, error_weight)
     error = np.where(error_weight > 0, known, params.error_unknown)
-    fairness, favoured = _read_favours(raters, rows, bias, params)
+    fairness, favoured = _read_favours(raters, roster, bias, params)
     return Characters(
         bias_bp=bias * 10_000 >> 16,
         precision=(params.error_floor << 16) // (params.error_floor + np.maximum(0, error - (bias * bias >> 16))),
@@ -109,21 +110,18 @@ def read_characters(raters: RaterColumns, rows: Ints, params: AggregationParams)
     )
 
 
-def _read_favours(raters: RaterColumns, rows: Ints, bias: Ints, params: AggregationParams) -> tuple[Ints, Ints]:
+def _read_favours(raters: RaterColumns, roster: Roster, bias: Ints, params: AggregationParams) -> tuple[Ints, Ints]:
     """Fairness of each rater, and the keys of the pairs that do not count."""
-    count = raters.pair_count.take(rows, axis=0)
-    excess = raters.pair_excess.take(rows, axis=0)
-    excess -= bias[:, None] * count >> 16
-    # Most pairs show so little favour that they change nothing: only for the others is it worth dividing.
-    harmless = min(params.favour_excess_max, params.favour_worst - params.favour_span)
-    beyond = excess << 16 > harmless * count + harmless * min(params.favour_doubt, params.favour_prior)
-    place = beyond.ravel().nonzero()[0]
-    row = place // count.shape[1]
-    count = count.ravel()[place]
-    excess = excess.ravel()[place] << 16
-    largest = np.zeros(len(rows), dtype=np.int64)
-    np.maximum.at(largest, row, excess // (count + params.favour_prior))
+    count = roster.take(raters.pair_count, axis=0)
+    shown = bias[:, None] * count
+    shown >>= 16
+    excess = roster.take(raters.pair_excess, axis=0) - shown
+    excess <<= 16
+    largest = (excess // (count + params.favour_prior)).max(axis=1)
     fairness = clamp((params.favour_worst - largest << 16) // params.favour_span, 0, ONE)
-    generator = raters.pair_generator.take(rows, axis=0).ravel()[place]
-    barred = (excess // (count + params.favour_doubt) > params.favour_excess_max) & (generator != NOBODY)
-    return fairness, np.sort(row[barred] * len(raters.nodes) + generator[barred])
+    # A quotient, rounded down, is above the bound if it reaches the next integer: no division is needed to know.
+    # A free place, of no excess and no count, is below.
+    excess -= (params.favour_excess_max + 1) * (count + params.favour_doubt)
+    place = (excess >= 0).ravel().nonzero()[0]
+    generator = roster.take(raters.pair_generator, axis=0).ravel().take(place)
+    return fairness, place // excess.shape[1] * len(raters.nodes) + generator

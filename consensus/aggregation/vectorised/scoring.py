@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from consensus.aggregation.values import Verdict
@@ -19,18 +21,15 @@ ACCEPT, REVIEW, REJECT, PROBE = (
 _WEIGHT_BITS = 20
 """A rater's weight is below 2^20: a voice of at most 1, at most 2 * clip bits of information, a precision below 1."""
 
-_VALUE_BITS = 17
-"""Scores less biases, moved up by `_VALUE_OFFSET`, are below 2^17."""
 
-_VALUE_OFFSET = 1 << 16
-
-
-def cut_bits(ratings: RatingColumns, candidates: slice, params: AggregationParams) -> Ints:
-    """`scoring.cut_bits`, for some of a round's candidates."""
-    asks = ratings.review_bp[candidates] < ratings.accept_bp[candidates]
-    may_wait = ratings.reviewable[candidates] & (ratings.probe[candidates] < 0) & asks
-    cut = params.cut_base_bits + params.cut_per_rater_bits * ratings.raters[candidates]
-    return cut + params.cut_reviewable_bits * may_wait
+def cut_bits(ratings: RatingColumns, params: AggregationParams) -> Ints:
+    """`scoring.cut_bits`, for all candidates of a round."""
+    may_wait = ratings.reviewable & (ratings.probe < 0)
+    may_wait &= ratings.review_bp < ratings.accept_bp
+    cut = params.cut_per_rater_bits * ratings.raters
+    cut += params.cut_base_bits
+    cut += params.cut_reviewable_bits * may_wait
+    return cut
 
 
 def score_bp(bits: Ints, cut: Ints, quality: Ints, params: AggregationParams) -> Ints:
@@ -54,64 +53,47 @@ def verdicts(score: Ints, ratings: RatingColumns) -> Ints:
 
 
 def winsorised_mean(part: Slice, values: Ints, weights: Ints, reach: int) -> Ints:
-    """`scoring.winsorised_mean` of each candidate's ratings that count.
+    """`scoring.winsorised_mean` of each candidate's ratings; those that do not count weigh nothing.
 
-    Candidate, value and weight are packed into one integer each, so that one plain sort orders the ratings of every
-    candidate by value. Those that do not count weigh nothing there.
+    Value and weight are packed into one integer each, so that one plain sort orders a candidate's ratings by value.
     """
-    quality = np.zeros(len(part.sizes), dtype=np.int64)
-    if not len(part.filled):
-        return quality
-    starts, sizes = part.starts, part.sizes[part.filled]
     weight, total = _weights(part, weights)
-    packed = np.arange(len(sizes)).repeat(sizes)
-    packed <<= _VALUE_BITS
-    packed += values
-    packed += _VALUE_OFFSET
-    packed <<= _WEIGHT_BITS
+    packed = values << _WEIGHT_BITS
     packed |= weight
-    packed.sort()
+    packed.sort(axis=0)
     weight = packed & (1 << _WEIGHT_BITS) - 1
     packed >>= _WEIGHT_BITS
-    packed &= (1 << _VALUE_BITS) - 1
     value = packed
-    value -= _VALUE_OFFSET
-
-    passed = weight.cumsum()
-    middle = 2 * (passed[starts] - weight[starts]) + total  # of each candidate, twice, as far as all before it go
-    passed <<= 1
-    before = np.add.reduceat((passed < middle.repeat(sizes)).astype(np.int64), starts)
-    median = value[starts + before].repeat(sizes)
+    passed = 2 * weight
+    for so_far, row in itertools.pairwise(passed):  # row by row: NumPy would sum up every column by itself
+        np.add(so_far, row, out=row)
+    median = np.minimum.reduce(np.where(passed >= total, value, value[-1]), axis=0)
     drawn = clamp(value, median - reach, median + reach)
     drawn *= weight
-    quality[part.filled] = np.add.reduceat(drawn, starts) // np.maximum(1, total)
-    return quality
+    mean: Ints = np.add.reduce(drawn, axis=0) // np.maximum(1, total)
+    return mean
 
 
 def _weights(part: Slice, weights: Ints) -> tuple[Ints, Ints]:
-    """[m] Weights of the ratings that count, 1 where all of a candidate's are zero, and [filled c] their sums."""
-    weight = weights * part.votes
-    total = np.add.reduceat(weight, part.starts)
+    """[k, c] Weights, 1 where all of a candidate's are zero, and [c] their sums; changed in place."""
+    total = np.add.reduce(weights, axis=0)
     if not total.all():
-        silent = (total == 0).repeat(part.sizes[part.filled])
-        weight = np.where(silent, part.votes, weight)
-        total = np.add.reduceat(weight, part.starts)
-    return weight, total
+        silent = (total == 0).nonzero()[0]
+        weights[:, silent] = part.votes[:, silent]
+        total[silent] = np.add.reduce(weights[:, silent], axis=0)
+    return weights, total
 
 
 def criteria_bp(part: Slice, weights: Ints) -> Ints:
-    """[c, 4] Weighted mean per criterion of the ratings that count."""
-    means = np.zeros((len(part.sizes), 4), dtype=np.int64)
-    if len(part.filled):
-        weight, total = _weights(part, weights)
-        total = np.maximum(1, total)
-        for criterion, scores in enumerate(part.criteria_bp):
-            means[part.filled, criterion] = np.add.reduceat(scores * weight, part.starts) // total
+    """[4, c] Weighted mean per criterion of the ratings that count."""
+    weight, total = _weights(part, weights)
+    means: Ints = np.add.reduce(part.scores_bp * weight, axis=1) // np.maximum(1, total)
     return means
 
 
 def spread_bp(part: Slice) -> Ints:
     """[c] Largest minus smallest composite of the ratings that count; 0 without any."""
-    largest = part.largest(part.composite_bp * part.votes)
-    room = part.largest((10_000 - part.composite_bp) * part.votes)
-    return np.where(part.votes_of > 0, largest + room - 10_000, 0)
+    largest = np.maximum.reduce(part.composite_bp * part.votes, axis=0)
+    room = np.maximum.reduce((10_000 - part.composite_bp) * part.votes, axis=0)
+    spread: Ints = np.maximum(0, largest + room - 10_000)
+    return spread

@@ -1,17 +1,27 @@
-"""A round's ratings, cut into slices of whole candidates that fit a processor's cache."""
+"""A round's ratings, cut into rectangles that fit a processor's cache.
+
+A slice holds candidates with about as many ratings each, one after the other along a row; its rows are their seats. So
+a sum over a candidate's ratings is a sum of rows, and what is known of a candidate meets all of its ratings unrepeated.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from consensus.aggregation.reading import BIN_BP
 from consensus.aggregation.values import Counted
-from consensus.aggregation.vectorised.columns import COUNTED_CODES, Bools, Ints, RatingColumns, clamp, pairs_fit_table
+from consensus.aggregation.vectorised.columns import (
+    COUNTED_CODES,
+    Bools,
+    Ints,
+    RatingColumns,
+    Roster,
+    clamp,
+    pairs_fit_table,
+)
 from consensus.aggregation.vectorised.reading import Characters
 from consensus.params import AggregationParams
 from consensus.rater_tables import BINS
@@ -19,7 +29,8 @@ from consensus.rater_tables import BINS
 SLICE_RATINGS = 1 << 14
 """Some twenty columns of as many ratings stay in a processor's second cache."""
 
-Value = TypeVar("Value", bound=np.generic)
+EMPTY_SEATS_MAX = 1 << 11
+"""In one slice. As much arithmetic costs as much as the calls for one slice more."""
 
 COUNTED = COUNTED_CODES.index(Counted.COUNTED)
 OWN = COUNTED_CODES.index(Counted.OWN)
@@ -28,131 +39,121 @@ FAVOURED = COUNTED_CODES.index(Counted.FAVOURED)
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Consecutive candidates c and their ratings m, both counted from the slice's first."""
+    """Candidates c and their ratings [k, c], as both passes read them.
 
-    candidates: slice
-    """Where they stand in the round."""
-    ratings: slice
-    filled: Ints
-    """Candidates that have ratings,"""
-    starts: Ints
-    """where theirs start,"""
-    sizes: Ints
-    """and how many there are of every candidate."""
-    rater: Ints
-    """[m] Position among the round's raters."""
+    Raters are positions among the round's A raters. A itself is nobody: sums have a last column for it, never read.
+    """
+
+    candidates: Ints
+    """[c] Where they stand in the round."""
+    ratings: Ints
+    """[k, c] Where these do; beyond the last for an empty seat."""
     generator: Ints
-    """[m] Row of the candidate's generator."""
-    probe: Ints
-    """[m] 1 for a rating of a good probe, 0 of a bad one, -1 of a candidate."""
-    criteria_bp: Ints
-    """[4, m]"""
+    """[c] Row of the generator."""
+    probes: Ints
+    """Candidates that are probes, and"""
+    good: Bools
+    """which of these are good ones."""
+    scores_bp: Ints
+    """[4, k, c] Per criterion."""
     composite_bp: Ints
+    """[k, c], like all that follow."""
     composite: Ints
     """Q16."""
     bin: Ints
     low: Ints
-    """[m] The bin whose middle is the last at or below the score, as an index into `Worths.evidence`,"""
+    """The bin whose middle is the last at or below the score, as an index into `Worths.evidence`,"""
     above_bp: Ints
     """and how far above it the score is."""
+    nobody: int
+    """A"""
+    rater: Ints
+    learner: Ints
+    """The rater if its rating teaches, else nobody."""
     counted: Ints
-    """[m] Position in `COUNTED_CODES`;"""
-    votes: Bools
-    """[m] whether that is COUNTED,"""
-    votes_of: Ints
-    """[c] and how often it is."""
-
-    def per_rating(self, values: NDArray[Value]) -> NDArray[Value]:
-        """Spread one value per candidate over its ratings."""
-        return values.repeat(self.sizes)
-
-    def per_candidate(self, values: Ints) -> Ints:
-        """Sum over each candidate's ratings, 0 without any."""
-        return _per_candidate(np.add, values, self.filled, self.starts, len(self.sizes))
-
-    def largest(self, values: Ints) -> Ints:
-        """Largest of each candidate's ratings, 0 without any; values are not negative."""
-        return _per_candidate(np.maximum, values, self.filled, self.starts, len(self.sizes))
-
-
-def _per_candidate(join: np.ufunc, values: Ints, filled: Ints, starts: Ints, candidates: int) -> Ints:
-    if len(filled) == candidates and candidates:
-        joined: Ints = join.reduceat(values, starts)
-        return joined
-    joined = np.zeros(candidates, dtype=np.int64)
-    if len(filled):
-        joined[filled] = join.reduceat(values, starts)
-    return joined
+    """Position in `COUNTED_CODES`;"""
+    votes: Ints
+    """1 if that is COUNTED, else 0."""
 
 
 def cut_slices(
-    ratings: RatingColumns, position: Ints, characters: Characters, params: AggregationParams
+    ratings: RatingColumns, roster: Roster, characters: Characters, nodes: int, params: AggregationParams
 ) -> Iterator[Slice]:
-    """Cut a round.
-
-    Args:
-        ratings: The round.
-        position: Of each row of the rater columns among the round's raters.
-        characters: Of the round's raters.
-        params: The preset's numbers.
-    """
-    candidates = len(ratings.generator)
-    first = 0
-    while first < candidates:
-        until = np.searchsorted(ratings.starts, ratings.starts[first] + SLICE_RATINGS, side="right") - 1
-        last = min(candidates, max(first + 1, int(until)))
-        yield _cut(ratings, slice(first, last), position, characters, params)
+    """Cut a round. Candidates without ratings are in no slice."""
+    sizes = ratings.starts[1:] - ratings.starts[:-1]
+    order = sizes.argsort(kind="stable")
+    sizes = sizes.take(order)
+    first = int(sizes.searchsorted(1))
+    while first < len(order):
+        last = first + _fitting(sizes[first : first + SLICE_RATINGS])
+        yield _cut(ratings, order[first:last], sizes[first:last], roster, characters, nodes, params)
         first = last
+
+
+def _fitting(sizes: Ints) -> int:
+    """How many of the next candidates make one slice; at least one."""
+    if sizes[0] == sizes[-1] and len(sizes) * sizes[0] <= SLICE_RATINGS:
+        return len(sizes)
+    seats = sizes * np.arange(1, len(sizes) + 1)
+    empty = seats - sizes.cumsum()
+    fitting = min(seats.searchsorted(SLICE_RATINGS, "right"), empty.searchsorted(EMPTY_SEATS_MAX, "right"))
+    return max(1, int(fitting))
 
 
 def _cut(
     ratings: RatingColumns,
-    candidates: slice,
-    position: Ints,
+    candidates: Ints,
+    sizes: Ints,
+    roster: Roster,
     characters: Characters,
+    nodes: int,
     params: AggregationParams,
 ) -> Slice:
-    bounds = ratings.starts[candidates.start : candidates.stop + 1]
-    within = slice(int(bounds[0]), int(bounds[-1]))
-    sizes = bounds[1:] - bounds[:-1]
-    filled = sizes.nonzero()[0]
-    starts = bounds[:-1][filled] - bounds[0]
-    rater = position[ratings.rater[within]]
-    generator = ratings.generator[candidates].repeat(sizes)
-    criteria = np.ascontiguousarray(ratings.scores[within].T)
-    composite_bp = _composite_bp(criteria, params)
-    place = clamp(composite_bp - BIN_BP // 2, 0, (BINS - 1) * BIN_BP)
-    low = np.minimum(BINS - 2, place // BIN_BP)
-    counted = _counted(ratings.counted[within], rater, generator, characters, len(position))
-    votes = counted == COUNTED
+    at, counted = _seats(ratings, candidates, sizes)
+    rater = roster.positions(ratings.rater, nodes).take(at, mode="clip")
+    generator = ratings.generator.take(candidates)
+    counted = _counted(counted, rater, generator, characters, nodes)
+    probe = ratings.probe.take(candidates)
+    probes = (probe >= 0).nonzero()[0]
+    scores_bp = ratings.scores.take(at, axis=0, mode="clip")
+    composite_bp = np.vecdot(scores_bp, np.array(params.criterion_weights_bp))
+    composite_bp //= 10_000
+    place = composite_bp - BIN_BP // 2
+    low = clamp(place // BIN_BP, 0, BINS - 2)
+    above_bp = clamp(place - low * BIN_BP, 0, BIN_BP)
     return Slice(
         candidates=candidates,
-        ratings=within,
-        filled=filled,
-        starts=starts,
-        sizes=sizes,
-        rater=rater,
+        ratings=at,
         generator=generator,
-        probe=ratings.probe[candidates].repeat(sizes),
-        criteria_bp=criteria,
+        probes=probes,
+        good=probe.take(probes) == 1,
+        scores_bp=np.ascontiguousarray(scores_bp.transpose(2, 0, 1)),
         composite_bp=composite_bp,
         composite=(composite_bp << 16) // 10_000,
-        bin=np.minimum(BINS - 1, composite_bp // BIN_BP),
-        low=low * len(characters.fairness) + rater,
-        above_bp=place - low * BIN_BP,
+        bin=low + (above_bp >= BIN_BP // 2),
+        low=low * len(roster) + rater,
+        above_bp=above_bp,
+        nobody=len(roster),
+        rater=rater,
+        learner=np.where(counted == OWN, len(roster), rater),
         counted=counted,
-        votes=votes,
-        votes_of=_per_candidate(np.add, votes.astype(np.int64), filled, starts, len(sizes)),
+        votes=(counted == COUNTED).astype(np.int64),
     )
 
 
-def _composite_bp(criteria: Ints, params: AggregationParams) -> Ints:
-    """`scoring.composite_bp`; criterion by criterion, because the product of integer matrices is a slow loop."""
-    total: Ints = criteria[0] * params.criterion_weights_bp[0]
-    for scores, weight in zip(criteria[1:], params.criterion_weights_bp[1:], strict=True):
-        total += scores * weight
-    total //= 10_000
-    return total
+def _seats(ratings: RatingColumns, candidates: Ints, sizes: Ints) -> tuple[Ints, Ints]:
+    """[k, c] Where the candidates' ratings stand, and what was said of them before the round.
+
+    An empty seat is as good as a rating of one's own candidate: it does not count, and teaches nothing.
+    """
+    seat = np.arange(sizes[-1])[:, None]
+    at = ratings.starts.take(candidates) + seat
+    counted = ratings.counted.take(at, mode="clip")
+    if sizes[0] < sizes[-1]:
+        empty = seat >= sizes
+        at[empty] = len(ratings.rater)
+        counted[empty] = OWN
+    return at, counted
 
 
 def _counted(counted: Ints, rater: Ints, generator: Ints, characters: Characters, nodes: int) -> Ints:
@@ -160,12 +161,16 @@ def _counted(counted: Ints, rater: Ints, generator: Ints, characters: Characters
     favoured = characters.favoured
     if not len(favoured):
         return counted
-    keys = rater * nodes + generator
-    if pairs_fit_table(len(characters.fairness), nodes, len(keys)):
+    keys = rater * nodes
+    keys += generator
+    if pairs_fit_table(len(characters.fairness), nodes, keys.size):
         barred = np.zeros(len(characters.fairness) * nodes, dtype=np.bool_)
         barred[favoured] = True
-        known = barred[keys]
+        known = barred.take(keys)
     else:
+        favoured = np.sort(favoured)
         at = np.minimum(np.searchsorted(favoured, keys), len(favoured) - 1)
-        known = favoured[at] == keys
-    return np.where(known & (counted == COUNTED), FAVOURED, counted)
+        known = favoured.take(at) == keys
+    known &= counted == COUNTED
+    counted[known] = FAVOURED
+    return counted

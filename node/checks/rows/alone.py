@@ -20,7 +20,9 @@ from node.checks.syntax import observes_position
 from node.checks.workshop import Workshop
 
 
-async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why: str, mutants: int = 0) -> RowVerdict:
+async def settle_alone(
+    workshop: Workshop, builder: RowBuilder, task: Task, why: str, mutants: int = 0, known: RowVerdict | None = None
+) -> RowVerdict:
     """The verdict on one row.
 
     Args:
@@ -29,29 +31,37 @@ async def settle_alone(workshop: Workshop, builder: RowBuilder, task: Task, why:
         task: The row.
         why: What kept it from sharing builds, for the record.
         mutants: How many to try its tests on.
+        known: How it compiles, lints and is formatted, where that need not be asked again; nothing yet of its tests.
 
     Raises:
         UncheckedError, SandboxError: The machine failed.
     """
-    source = task.source
-    linted = await builder.lint({source.path: source.text})
-    formatted, parsed = await look_at_text(workshop, source, builder.edition)
-    verdict = after_lint(task, linted, formatted, why, parsed=parsed)
+    verdict = known or await _lint(workshop, builder, task, why)
     if not verdict.compiled or not task.is_tested:
         return verdict
     verdict, cpu_ms = await _test(workshop, builder, task, verdict)
     if not mutants or verdict.state is not RowState.PASS or not verdict.tests_passed:
         return verdict
-    subject = Subject(source.path, source.text, source.code, "", cpu_ms)
+    subject = Subject(task.source.path, task.source.text, task.source.code, "", cpu_ms)
     (survey,) = await try_mutants(workshop, builder, [subject], {}, mutants)
     return after_mutants(verdict, survey)
 
 
+async def _lint(workshop: Workshop, builder: RowBuilder, task: Task, why: str) -> RowVerdict:
+    source = task.source
+    linted = await builder.lint({source.path: source.text})
+    formatted, parsed = await look_at_text(workshop, source, builder.edition)
+    return after_lint(task, linted, formatted, why, parsed=parsed)
+
+
 async def look_at_text(workshop: Workshop, source: SourceText, edition: str) -> tuple[bool | None, bool]:
     """Whether the code is formatted, and whether the whole file parses."""
-    code = source.text[slice(*source.code)] + b"\n"
-    whole = await look_at_formatting(workshop, {"whole": source.text}, edition)
-    own = await look_at_formatting(workshop, {"code": code}, edition)
+    texts = {"whole": source.text, "code": source.text[slice(*source.code)] + b"\n"}
+    both = await look_at_formatting(workshop, texts, edition)
+    if both is not None and not both.broken:
+        return "code" not in both.differing, True
+    # One of them, or what they make of a shared folder: only a call of its own says which.
+    whole, own = [await look_at_formatting(workshop, {name: text}, edition) for name, text in texts.items()]
     formatted = None if own is None or own.broken else not own.differing
     return formatted, whole is not None and not whole.broken
 

@@ -4,7 +4,8 @@
    rest compiles: only what stands in a build without errors counts as compiled.
 2. One build with tests, in which each function of a row's code can be told to panic.
 3. Each row's tests run in a process of their own, as they are and then as stubs.
-4. Whatever did not come through is settled alone (`alone`), where it gets the errors it would get from cargo.
+4. Whatever did not come through is settled alone (`alone`), where it gets the errors it would get from cargo. What was
+   in the build of step 1 stays as compiled and linted there: then only its tests are built and run again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from node.checks.diagnostics import Diagnostic
 from node.checks.reverify import Reverified
 from node.checks.rows.alone import settle_alone
 from node.checks.rows.building import Linked, RowBuilder
-from node.checks.rows.conclusions import after_mutants, after_run, settle
+from node.checks.rows.conclusions import after_mutants, after_run, after_shared_lint, settle
 from node.checks.rows.example import LIBRARY, Example
 from node.checks.rows.formatting import look_at_formatting
 from node.checks.rows.mutating import Subject, try_mutants
@@ -115,7 +116,7 @@ class RowBatch:
         for index, formatted in self._formatted.items():
             if index in self._verdicts:
                 self._verdicts[index] = replace(self._verdicts[index], formatted=formatted)
-        confirmed = await together(self._settle_alone(index, why) for index, why in sorted(self._alone.items()))
+        confirmed = await together(self._confirm(index, why) for index, why in sorted(self._alone.items()))
         self._verdicts.update(dict(zip(sorted(self._alone), confirmed, strict=True)))
         return tuple(self._verdicts[index] for index in range(len(self._tasks)))
 
@@ -144,9 +145,16 @@ class RowBatch:
             self._verdicts.update(zip(sharing, settled, strict=True))
         return tuple(self._verdicts[index] for index in range(len(self._tasks)))
 
-    async def _settle_alone(self, index: int, why: str) -> RowVerdict:
+    async def _confirm(self, index: int, why: str) -> RowVerdict:
+        """What becomes of a row alone. If a shared build said how it compiles without tests, that stands."""
+        shared = self._verdicts.get(index)
+        known = shared is not None and shared.compiled and shared.formatted is not None
+        return await self._settle_alone(index, why, after_shared_lint(shared, why) if shared and known else None)
+
+    async def _settle_alone(self, index: int, why: str, known: RowVerdict | None = None) -> RowVerdict:
+        task, mutants = self._tasks[index], self._options.mutants
         try:
-            return await settle_alone(self._workshop, self._builder, self._tasks[index], why, self._options.mutants)
+            return await settle_alone(self._workshop, self._builder, task, why, mutants, known)
         except SandboxError as error:
             return RowVerdict(RowState.ERROR, (str(error),), alone=why)
 

@@ -39,6 +39,21 @@ def after_lint(task: Task, linted: Built, formatted: bool | None, why: str, *, p
     return replace(verdict, state=state, compiled=True, clippy=said.clippy, warnings=said.warnings)
 
 
+def after_shared_lint(shared: RowVerdict, why: str) -> RowVerdict:
+    """The verdict on a row of which only what was found before its tests shall count; `why` it is built alone."""
+    return RowVerdict(
+        RowState.FAIL,
+        parsed=True,
+        formatted=shared.formatted,
+        compiled=True,
+        clippy=shared.clippy,
+        warnings=shared.warnings,
+        uses_unsafe=shared.uses_unsafe,
+        alone=why,
+        cpu_ms=shared.cpu_ms,
+    )
+
+
 def not_compiled(verdict: RowVerdict, built: Built, what: str) -> RowVerdict:
     """The verdict on a row that a compiler refused."""
     if built.out_of_time:
