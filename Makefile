@@ -1,12 +1,12 @@
 # Two commands need no prior knowledge: `make demo` and `make test`. Both set up everything they need.
-# Three test workers on two cores: a good part of the tests waits for processes. Files go in their order, long ones first.
+# Four test workers on two cores: a good part of the tests waits, for processes or for time to pass.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CRATES ?=
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 4
 
-.PHONY: help demo test test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm simulate-penalties bench-checks differential setup-chain
+.PHONY: help demo test compiled test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm simulate-penalties bench-checks differential setup-chain
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,8 +38,12 @@ demo: setup ## Five local nodes, one of them a liar, turn three crates into veri
 	$(BIN)/swarm-node demo --out out $(if $(CRATES),--crates "$(CRATES)")
 
 test: export PYTHONDONTWRITEBYTECODE := # Hundreds of processes that tests start would each compile our code anew.
-test: lint ## Lint, types, import rules, all tests
+test: ## Lint, types, import rules, all tests
+	@$(MAKE) --no-print-directory --jobs 2 lint compiled
 	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+
+compiled: setup-dev # What tests import, compiled on the core that mypy leaves; each worker would compile all of it.
+	-@$(BIN)/pytest --collect-only -qq > .stamps/collected
 
 test-fast: setup-dev ## Tests without compilers and without node processes
 	$(BIN)/pytest -m "not cargo and not processes and not slow"

@@ -55,6 +55,26 @@ def hash_value(tag: str, value: object) -> Hash:
 
 
 def _encode_into(value: object, parts: list[bytes]) -> None:
+    # Most values are of exactly these types, and everything that is signed, drawn or agreed on comes through here.
+    if type(value) is int:
+        length = (value.bit_length() + 8) // 8
+        if length > 255:
+            raise EncodingError(f"an integer of {length} bytes is beyond the 255 the encoding holds")
+        parts.append(_INT_HEADS[length] + value.to_bytes(length, "big", signed=True))
+    elif type(value) is bytes:
+        parts += (b"b" + len(value).to_bytes(4, "big"), value)
+    elif type(value) is tuple:
+        parts.append(b"t" + len(value).to_bytes(4, "big"))
+        for item in value:
+            _encode_into(item, parts)
+    else:
+        _encode_other_into(value, parts)
+
+
+_INT_HEADS = [b"i" + bytes([length]) for length in range(256)]
+
+
+def _encode_other_into(value: object, parts: list[bytes]) -> None:
     # bool before int: it is a subclass. Enums by value: their names may be improved, their numbers not.
     if value is None:
         parts.append(b"n")
@@ -63,22 +83,17 @@ def _encode_into(value: object, parts: list[bytes]) -> None:
     elif isinstance(value, enum.Enum):
         _encode_into(value.value, parts)
     elif isinstance(value, int):
-        length = (value.bit_length() + 8) // 8
-        if length > 255:
-            raise EncodingError(f"an integer of {length} bytes is beyond the 255 the encoding holds")
-        parts += [b"i", bytes([length]), value.to_bytes(length, "big", signed=True)]
+        _encode_into(int(value), parts)
     elif isinstance(value, bytes):
-        parts += [b"b", len(value).to_bytes(4, "big"), value]
+        _encode_into(bytes(value), parts)
     elif isinstance(value, str):
         data = value.encode()
-        parts += [b"s", len(data).to_bytes(4, "big"), data]
+        parts += (b"s", len(data).to_bytes(4, "big"), data)
     elif isinstance(value, tuple):
-        parts += [b"t", len(value).to_bytes(4, "big")]
-        for item in value:
-            _encode_into(item, parts)
+        _encode_into(tuple(value), parts)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = _field_names(type(value))
-        parts += [b"d", len(names).to_bytes(2, "big")]
+        parts.append(b"d" + len(names).to_bytes(2, "big"))
         for name in names:
             _encode_into(getattr(value, name), parts)
     else:

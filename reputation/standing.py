@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from consensus.params import Preset
 from consensus.rater_tables import ONE, bias, fairness, maturity, mean_squared_error, memories
@@ -31,6 +32,10 @@ class Standing:
     """Their product, 0..10000."""
 
 
+STANDINGS_KEPT = 1024
+"""What a round taught is asked for several times: by the ledger, by the plans, by whoever looks."""
+
+
 class Role(Enum):
     """What a member may do in coming rounds."""
 
@@ -46,6 +51,7 @@ class Role(Enum):
     (R33, R39)."""
 
 
+@lru_cache(STANDINGS_KEPT)
 def standing_of(table: RaterTable, preset: Preset) -> Standing:
     """Compute the standing of a rater from its table alone (R30)."""
     mature = maturity(table, preset.aggregation)

@@ -25,6 +25,22 @@ def pytest_configure(config):
     ground.PORTS = ground.PORTS[int(worker) * share : (int(worker) + 1) * share]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """In place of the scheduler that `--dist loadfile` asks for."""
+    from tests.support.schedule import ByFile
+
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items):
+    """Workers begin with what takes longest; whoever runs tests without them sees them in their own order."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from tests.support.schedule import rank_of
+
+        items.sort(key=lambda item: rank_of(item.nodeid))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def tools_are_compiled_once(tmp_path_factory):
     """Some seventy tests open an engine, or start nodes that do, in empty folders: the launcher and the witness are the

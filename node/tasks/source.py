@@ -64,7 +64,6 @@ class SourceEngine:
         self._crate = crate
         self._checker = checker
         self._driver = Driver(self._run)
-        self._groups: dict[str, tuple[Group, ...]] = {}
         self._outcomes: dict[tuple[str, Site], Example | Miss] = {}
         self._bench: Bench | None = None
         self._why_not = ""
@@ -181,10 +180,9 @@ class SourceEngine:
         return {index: place for index, place in found if place is not None}
 
     def _listed(self, category: str) -> tuple[Group, ...]:
-        if category not in self._groups:
-            deriver = DERIVERS[category]
-            self._groups[category] = arrange(deriver.sites(self._view), deriver.group_size)
-        return self._groups[category]
+        deriver = DERIVERS[category]
+        view = self._view
+        return view.remembered(("groups", category), lambda: arrange(deriver.sites(view), deriver.group_size))
 
     async def _verify(self, wanted: Mapping[tuple[str, Group], int]) -> None:
         """Try sites, in each group's order, until every group has as many examples as are wanted of it."""

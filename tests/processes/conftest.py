@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from node.checks.engine import TOOLS_VARIABLE
+from tests.support.preloaded import Preloaded
 from tests.support.process_swarm import build_crate
 
 
@@ -19,3 +20,10 @@ def built():
     folder = Path(os.environ[TOOLS_VARIABLE]).with_name("built")
     asyncio.run(build_crate(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def start():
+    """How swarms here start their nodes: each node is a process of its own, and what all import is imported once."""
+    with Preloaded() as preloaded:
+        yield preloaded.start

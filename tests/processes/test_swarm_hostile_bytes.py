@@ -19,14 +19,14 @@ few streams, 64 connections not yet admitted, 32 requests of at most 1 MiB, 2048
 tens of megabytes, and as much again for what Python's allocator does not give back at once. A leak has no bound."""
 
 
-def test_hostile_bytes_on_every_port_of_a_node_stop_nothing(tmp_path, built):
+def test_hostile_bytes_on_every_port_of_a_node_stop_nothing(tmp_path, built, start):
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed of the fuzz: {seed}")
-    asyncio.run(scenario(tmp_path, built, seed))
+    asyncio.run(scenario(lay_swarm(tmp_path / "swarm", shared=built, start=start), tmp_path, seed))
 
 
-async def scenario(folder, built, seed):
-    async with ProcessSwarm(lay_swarm(folder / "swarm", shared=built)) as swarm:
+async def scenario(layout, folder, seed):
+    async with ProcessSwarm(layout) as swarm:
         await swarm.until_ended(await swarm.submit(swarm.sign(order(("code_search", "docstring_generation")))))
         mutator = Mutator(seed, words_of(swarm, await recorded(swarm)))
         pids, before_mb = [swarm.process(n).pid for n in swarm.running()], swarm.rss_mb(1)

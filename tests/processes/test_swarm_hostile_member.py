@@ -16,14 +16,13 @@ pytestmark = [pytest.mark.processes, pytest.mark.cargo, pytest.mark.slow]
 SORTS = {"duplicate", "reordered", "forged", "malformed", "late", "usurped", "oversized", "two-faced"}
 
 
-def test_a_hostile_member_brings_nobody_down_and_no_wrong_row_in(tmp_path):
+def test_a_hostile_member_brings_nobody_down_and_no_wrong_row_in(tmp_path, start):
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed of the hostile member: {seed}")
-    asyncio.run(scenario(tmp_path, random.Random(seed)))
+    asyncio.run(scenario(lay_swarm(tmp_path / "swarm", 5, start=start), tmp_path, random.Random(seed)))
 
 
-async def scenario(folder, chance):
-    layout = lay_swarm(folder / "swarm", 5)
+async def scenario(layout, folder, chance):
     liar = identities(layout.ground)[4]
     async with ProcessSwarm(layout, absent={4}) as swarm:
         async with Siege(swarm, 4, chance) as siege:

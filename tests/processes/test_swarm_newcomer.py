@@ -53,8 +53,8 @@ async def standing(swarm, node):
     return next((view for view in await swarm.clients[0].reputation(None, 100) if view.node == node), None)
 
 
-def test_a_fifth_node_joins_a_running_swarm_of_four(tmp_path):
-    asyncio.run(scenario(with_newcomer(lay_swarm(tmp_path / "swarm"))))
+def test_a_fifth_node_joins_a_running_swarm_of_four(tmp_path, start):
+    asyncio.run(scenario(with_newcomer(lay_swarm(tmp_path / "swarm", start=start))))
 
 
 async def scenario(layout):

@@ -22,8 +22,8 @@ async def accepted(layout, envelope):
     return chains[0].rows
 
 
-def test_two_runs_of_one_signed_job_over_the_same_nodes_accept_the_same_examples(tmp_path, built):
-    first = lay_swarm(tmp_path / "first", shared=built)
+def test_two_runs_of_one_signed_job_over_the_same_nodes_accept_the_same_examples(tmp_path, built, start):
+    first = lay_swarm(tmp_path / "first", shared=built, start=start)
     second = first.copy(tmp_path / "second")
     envelope = ProcessSwarm(first).sign(order((*CHEAP, "bug_detection")))
     one, other = asyncio.run(accepted(first, envelope)), asyncio.run(accepted(second, envelope))

@@ -49,7 +49,8 @@ CHEAP = ("docstring_generation", "code_search", "code_explanation", "function_na
 LINKED_S = 120.0
 JOB_S = 400.0
 FOLLOW_S = 120.0
-LOOK_EVERY_S = 0.2
+LOOK_EVERY_S = 0.5
+"""A look is a call to each node: at five a second they would be a good part of what an idle swarm does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Layout:
     folder: Path
     ground: Ground
     pins: tuple[CratePin, ...]
+    start: Callable[[str, NodeHome], NodeProcess] = NodeProcess
+    """Gives a node, by its name and folder, a process."""
 
     def copy(self, folder: Path) -> Layout:
         """The same nodes, with the same keys, genesis and ports, in another folder. Only one of both may run."""
@@ -66,7 +69,7 @@ class Layout:
         homes = tuple(NodeHome(folder / home.root.name) for home in self.ground.homes)
         for home in homes:
             home.config.write_text(home.config.read_text().replace(str(self.folder), str(folder)))
-        return Layout(folder, replace(self.ground, homes=homes), self.pins)
+        return replace(self, folder=folder, ground=replace(self.ground, homes=homes))
 
 
 async def build_crate(kept: Path) -> None:
@@ -80,20 +83,27 @@ async def build_crate(kept: Path) -> None:
         await engine.close()
 
 
-def lay_swarm(folder: Path, count: int = NODES, *, shared: Path | None = None) -> Layout:
+def lay_swarm(
+    folder: Path,
+    count: int = NODES,
+    *,
+    shared: Path | None = None,
+    start: Callable[[str, NodeHome], NodeProcess] = NodeProcess,
+) -> Layout:
     """Keys, genesis, settings and the crate.
 
     Args:
         folder: Of this swarm.
         count: Nodes.
         shared: Where `build_crate` has been at work; None for a place of this one's own, where nothing is built yet.
+        start: How nodes are started: as the demo does, or `tests.support.preloaded`.
     """
     kept = shared or folder
     store = CrateStore(kept / "crates")
     source = store.acquire(str(CRATE))
     store.prepare(source)
     ground = lay_ground(folder, count, liar=False, crates=kept / "crates", bench=kept / "bench")
-    return Layout(folder, ground, (source.pin,))
+    return Layout(folder, ground, (source.pin,), start)
 
 
 def order(categories: Sequence[str] = CHEAP, *, quota: int = 2) -> Order:
@@ -156,7 +166,7 @@ class ProcessSwarm:
         assert self.processes[number] is None, "it runs"
         self._absent.discard(number)
         home = self.ground.homes[number]
-        self.processes[number] = NodeProcess(home.root.name, home)
+        self.processes[number] = self.layout.start(home.root.name, home)
 
     def kill(self, number: int) -> None:
         """kill -9 of the node's process alone: what it started has to notice by itself."""
