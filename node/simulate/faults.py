@@ -117,6 +117,20 @@ class Flooder(SimulatedMember):
                     self.broadcast(message, envelope, share=0.5)
 
 
+class Crowder(SimulatedMember):
+    """Announces twenty contents for each of its places before anybody else is done, to be rated in others' stead."""
+
+    kind = "crowder"
+
+    def make(self, plan: RoundPlan, task: int, slot: int, rule: SlotContent) -> SlotOpening:
+        """Fill the slot, after announcing junk in its place."""
+        for number in range(20):
+            junk = Hash(hash_value("junk", (self.node, plan.height, task, slot, number)))
+            self.plant(junk, good=False)
+            self.announce(plan.height, task, slot, junk)
+        return super().make(plan, task, slot, rule)
+
+
 class Diskless(SimulatedMember):
     """Dies with its disk now and then, and comes back as if nothing had been."""
 
@@ -159,6 +173,7 @@ BEHAVIOURS: dict[str, type[SimulatedMember]] = {
     "late-revealer": LateRevealer,
     "equivocator": Equivocator,
     "flooder": Flooder,
+    "crowder": Crowder,
     "diskless": Diskless,
     "silent": Silent,
 }
