@@ -101,6 +101,8 @@ class Contents:
         self._key, self._domain, self._store, self._network = key, domain, store, network
         self._held, self._is_wanted, self._bytes_max = held, is_wanted, example_bytes_max
         self._booth = booth
+        self._taken: dict[int, dict[tuple[int, Hash], Hash]] = {}
+        """By height, then by task and ticket's tag: the first content announced with it."""
         self._outbox: dict[int, list[bytes]] = {}
         self._fetching: set[Hash] = set()
         self._slots = asyncio.Semaphore(FETCHES_AT_ONCE)
@@ -169,7 +171,7 @@ class Contents:
 
         Raises:
             PeerFaultError: It does not.
-            TransientError: No such task is planned here, at least not yet.
+            TransientError: No such task is planned here, at least not yet; or its author's place is taken.
         """
         booth = self._booth(body.height, body.task)
         if booth is None:
@@ -178,7 +180,16 @@ class Contents:
             tag = booth.check(body, message.sender)
         except RefusedError as refusal:
             raise PeerFaultError(refusal.rule, str(refusal)) from refusal
+        if self._first_of(body, tag) != body.content:
+            # No fault of whoever passes it on: which of two a node hears of first is chance.
+            raise TransientError(f"place {body.place} of its author is taken", waits_for="another place")
         return _Announced(message, body, tag)
+
+    def _first_of(self, body: CandidateNotice, tag: Hash) -> Hash:
+        """The content that has this place of its author's: the first that came, and no other is kept."""
+        if body.height not in self._taken:
+            self._taken = {height: taken for height, taken in self._taken.items() if self._booth(height, 0)}
+        return self._taken.setdefault(body.height, {}).setdefault((body.task, tag), body.content)
 
     def _announce(self, notice: bytes) -> None:
         body = decode_message(self._domain, notice).body
@@ -209,7 +220,7 @@ class Contents:
     async def _take_notices(self, data: bytes) -> None:
         relay = NodeId(data[:32])
         for envelope in parse_batch(data[32:]):
-            await self.take_notice(envelope, relay)
+            await _quietly(self.take_notice(envelope, relay))  # one that is no good says nothing of the others
 
     async def take_notice(self, envelope: bytes, relay: NodeId) -> None:
         """Take a notice announced by `relay`: fetch its content if this node has to rate it."""
@@ -225,7 +236,11 @@ class Contents:
     async def resume(self, height: int) -> None:
         """After a restart: report the contents held of a round, and fetch those only announced so far."""
         async for row in self._store.envelopes.each_at(height, Kind.CANDIDATE_NOTICE):
-            found = self._admit(*self._read(row.envelope))
+            try:
+                found = self._admit(*self._read(row.envelope))
+            except (PeerFaultError, TransientError) as error:  # another one for its place came since the start
+                log.debug("stored notice: %s", error)
+                continue
             if await self._store.blobs.find(found.notice.content) is not None:
                 self._tell(found)
             else:
