@@ -23,7 +23,7 @@ from node.simulate.attacks import IDENTITY_ROUNDS, SLEEPER_WAKES, Bools, Floats
 from node.simulate.ballots import ACCEPT, REVIEW, Ballot, first_ballot, in_columns, made_by, waiting
 from node.simulate.figures import Figures, Tally
 from node.simulate.seating import PlannedSeats
-from node.simulate.telling import Tell, shown, tell_round
+from node.simulate.telling import Tell, shown, tell_reviews, tell_round
 from node.simulate.worlds import DrawnRound, Ints, Seats, World, WorldMaker, first_judged
 from reputation import is_blind, standing_of
 from reputation.conduct import fading
@@ -122,6 +122,8 @@ class RatingRun:
             self.raters.maturity >>= 16
         if carried is not None and self._open is not None:
             _note(self._open, carried, scores, slice(0, len(final)))
+            if self._tell is not None:
+                tell_reviews(self._tell, carried, scores, columns.starts, self.bad)
         self._close()
         self._carried = None
         if drawn is None or new is None:
