@@ -30,7 +30,8 @@ _OTHER = {"ratings": "protocol", "protocol": "ratings"}
 ATTACKS = """\b
 Attacks on ratings:
   const1 const0 random inverted copycat_cr camouflage clique stealth aware
-  sleeper sybil; also copycat oscillate whitewash
+  sleeper sybil; also copycat oscillate whitewash majority marginal
+  poisoning trick-probes
 Attacks on the protocol:
   const1 const0 random inverted copycat clique forged-check probe-maker
   withholder late-revealer equivocator flooder crowder diskless silent

@@ -24,7 +24,7 @@ from node.simulate.ballots import ACCEPT, REVIEW, Ballot, first_ballot, in_colum
 from node.simulate.figures import Figures, Tally
 from node.simulate.seating import PlannedSeats
 from node.simulate.telling import Tell, shown, tell_reviews, tell_round
-from node.simulate.worlds import DrawnRound, Ints, Seats, World, WorldMaker, first_judged
+from node.simulate.worlds import DrawnRound, Ints, Seats, World, WorldMaker, first_judged, judged_tasks
 from reputation import is_blind, standing_of
 from reputation.conduct import fading
 
@@ -162,7 +162,8 @@ class RatingRun:
         done, self._open = self._open, None
         if done is None or done.drawn.number < first_judged(self._world):
             return
-        present = done.drawn.present & ~done.drawn.probes[:, None]
+        judged = judged_tasks(self._world) & ~done.drawn.probes
+        present = done.drawn.present & judged[:, None]
         drawn = done.drawn
         self._tally.add(
             present=present, good=drawn.good, accepted=done.accepted, score_bp=done.score_bp, quality=drawn.quality
