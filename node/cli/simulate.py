@@ -33,7 +33,8 @@ Attacks on ratings:
   sleeper sybil; also copycat oscillate whitewash majority marginal
   poisoning trick-probes
 Attacks on the protocol:
-  const1 const0 random inverted copycat clique forged-check probe-maker
+  const1 const0 random inverted copycat clique forged-check check-gang
+  fetch-gang probe-maker
   withholder late-revealer equivocator flooder crowder diskless silent
 
 """
