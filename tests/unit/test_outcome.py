@@ -177,6 +177,16 @@ def test_slots_opened_against_the_commitment_are_void():
     assert {state for (node, _), state in found.items() if node == GENERATORS[0]} == {CandidateState.VOID}
 
 
+def test_one_slot_opened_in_the_stead_of_all_others_voids_them():
+    story = Story()
+    node = GENERATORS[0]
+    story.slots[node] = [replace(slot, slot=candidates_of(node)[0], probe=None) for slot in story.slots[node]]
+    outcome = story.decide()
+    mine = [decision.state for decision in outcome.decisions if decision.generator == node]
+    assert mine == [CandidateState.VOID] * SLOTS
+    assert dict(outcome.conduct.false_probes)[node] == SLOTS
+
+
 def test_a_slot_opened_against_its_vrf_is_void_and_counts_against_its_generator():
     node = next(node for node in GENERATORS if SlotContent.CANDIDATE in rules(node))
     slot = candidates_of(node)[0]
