@@ -95,7 +95,7 @@ class TrustedChain:
 
         Raises:
             ForkError: Another header of this height is certified, or a neighbour that does not link with this one.
-            RefusedError: Its epoch is not known yet (`unknown-epoch`, no fault), or nobody has weight in it; the header's
+            RefusedError: Its epoch is not known yet (`unknown-epoch`, no fault) or without weight; the header's
                 epoch does not fit its height, or the certificate does not hold (`certificate.verify_certificate`).
         """
         header = certificate.header
