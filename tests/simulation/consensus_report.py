@@ -126,7 +126,7 @@ def further_attacks() -> Iterator[str]:
     """Attacks that the study does not have; poisoning is judged by the category that it is after."""
     seeds = ATTACK_SEEDS[:4]
     yield "## Further attacks\n"
-    yield f"Seeds {seeds[0]} to {seeds[-1]}. What they do: `consensus-simulator.md`. `poisoning` is judged by its category."
+    yield f"Seeds {seeds[0]} to {seeds[-1]}. `poisoning` is judged by its category. See `consensus-simulator.md`."
     yield ""
     yield f"| {' | '.join(('seats', 'adversaries', *HEAD))} |"
     yield "|" + "---|" * (2 + len(HEAD))
@@ -154,8 +154,8 @@ def shape_row(name: str, world: World, share: float) -> str:
 def protocol_pages() -> Iterator[str]:
     """Every behaviour on a calm network, and honest members with crashes on each of the bad ones."""
     yield "# Whole members under attack\n"
-    yield "Of `swarm-node simulate --level protocol`: the shipped pipelines. Honest candidates are lost if they were never"
-    yield "judged: late, unavailable or never opened.\n"
+    yield "Of `swarm-node simulate --level protocol`: the shipped pipelines. Honest candidates are lost if they"
+    yield "were never judged: late, unavailable or never opened.\n"
     yield (
         "| adversaries | of members | network | runs | rounds | F1 | honest candidates lost | violations "
         "| rounds not ended | false penalties | absences | detected |"
