@@ -20,6 +20,11 @@ _NEGATIVE = {
 """Facts that end a candidate, and the state each ends it in."""
 
 
+DOUBTED_BP = (10_000, -1)
+"""For what is in doubt, instead of its job's thresholds for acceptance and review: no score is above the first, and
+every one above the second."""
+
+
 @dataclass(frozen=True, slots=True)
 class FalseFact:
     """A rater stated a fact that more than two thirds contradict (R17)."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from consensus.aggregation import Aggregation, RatedCandidate, ScoredCandidate, Verdict, aggregate
 from consensus.encoding import hash_value
-from consensus.facts import FalseFact, false_facts, settle
+from consensus.facts import DOUBTED_BP, FalseFact, false_facts, settle
 from consensus.job_progress import jobs_after
 from consensus.openings import (
     OpenedSlot,
@@ -260,8 +260,7 @@ class _Decider:
         terms = self._jobs[item.task.job].terms
         probe = item.slot.opening.probe if item.slot and item.slot.opening else None
         rated = self._with_ratings(item)
-        # Nothing is above the first of these bounds, and everything above the second.
-        accept_bp, review_bp = (10_000, -1) if item.doubted else (terms.accept_bp, terms.review_bp)
+        accept_bp, review_bp = DOUBTED_BP if item.doubted else (terms.accept_bp, terms.review_bp)
         return RatedCandidate(
             content=item.pending.content,
             task=item.task.index,
