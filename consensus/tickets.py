@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from nacl import bindings
 from nacl.exceptions import RuntimeError as SodiumError
@@ -105,14 +106,24 @@ class Booth:
             # libsodium answers so for a scalar of zero: no ticket with one can be made without breaking the hash.
             raise RefusedError("bad-ticket", "not a ticket: a scalar is zero") from error
         _refuse_unless(challenge == first, "nobody of the task's generators gave it out for this")
-        return Hash(tag)
+        return tag_of(notice)
 
     def _ring(self) -> tuple[NodeId, ...]:
         """The generators that can have tickets: whose key is none of the group's could spoil everybody's."""
-        return tuple(node for node in self.generators if is_group_member(node))
+        return tuple(node for node in self.generators if _is_key(node))
 
     def _base(self, number: int) -> bytes:
-        return point_of(DOMAIN + b"ticket-base\0" + encode((self.seed, self.height, self.task, number)))
+        return _base(self.seed, self.height, self.task, number)
+
+
+@lru_cache(maxsize=4096)  # the same members come up again and again
+def _is_key(node: NodeId) -> bool:
+    return is_group_member(node)
+
+
+@lru_cache(maxsize=1024)  # one entry serves all generators' tickets for a place, each checked by everybody who rates
+def _base(seed: Hash, height: int, task: int, number: int) -> bytes:
+    return point_of(DOMAIN + b"ticket-base\0" + encode((seed, height, task, number)))
 
 
 class _Chain:
@@ -135,6 +146,11 @@ class _Chain:
             _sum(bindings.crypto_scalarmult_ed25519_base_noclamp(response), challenge, self._ring[at]),
             _sum(bindings.crypto_scalarmult_ed25519_noclamp(response, self._base), challenge, self._tag),
         )
+
+
+def tag_of(notice: CandidateNotice) -> Hash:
+    """The tag of a notice's ticket that is known to hold: one's own."""
+    return Hash(notice.ticket[:32])
 
 
 def booth_of(plan: RoundPlan, task: int) -> Booth:

@@ -16,9 +16,10 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from consensus.errors import RefusedError
-from consensus.tickets import Booth
+from consensus.tickets import Booth, tag_of
 from consensus.types import CandidateNotice, Hash, Kind, NodeId, Signed
 from node.driver.background import Background
 from node.driver.courier import height_of
@@ -44,6 +45,8 @@ STEM_HOPS_CHANCE = 2
 ANNOUNCE_AFTER_S = 0.05
 """Notices are gathered this long, so that one gossip message carries many."""
 FETCHES_AT_ONCE = 8
+
+K = TypeVar("K")
 
 Held = Callable[[int, int, Hash, Hash], None]
 """Told (height, task, content, tag of its ticket) when a content announced for a task is here."""
@@ -103,6 +106,8 @@ class Contents:
         self._booth = booth
         self._taken: dict[int, dict[tuple[int, Hash], Hash]] = {}
         """By height, then by task and ticket's tag: the first content announced with it."""
+        self._tags: dict[int, dict[Hash, Hash]] = {}
+        """By height, then by digest of the notice: tags of tickets that hold. A relay often hears of its own again."""
         self._outbox: dict[int, list[bytes]] = {}
         self._fetching: set[Hash] = set()
         self._slots = asyncio.Semaphore(FETCHES_AT_ONCE)
@@ -125,7 +130,9 @@ class Contents:
                 continue  # Decided meanwhile by the others.
             ticketed = booth.give(self._key.seed, notice, pseudonym.node)
             envelope = seal_message(self._domain, ticketed, pseudonym)
-            await self._keep(self._check(envelope, content), envelope, content)
+            message = decode_message(self._domain, envelope)
+            self._tags.setdefault(notice.height, {})[message.digest] = tag_of(ticketed)
+            await self._keep(self._admit(message, ticketed), envelope, content)
             self._background.begin(self._pass_on(Publication(envelope, content)))
 
     async def _pass_on(self, item: Publication) -> None:
@@ -173,23 +180,33 @@ class Contents:
             PeerFaultError: It does not.
             TransientError: No such task is planned here, at least not yet; or its author's place is taken.
         """
+        tag = self._tags.get(body.height, {}).get(message.digest)
+        if tag is None:
+            tag = self._checked(message, body)
+        if self._first_of(body, tag) != body.content:
+            # No fault of whoever passes it on: which of two a node hears of first is chance.
+            raise TransientError(f"place {body.place} of its author is taken", waits_for="another place")
+        self._tags.setdefault(body.height, {})[message.digest] = tag
+        return _Announced(message, body, tag)
+
+    def _checked(self, message: Signed[object], body: CandidateNotice) -> Hash:
+        """The tag of a ticket that holds."""
         booth = self._booth(body.height, body.task)
         if booth is None:
             raise TransientError(f"no task {body.task} is planned for round {body.height}", waits_for="that round")
         try:
-            tag = booth.check(body, message.sender)
+            return booth.check(body, message.sender)
         except RefusedError as refusal:
             raise PeerFaultError(refusal.rule, str(refusal)) from refusal
-        if self._first_of(body, tag) != body.content:
-            # No fault of whoever passes it on: which of two a node hears of first is chance.
-            raise TransientError(f"place {body.place} of its author is taken", waits_for="another place")
-        return _Announced(message, body, tag)
 
     def _first_of(self, body: CandidateNotice, tag: Hash) -> Hash:
         """The content that has this place of its author's: the first that came, and no other is kept."""
         if body.height not in self._taken:
-            self._taken = {height: taken for height, taken in self._taken.items() if self._booth(height, 0)}
+            self._tags, self._taken = self._still_planned(self._tags), self._still_planned(self._taken)
         return self._taken.setdefault(body.height, {}).setdefault((body.task, tag), body.content)
+
+    def _still_planned(self, by_height: dict[int, dict[K, Hash]]) -> dict[int, dict[K, Hash]]:
+        return {height: noted for height, noted in by_height.items() if self._booth(height, 0) is not None}
 
     def _announce(self, notice: bytes) -> None:
         body = decode_message(self._domain, notice).body
