@@ -34,8 +34,8 @@ Attacks on ratings:
   poisoning trick-probes
 Attacks on the protocol:
   const1 const0 random inverted copycat clique forged-check check-gang
-  fetch-gang probe-maker
-  withholder late-revealer equivocator flooder crowder diskless silent
+  fetch-gang probe-maker withholder late-revealer equivocator flooder
+  crowder diskless silent
 
 """
 
@@ -81,7 +81,8 @@ Attacks on the protocol:
     "--seats",
     type=click.Choice(["alike", "standing"]),
     help="The same chance for everybody, as in the study that the figures are compared with; or as shipped plans draw "
-    "them: by skill and standing, one newcomer at most.  [default: standing; alike beyond {PLANNED_NODES_MAX} nodes]",
+    "them: by skill and standing, one newcomer at most (ratings).  "
+    f"[default: standing; alike beyond {PLANNED_NODES_MAX} nodes]",
 )
 @click.option("--self-rating", is_flag=True, help="Generators may sit in their own committee (seats alike).")
 @click.option(
