@@ -95,8 +95,8 @@ class TrustedChain:
 
         Raises:
             ForkError: Another header of this height is certified, or a neighbour that does not link with this one.
-            RefusedError: Its epoch is not known yet (`unknown-epoch`, no fault), the header's epoch does not fit its
-                height, or the certificate does not hold (`certificate.verify_certificate`).
+            RefusedError: Its epoch is not known yet (`unknown-epoch`, no fault) or without weight; the header's
+                epoch does not fit its height, or the certificate does not hold (`certificate.verify_certificate`).
         """
         header = certificate.header
         epoch = self._preset.epoch_of(header.height)
@@ -104,10 +104,17 @@ class TrustedChain:
             raise RefusedError("wrong-height", f"height {header.height} is not in epoch {header.epoch}")
         if epoch not in self._snapshots:
             raise RefusedError("unknown-epoch", f"epoch {epoch} is beyond the known {self.epochs}", fault=False)
-        committee = Committee(draw_committee(self._snapshots[epoch], header.height, self._preset))
-        verify_certificate(certificate, self._network, committee, self._verify)
+        verify_certificate(certificate, self._network, self._committee(epoch, header.height), self._verify)
         self._check_neighbours(certificate)
         return self._certificates.setdefault(header.height, certificate).header
+
+    def _committee(self, epoch: int, height: int) -> Committee:
+        try:
+            return Committee(draw_committee(self._snapshots[epoch], height, self._preset))
+        except ValueError as error:  # believed without proof, or certified: either way nobody can go on from it
+            raise RefusedError(
+                "wrong-snapshot", f"no committee follows from epoch {epoch}'s snapshot: {error}"
+            ) from error
 
     def _check_neighbours(self, certificate: Certificate) -> None:
         header, height = certificate.header, certificate.header.height

@@ -101,8 +101,10 @@ def _fault(
         return "opened other counts than committed"
     if slots_root(opened) != commit.slots_root:
         return "the opened slots do not have the committed root"
-    if any(opening.slot >= assigned[opening.task] for opening in opened):
+    if any(not 0 <= opening.slot < assigned[opening.task] for opening in opened):
         return "opened a slot it was not given"
+    if len({(opening.task, opening.slot) for opening in opened}) < len(opened):
+        return "opened a slot twice"  # one that may hold a candidate, in the stead of one that must hold a probe
     return None
 
 

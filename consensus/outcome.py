@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from consensus.aggregation import Aggregation, RatedCandidate, ScoredCandidate, Verdict, aggregate
 from consensus.encoding import hash_value
+from consensus.facts import DOUBTED_BP, FalseFact, false_facts, settle
 from consensus.job_progress import jobs_after
 from consensus.openings import (
     OpenedSlot,
@@ -38,23 +39,8 @@ from consensus.types import (
     Task,
 )
 
-_NEGATIVE = {
-    CheckFact.FAILED: CandidateState.REJECTED_CHECK,
-    CheckFact.MALFORMED: CandidateState.MALFORMED,
-    CheckFact.CONTAMINATED: CandidateState.CONTAMINATED,
-}
-"""Facts that end a candidate, and the state each ends it in."""
-
 _CLAIMS = {CandidateState.ACCEPTED, CandidateState.IN_REVIEW}
 """States in which a candidate keeps its claim."""
-
-
-@dataclass(frozen=True, slots=True)
-class FalseFact:
-    """A rater stated a fact that more than two thirds contradict (R17)."""
-
-    rater: NodeId
-    claimed_good: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +80,10 @@ class _Carried:
     pending: PendingCandidate
     task: Task
     sheets: tuple[RaterSheet, ...]
+    reviewable: bool = False
+    """Whether fresh raters could score it."""
+    doubted: bool = False
+    """Whether they have to, whatever its first score (R17, R18)."""
 
     @property
     def key(self) -> tuple[int, Hash]:
@@ -230,14 +220,6 @@ class _Decider:
             if opening.content in self._inputs.probes:
                 self._false_probes[slot.generator] = self._false_probes.get(slot.generator, 0) + 1
             return CandidateState.VOID, None
-        sheets = self._sheets[slot.task]
-        held = [sheet for sheet in sheets if _holds(sheet, slot.task, opening.content)]
-        raters = [sheet for sheet in sheets if not sheet.observer]
-        if 2 * sum(not sheet.observer for sheet in held) < max(1, len(raters)):
-            return (CandidateState.PROBE if opening.probe else CandidateState.LATE), None
-        ended = self._settle_fact(slot.task, opening.content, held)
-        if ended is not None:
-            return (CandidateState.PROBE if opening.probe else ended), None
         pending = PendingCandidate(
             job=task.job,
             crate=task.crate,
@@ -248,21 +230,20 @@ class _Decider:
             ratings=(),
             since=self._plan.height,
         )
-        state = CandidateState.PROBE if opening.probe else CandidateState.IN_REVIEW
-        return state, _Carried(slot, pending, task, tuple(held))
-
-    def _settle_fact(self, task: int, content: Hash, held: Sequence[RaterSheet]) -> CandidateState | None:
-        """The state a candidate's fact ends it in, if more than half of its raters found one (R17)."""
-        facts = {sheet.rater: sheet.ratings[task, content].fact for sheet in held if not sheet.observer}
-        negative = [fact for fact in facts.values() if fact in _NEGATIVE]
-        positive = sum(fact is CheckFact.PASSED for fact in facts.values())
-        for rater, fact in facts.items():
-            against = positive if fact in _NEGATIVE else len(negative) if fact is CheckFact.PASSED else 0
-            if 3 * against > 2 * len(facts):
-                self._false_facts.append(FalseFact(rater, claimed_good=fact is CheckFact.PASSED))
-        if 2 * len(negative) <= len(facts):
-            return None
-        return _NEGATIVE[max(_NEGATIVE, key=lambda fact: (negative.count(fact), -fact))]
+        sheets = self._sheets[slot.task]
+        held = tuple(sheet for sheet in sheets if _holds(sheet, slot.task, opening.content))
+        item = _Carried(slot, pending, task, held)
+        is_probe = opening.probe is not None
+        askable = not is_probe and bool(fresh_raters(self._with_ratings(item), self._standings))
+        found = {sheet.rater: sheet.ratings[item.key].fact for sheet in held if not sheet.observer}
+        revealed = sum(not sheet.observer for sheet in sheets)
+        settled = settle(found, revealed=revealed, seated=len(task.raters), askable=askable)
+        if settled.state is not CandidateState.LATE:
+            self._false_facts += false_facts(found)
+        if settled.state is not None:
+            return (CandidateState.PROBE if is_probe else settled.state), None
+        state = CandidateState.PROBE if is_probe else CandidateState.IN_REVIEW
+        return state, replace(item, reviewable=askable, doubted=settled.doubted)
 
     # Scoring
 
@@ -279,7 +260,7 @@ class _Decider:
         terms = self._jobs[item.task.job].terms
         probe = item.slot.opening.probe if item.slot and item.slot.opening else None
         rated = self._with_ratings(item)
-        reviewable = item.slot is not None and bool(fresh_raters(rated, self._standings))
+        accept_bp, review_bp = DOUBTED_BP if item.doubted else (terms.accept_bp, terms.review_bp)
         return RatedCandidate(
             content=item.pending.content,
             task=item.task.index,
@@ -287,10 +268,10 @@ class _Decider:
             ratings=rated.ratings,
             raters=terms.raters,
             probe=probe.good if probe else None,
-            reviewable=reviewable,
+            reviewable=item.reviewable,
             observers=frozenset(rated.observers),
-            accept_bp=terms.accept_bp,
-            review_bp=terms.review_bp,
+            accept_bp=accept_bp,
+            review_bp=review_bp,
         )
 
     def _with_ratings(self, item: _Carried) -> PendingCandidate:
@@ -318,7 +299,7 @@ class _Decider:
                 final[item.key] = CandidateState.IN_REVIEW
             elif result.verdict is Verdict.REJECT:
                 final[item.key] = CandidateState.REJECTED_SCORE
-            elif item.slot is not None and 2 * self._holders(item) < len(item.task.raters):
+            elif 2 * self._holders(item) < len(item.task.raters):
                 final[item.key] = CandidateState.UNAVAILABLE
             else:
                 above.setdefault((item.task.job, item.task.crate, item.task.category), []).append((item, result))
@@ -330,7 +311,9 @@ class _Decider:
         return final
 
     def _holders(self, item: _Carried) -> int:
-        return sum(not sheet.observer for sheet in item.sheets)
+        """Raters that held it, those of its first round among them."""
+        rated = self._with_ratings(item)
+        return len({rating.rater for rating in rated.ratings}.difference(rated.observers))
 
     # After scoring
 

@@ -123,9 +123,8 @@ class Round:
         self._rated_by_me = {task.index for task in plan.tasks if me in task.raters or me in task.observers}
         self._inbox = _Inbox()
         self._absent: frozenset[NodeId] = frozenset()
-        self._held: dict[int, set[Hash]] = {
-            task.index: set(task.carried) for task in plan.tasks if task.index in self._rated_by_me
-        }
+        self._held: dict[int, dict[Hash, Hash]] = {index: {} for index in self._rated_by_me}
+        """By task: the content that is held for each ticket."""
         self._slots: tuple[SlotOpening, ...] = ()
         self._shortfalls: tuple[Shortfall, ...] = ()
         self._vrf_proof = b""
@@ -183,17 +182,21 @@ class Round:
             self._past[signed.sender] = max(shown, self._past.get(signed.sender, shown))
         return self._advance()
 
-    def on_candidate_held(self, task: int, content: Hash) -> list[Effect]:
+    def on_candidate_held(self, task: int, content: Hash, tag: Hash) -> list[Effect]:
         """A candidate announced for a task is on this machine.
 
-        Candidates that nobody committed to are bounded: a task takes at most as many as its generators may fill.
+        Args:
+            task: Its number in the plan.
+            content: Its name.
+            tag: Of its ticket, which the caller has checked (`tickets`). The first content of a tag counts, so nobody
+                takes more places than its own, and none of another's.
         """
         held = self._held.get(task)
         if held is None or self.phase > Phase.PUBLISH:
             return []
         spec = self.plan.tasks[task]
         if len(held) < len(spec.generators) * spec.slots:
-            held.add(content)
+            held.setdefault(tag, content)
         return self._advance()
 
     def on_ratings_ready(self, ratings: tuple[Rating, ...]) -> list[Effect]:
@@ -290,11 +293,15 @@ class Round:
         for signed in self._inbox.of(Kind.CANDIDATE_COMMIT).values():
             assert isinstance(signed.body, CandidateCommit)
             for item in signed.body.counts:
-                committed[item.task] = committed.get(item.task, 0) + item.count
-        return all(
-            len(held) - len(self.plan.tasks[task].carried) >= committed.get(task, 0)
-            for task, held in self._held.items()
-        )
+                given = self._slots_of(signed.sender, item.task)  # of more than it was given nothing will come
+                committed[item.task] = committed.get(item.task, 0) + min(item.count, given)
+        return all(len(held) >= committed.get(task, 0) for task, held in self._held.items())
+
+    def _slots_of(self, generator: NodeId, task: int) -> int:
+        """How many slots of a task a generator was given."""
+        if task >= len(self.plan.tasks) or generator not in self.plan.tasks[task].generators:
+            return 0
+        return self.plan.tasks[task].slots
 
     def _overtaken(self) -> bool:
         """Whether more than a third of the weight has left the phase this member is in (R12)."""
@@ -341,7 +348,9 @@ class Round:
         timer: Effect = SetPhaseTimer(self.height, Phase.RATE, self._times.rate_ms)
         if not self._rated_by_me:
             return [timer]
-        candidates = tuple(sorted((task, content) for task, held in self._held.items() for content in held))
+        announced = {(task, content) for task, held in self._held.items() for content in held.values()}
+        carried = {(task, content) for task in self._held for content in self.plan.tasks[task].carried}
+        candidates = tuple(sorted(announced | carried))
         return [RateCandidates(self.height, candidates), timer]
 
     def _enter_reveal(self) -> list[Effect]:

@@ -18,6 +18,7 @@ from nacl import bindings
 from nacl.exceptions import RuntimeError as SodiumError
 
 from consensus.errors import RefusedError
+from consensus.group import ORDER, is_group_member, point_of, secret_halves, times_cofactor
 
 PROOF_BYTES = 80
 """Gamma (32), challenge (16), response (32)."""
@@ -28,23 +29,17 @@ _SUITE = b"\x03"
 _ENCODE, _CHALLENGE, _OUTPUT, _BACK = b"\x01", b"\x02", b"\x03", b"\x00"
 """Domain separators of RFC 9381, section 5.4, front and back."""
 
-_IDENTITY = b"\x01" + bytes(31)
-_FIELD = (1 << 255) - 19
-_ORDER = (1 << 252) + 27742317777372353535851937790883648493
-
 
 def prove(secret_seed: bytes, alpha: bytes) -> bytes:
     """The proof for `alpha` by the key whose 32-byte Ed25519 seed is given (RFC 9381, section 5.1).
 
     Deterministic: the same key and input give the same 80 bytes.
     """
-    assert len(secret_seed) == 32, "the seed of an Ed25519 key, not the expanded key"
-    expanded = hashlib.sha512(secret_seed).digest()
-    scalar = _clamped(expanded[:32])
+    scalar, prefix = secret_halves(secret_seed)
     public = bindings.crypto_scalarmult_ed25519_base_noclamp(scalar)
     point = _encode_to_curve(public, alpha)
     gamma = bindings.crypto_scalarmult_ed25519_noclamp(scalar, point)
-    nonce = bindings.crypto_core_ed25519_scalar_reduce(hashlib.sha512(expanded[32:] + point).digest())
+    nonce = bindings.crypto_core_ed25519_scalar_reduce(hashlib.sha512(prefix + point).digest())
     challenge = _challenge(
         public,
         point,
@@ -65,9 +60,9 @@ def verify(public: bytes, alpha: bytes, proof: bytes) -> bytes:
     """
     _refuse_unless(len(proof) == PROOF_BYTES, f"{len(proof)} bytes where a proof has {PROOF_BYTES}")
     gamma, challenge, response = proof[:32], proof[32:48], proof[48:]
-    _refuse_unless(len(public) == 32 and _is_group_member(public), "the key is not a point of the group")
-    _refuse_unless(_is_group_member(gamma), "gamma is not a point of the group")
-    _refuse_unless(int.from_bytes(response, "little") < _ORDER, "the response is not a reduced scalar")
+    _refuse_unless(is_group_member(public), "the key is not a point of the group")
+    _refuse_unless(is_group_member(gamma), "gamma is not a point of the group")
+    _refuse_unless(int.from_bytes(response, "little") < ORDER, "the response is not a reduced scalar")
     point = _encode_to_curve(public, alpha)
     try:
         shown = _challenge(
@@ -91,26 +86,13 @@ def proof_to_hash(proof: bytes) -> bytes:
         RefusedError: `proof` is not even a proof by its form.
     """
     _refuse_unless(len(proof) == PROOF_BYTES, f"{len(proof)} bytes where a proof has {PROOF_BYTES}")
-    _refuse_unless(_is_group_member(proof[:32]), "gamma is not a point of the group")
-    return hashlib.sha512(_SUITE + _OUTPUT + _times_cofactor(proof[:32]) + _BACK).digest()
+    _refuse_unless(is_group_member(proof[:32]), "gamma is not a point of the group")
+    return hashlib.sha512(_SUITE + _OUTPUT + times_cofactor(proof[:32]) + _BACK).digest()
 
 
 def _encode_to_curve(public: bytes, alpha: bytes) -> bytes:
-    """Try-and-increment (section 5.4.1.1): the first of 256 hashes that is a point, moved into the group.
-
-    About every second hash is one; that none of 256 is has a chance of 2^-256, which ends in an assertion.
-    """
-    for counter in range(256):
-        candidate = hashlib.sha512(_SUITE + _ENCODE + public + alpha + bytes([counter]) + _BACK).digest()[:32]
-        if not _is_canonical(candidate):
-            continue
-        try:
-            point = _times_cofactor(candidate)
-        except SodiumError:
-            continue  # not a point of the curve
-        if point != _IDENTITY:
-            return point
-    raise AssertionError("256 hashes in a row are not points of the curve")
+    """Try-and-increment (section 5.4.1.1)."""
+    return point_of(_SUITE + _ENCODE + public + alpha, _BACK)
 
 
 def _challenge(*points: bytes) -> bytes:
@@ -125,31 +107,8 @@ def _difference(point: bytes, challenge: bytes, base: bytes) -> bytes:
     return difference
 
 
-def _times_cofactor(point: bytes) -> bytes:
-    """Eight times the point, by doubling: libsodium multiplies only points that are in the group already."""
-    for _ in range(3):
-        point = bindings.crypto_core_ed25519_add(point, point)
-    return point
-
-
-def _clamped(half: bytes) -> bytes:
-    """The secret scalar from the first half of the expanded seed (RFC 8032, section 5.1.5)."""
-    return bytes([half[0] & 248]) + half[1:31] + bytes([half[31] & 127 | 64])
-
-
 def _scalar(challenge: bytes) -> bytes:
     return challenge + bytes(16)
-
-
-def _is_canonical(point: bytes) -> bool:
-    """Whether y is reduced and zero has no sign (RFC 8032, section 5.1.3); libsodium's decoder lets both pass."""
-    y = int.from_bytes(point, "little") & ((1 << 255) - 1)
-    return y < _FIELD and not (y in {1, _FIELD - 1} and point[31] >> 7)
-
-
-def _is_group_member(point: bytes) -> bool:
-    """Canonical, on the curve, in the prime-order subgroup, and not of small order."""
-    return _is_canonical(point) and bool(bindings.crypto_core_ed25519_is_valid_point(point))
 
 
 def _refuse_unless(holds: bool, why: str) -> None:

@@ -85,6 +85,10 @@ class CandidateNotice:
     content: Hash
     size: int
     """Bytes of the content that the hash names."""
+    place: int
+    """Which of its author's places in the task this takes, from 0; says nothing of the slot."""
+    ticket: bytes
+    """That its author is one of the task's generators, and not which (`tickets`)."""
 
 
 class CheckFact(IntEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +12,7 @@ from node.cli.output import Progress, bar, example, print_json, print_table
 from node.errors import ExitCode, OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from node.simulate.protocol import Findings, Setting
     from node.simulate.worlds import World
@@ -22,13 +22,20 @@ ALL = "all"
 PLANNED_NODES_MAX = 200
 """With more nodes, drawing their seats takes several times as long as everything else."""
 
+OF_LEVEL = {"ratings": ("probes", "leaks", "seats", "self_rating"), "protocol": ("network", "crashes", "newcomers")}
+"""Options that only one level has a use for."""
+
+_OTHER = {"ratings": "protocol", "protocol": "ratings"}
+
 ATTACKS = """\b
 Attacks on ratings:
   const1 const0 random inverted copycat_cr camouflage clique stealth aware
-  sleeper sybil; also copycat oscillate whitewash
+  sleeper sybil; also copycat oscillate whitewash majority marginal
+  poisoning trick-probes
 Attacks on the protocol:
-  const1 const0 random inverted copycat clique forged-check probe-maker
-  withholder late-revealer equivocator flooder diskless silent
+  const1 const0 random inverted copycat clique forged-check check-gang
+  fetch-gang probe-maker withholder late-revealer equivocator flooder
+  crowder diskless silent
 
 """
 
@@ -56,17 +63,26 @@ Attacks on the protocol:
 )
 @click.option("--nodes", type=click.IntRange(4, 100_000), help="[default: 20; protocol 7]")
 @click.option("--rounds", type=click.IntRange(1, 1_000_000), help="[default: 40; protocol 20]")
-@click.option("--tasks", type=click.IntRange(1, 10_000), help="Per round.  [default: a tenth of the nodes, 10 or more]")
-@click.option("--committee", default=5, show_default=True, type=click.IntRange(1, 100), help="Raters of a task.")
-@click.option("--probes", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of probe tasks.")
 @click.option(
-    "--leaks", type=click.FloatRange(0, 1), help="Share of probes that adversaries tell apart.  [default: their share]"
+    "--tasks",
+    type=click.IntRange(1, 10_000),
+    help="Per round.  [default: a tenth of the nodes, 10 or more; protocol 4]",
+)
+@click.option("--committee", default=5, show_default=True, type=click.IntRange(1, 100), help="Raters of a task.")
+@click.option(
+    "--probes", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of probe tasks (ratings)."
+)
+@click.option(
+    "--leaks",
+    type=click.FloatRange(0, 1),
+    help="Share of probes that adversaries tell apart (ratings).  [default: their share]",
 )
 @click.option(
     "--seats",
     type=click.Choice(["alike", "standing"]),
     help="The same chance for everybody, as in the study that the figures are compared with; or as shipped plans draw "
-    f"them: by skill and standing, one newcomer at most.  [default: standing; alike beyond {PLANNED_NODES_MAX} nodes]",
+    "them: by skill and standing, one newcomer at most (ratings).  "
+    f"[default: standing; alike beyond {PLANNED_NODES_MAX} nodes]",
 )
 @click.option("--self-rating", is_flag=True, help="Generators may sit in their own committee (seats alike).")
 @click.option(
@@ -89,13 +105,22 @@ Attacks on the protocol:
 @click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 256), help="To play in.")
 @click.option("--transcript", is_flag=True, help="Tell what happens, round by round, of one attack and one seed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def simulate(level: str, attacks: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
+@click.pass_context
+def simulate(context: click.Context, /, level: str, attacks: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
     """Play the shipped consensus against liars and bad networks, and print how it fared.
 
     The same seed gives the same run, to the bit. Candidates have a planted truth, which only the final figures see.
 
     Exit code 1 when a protocol run violates agreement or leaves a round unfinished.
     """
+    for name in OF_LEVEL[_OTHER[level]]:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise OperatorError(
+                f"--{name.replace('_', '-')} changes nothing at --level {level}",
+                hint=f"Leave it out, or add --level {_OTHER[level]}.",
+            )
+    if as_json and options["transcript"]:
+        raise OperatorError("a transcript is for people, not JSON", hint="Leave out --json or --transcript.")
     if level == "ratings":
         _ratings(attacks, options, as_json=as_json)
     else:
@@ -107,10 +132,11 @@ def simulate(level: str, attacks: tuple[str, ...], *, as_json: bool, **options: 
 
 def _ratings(attacks: tuple[str, ...], options: dict[str, Any], *, as_json: bool) -> None:
     from node.simulate.attacks import ATTACKS, MORE_ATTACKS
+    from node.simulate.faults import BEHAVIOURS
     from node.simulate.tables import HEAD, make_table, rows_of
+    from node.simulate.worlds import first_judged
 
-    known = ATTACKS | MORE_ATTACKS
-    names = _chosen(attacks, tuple(ATTACKS), known)
+    names = _chosen(attacks, tuple(ATTACKS), ATTACKS | MORE_ATTACKS, {"protocol": BEHAVIOURS})
     shape = _world(options)
     share = 0.3 if options["adversaries"] is None else options["adversaries"]
     seeds = range(options["seed"], options["seed"] + options["seeds"])
@@ -125,13 +151,27 @@ def _ratings(attacks: tuple[str, ...], options: dict[str, Any], *, as_json: bool
         table = make_table(share, seeds, shape=shape, attacks=names, processes=options["processes"], told=told)
     if as_json:
         rows = {"none": table.none} | table.attacks
-        print_json({"share": share, "seeds": list(seeds), "figures": {name: asdict(row) for name, row in rows.items()}})
+        figures = {name: asdict(row) for name, row in rows.items()}
+        print_json({"share": share, "seeds": list(seeds), "world": asdict(shape), "figures": figures})
         return
-    click.echo(
-        f"{shape.nodes} nodes, {shape.rounds} rounds of {shape.tasks} tasks, committees of {shape.committee}, "
-        f"{share:.0%} adversaries, seats {shape.seats}, seeds {seeds.start} to {seeds.stop - 1}"
-    )
+    bad = f", {round(shape.nodes * share)} of them adversaries" if names else ""
+    click.echo(f"{_shape(shape)}{bad}, {_told_seeds(seeds)}")
     print_table(HEAD, rows_of(table))
+    judged = {name: first_judged(replace(shape, attack=name)) for name in ("none", *names)}
+    for first in sorted({first for first in judged.values() if first > shape.rounds}):
+        listed = ", ".join(name for name in judged if judged[name] == first)
+        click.echo(f"no figures of acceptance: judged from round {first} on, and there are {shape.rounds} ({listed})")
+
+
+def _shape(world: World) -> str:
+    return (
+        f"{world.nodes} nodes, {world.rounds} rounds of {world.tasks} tasks, committees of {world.committee}, "
+        f"seats {world.seats}"
+    )
+
+
+def _told_seeds(seeds: range) -> str:
+    return f"seed {seeds.start}" if len(seeds) == 1 else f"seeds {seeds.start} to {seeds.stop - 1}"
 
 
 def _world(options: dict[str, Any]) -> World:
@@ -164,26 +204,30 @@ def _world(options: dict[str, Any]) -> World:
 
 
 def _tell_ratings(shape: World, names: Sequence[str], share: float, options: dict[str, Any]) -> None:
-    from dataclasses import replace
-
     from node.simulate.ratings import RatingRun
+    from node.simulate.tables import HEAD, row_of
+    from node.simulate.telling import LEGEND
 
     attack = _only(names, options, default="none")
     world = replace(shape, attack=attack, adversaries=0.0 if attack == "none" else share)
+    click.echo(f"{_shape(world)}, attack {attack}, seed {options['seed']}\n{LEGEND}")
     figures = RatingRun(world, options["seed"], tell=click.echo).run()
-    click.echo("; ".join(f"{name} {value:.4f}" for name, value in asdict(figures).items()))
+    print_table(HEAD, [row_of(attack, figures)])
 
 
 # Protocol
 
 
 def _protocol(attacks: tuple[str, ...], options: dict[str, Any], *, as_json: bool) -> None:
+    from node.simulate.attacks import ATTACKS, MORE_ATTACKS
     from node.simulate.faults import BEHAVIOURS
     from node.simulate.protocol import run_protocol
 
-    names = ("none", *_chosen(attacks, tuple(BEHAVIOURS), BEHAVIOURS)) if attacks != ("none",) else ("none",)
+    chosen = _chosen(attacks, tuple(BEHAVIOURS), BEHAVIOURS, {"ratings": ATTACKS | MORE_ATTACKS})
+    names: tuple[str, ...] = ("none", *chosen)
     if options["transcript"]:
-        attack = _only(names[1:], options, default="none")
+        attack = _only(chosen, options, default="none")
+        click.echo(f"{_told_setting(_setting(attack, options))}, adversaries: {attack}, seed {options['seed']}")
         found = [run_protocol(_setting(attack, options), options["seed"], tell=click.echo)]
         names = (attack,)
     else:
@@ -203,13 +247,11 @@ def _protocol(attacks: tuple[str, ...], options: dict[str, Any], *, as_json: boo
 
 
 def _setting(attack: str, options: dict[str, Any]) -> Setting:
-    from dataclasses import replace
-
     from node.simulate.protocol import Setting
 
     setting = Setting(behaviour=attack, network=options["network"], crashes=options["crashes"])
     setting = replace(setting, newcomers=options["newcomers"])
-    given = {name: options[name] for name in ("nodes", "rounds", "adversaries") if options[name] is not None}
+    given = {name: options[name] for name in ("nodes", "rounds", "tasks", "adversaries") if options[name] is not None}
     return replace(setting, **given, world=replace(setting.world, committee=options["committee"]))
 
 
@@ -240,6 +282,7 @@ PROTOCOL_HEAD = (
     "detected",
     "false penalties",
     "absences",
+    "honest candidates lost",
     "agreement violated",
     "rounds not ended",
     "admitted",
@@ -248,13 +291,19 @@ PROTOCOL_HEAD = (
 
 
 def _print_protocol(names: Sequence[str], found: list[Findings]) -> None:
-    setting = found[0].setting
-    click.echo(
-        f"{setting.nodes} nodes, {setting.rounds} rounds, network {setting.network}"
-        f"{', members crash' if setting.crashes else ''}"
-    )
+    seeds = [item.seed for item in found]
+    click.echo(f"{_told_setting(found[0].setting)}, {_told_seeds(range(min(seeds), max(seeds) + 1))}")
+    if any(3 * item.setting.hostile >= item.setting.nodes for item in found):
+        click.echo("a third of the nodes or more are adversaries: agreement is not promised then")
     rows = [_protocol_row(name, [item for item in found if item.setting.behaviour == name]) for name in names]
     print_table(PROTOCOL_HEAD, rows)
+
+
+def _told_setting(setting: Setting) -> str:
+    return (
+        f"{setting.nodes} nodes, {setting.rounds} rounds of {setting.tasks} tasks, network {setting.network}"
+        f"{', members crash' if setting.crashes else ''}"
+    )
 
 
 def _protocol_row(name: str, found: list[Findings]) -> tuple[object, ...]:
@@ -264,7 +313,7 @@ def _protocol_row(name: str, found: list[Findings]) -> tuple[object, ...]:
         told = [value for value in values if not math.isnan(value)]
         return f"{fmean(told):.{digits}f}" if told else "-"
 
-    bad = sum(int(item.setting.nodes * item.setting.adversaries) for item in found) if name != "none" else 0
+    bad = sum(item.setting.hostile for item in found)
     caught = [rounds for item in found for rounds in item.detect_rounds.values()]
     penalties = sum(sum(item.penalties.values()) for item in found)
     return (
@@ -279,6 +328,7 @@ def _protocol_row(name: str, found: list[Findings]) -> tuple[object, ...]:
         f"{len(caught)} of {bad}",
         f"{penalties} in {sum(item.honest_rounds for item in found)}",
         sum(item.soft for item in found),
+        f"{sum(item.lost for item in found)} in {sum(item.made for item in found)}",
         sum(len(item.violations) for item in found),
         sum(item.unfinished for item in found),
         f"{sum(len(item.admitted) for item in found)} of {sum(item.setting.newcomers for item in found)}",
@@ -294,13 +344,31 @@ def _as_object(found: Findings) -> dict[str, Any]:
 # Names
 
 
-def _chosen(attacks: tuple[str, ...], every: tuple[str, ...], known: dict[str, Any]) -> tuple[str, ...]:
+def _chosen(
+    attacks: tuple[str, ...],
+    every: tuple[str, ...],
+    known: Mapping[str, Any],
+    elsewhere: Mapping[str, Mapping[str, Any]],
+) -> tuple[str, ...]:
+    """The attacks asked for, each once.
+
+    Args:
+        attacks: As given.
+        every: What stands for `all`, or for no attack named.
+        known: All that this level has.
+        elsewhere: What other levels have, to send who asks for it there.
+    """
     if not attacks or ALL in attacks:
         return every
     names = tuple(dict.fromkeys(name for name in attacks if name != "none"))
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise OperatorError(f"no attack is called {unknown[0]!r}", hint=f"There are {', '.join(known)}; and all, none.")
+        level = next((level for level, others in elsewhere.items() if unknown[0] in others), None)
+        listed = f"There are {', '.join(known)}; and all, none."
+        raise OperatorError(
+            f"no attack is called {unknown[0]!r} at this level",
+            hint=listed if level is None else f"It is one of --level {level}. {listed}",
+        )
     return names
 
 

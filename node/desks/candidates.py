@@ -8,6 +8,7 @@ from typing import Any
 from consensus.aggregation import Counted
 from consensus.types import CandidateState, Decision, Hash, JobTerms, NodeId
 from node.desks.chronicle import Chronicle
+from node.desks.lessons import probes_of
 from node.desks.words import FATES, bits, factor, score
 from node.driver.driver import Driver
 from node.identity import short_name
@@ -33,7 +34,19 @@ async def explain_candidate(driver: Driver, chronicle: Chronicle, content: Hash)
         chapter = chronicle.chapter(row.height)
         header = chapter.header if chapter is not None else b""
         steps += _decision_steps(row, terms.get(row.decision.job), told, header)
-    return views.Explanation(content.hex(), _answer(rows[-1].decision, terms.get(rows[-1].decision.job)), tuple(steps))
+    last = rows[-1]
+    if last.decision.state is CandidateState.PROBE:
+        answer = _probe_answer(last.decision, (await probes_of(driver, last.height)).get(content))
+    else:
+        answer = _answer(last.decision, terms.get(last.decision.job))
+    return views.Explanation(content.hex(), answer, tuple(steps))
+
+
+def _probe_answer(decision: Decision, good: bool | None) -> str:
+    _, why = FATES[CandidateState.PROBE]
+    known = "" if good is None else f" It was a {'good' if good else 'bad'} one."
+    scored = f" Its raters made it {score(decision.score_bp)}." if decision.evidence_bits else ""
+    return f"{decision.state.value}: {why}.{known}{scored}"
 
 
 def _answer(decision: Decision, terms: JobTerms | None) -> str:

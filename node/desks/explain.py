@@ -7,13 +7,17 @@ from collections.abc import Awaitable, Callable, Iterator
 from consensus.types import Hash, JobProgress, JobStatus
 from node.desks.candidates import explain_candidate
 from node.desks.chronicle import Chapter, Chronicle, Place
+from node.desks.lessons import lesson_steps, lessons_of
 from node.desks.standing import History, explain_standing
 from node.driver.driver import Driver
 from node.errors import ExitCode, OperatorError
 from node.identity import peer_id, short_name
 from node.values import views
+from reputation import ReasonKind
 
 EVENTS_TOLD = 30
+ROUNDS_TAUGHT = 3
+"""Rounds of which it is told what taught a node's table: the newest in which it rated."""
 MATCHES_SHOWN = 5
 
 Answer = Callable[[], Awaitable[views.Explanation]]
@@ -93,8 +97,13 @@ class Explainer:
         async def answer() -> views.Explanation:
             state = self._driver.member.state
             member = next(member for member in state.members if member.node.hex() == name)
-            events = await self._history.events([member.node], EVENTS_TOLD)
-            return explain_standing(state, member, self._driver.preset, events[member.node])
+            events = (await self._history.events([member.node], EVENTS_TOLD))[member.node]
+            rated = [event.height for event in events if any(r.kind is ReasonKind.RATED for r in event.reasons)]
+            lessons = {
+                height: tuple(lesson_steps(height, await lessons_of(self._driver, member.node, height)))
+                for height in rated[:ROUNDS_TAUGHT]
+            }
+            return explain_standing(state, member, self._driver.preset, events, lessons)
 
         return answer
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from consensus.encoding import decode
 from consensus.params import Preset
@@ -15,6 +15,8 @@ from node.store import Store
 from node.values import views
 from reputation import LedgerEvent, Reason, ReasonKind, generating_skill_bp, standing_of
 
+FIRST_EARNED_EPOCH = 2
+"""Weights are fixed two epochs ahead, so the first two epochs' follow from the genesis (R36)."""
 PAGE_EVENTS = 1000
 EVENTS_LOOKED_AT_MAX = 50_000
 """How far back one question looks: a thousand rounds of a full committee."""
@@ -87,9 +89,21 @@ class History:
 
 
 def explain_standing(
-    state: ChainState, member: Member, preset: Preset, events: Iterable[LedgerEvent]
+    state: ChainState,
+    member: Member,
+    preset: Preset,
+    events: Sequence[LedgerEvent],
+    lessons: Mapping[int, Sequence[views.ExplainedStep]],
 ) -> views.Explanation:
-    """Why a member weighs what it weighs."""
+    """Why a member weighs what it weighs.
+
+    Args:
+        state: The chain's.
+        member: Who.
+        preset: The swarm's numbers.
+        events: Of the member, newest first.
+        lessons: By round, what taught its table there.
+    """
     standing = standing_of(member.table, preset)
     parts = (
         f"maturity {factor(standing.maturity)} x discrimination {factor(standing.discrimination)}"
@@ -106,11 +120,15 @@ def explain_standing(
         f"and {good_right:.1f} of {good_right + good_wrong:.1f} good ones good"
     )
     steps.append(views.ExplainedStep("R37", probes, b""))
-    ahead = [snapshot for snapshot in state.snapshots if snapshot.epoch > preset.epoch_of(state.height + 1)]
-    steps += [views.ExplainedStep("R36", f"fixed: {_weight_text(item, member.node)}", b"") for item in ahead]
+    running = preset.epoch_of(state.height + 1)
+    for snapshot in state.snapshots:
+        if snapshot.epoch >= running:
+            text = f"{_weight_text(snapshot, member.node)}: {_weight_reason(snapshot, member.node, preset, events)}"
+            steps.append(views.ExplainedStep("R34", text, b""))
     if member.suspended_until > state.height:
         steps.append(views.ExplainedStep("R33", f"suspended until round {member.suspended_until}", b""))
-    steps += [_event_step(event) for event in events]
+    for event in events:
+        steps += [_event_step(event), *lessons.get(event.height, ())]
     return views.Explanation(
         subject=member.node.hex(),
         answer=f"Node of {member.owner}: {_weight_text(running_snapshot(state, preset), member.node)}; "
@@ -122,6 +140,27 @@ def explain_standing(
 def _weight_text(snapshot: Snapshot, node: NodeId) -> str:
     total = sum(seat.weight for seat in snapshot.seats)
     return f"weight {weight_in(snapshot, node)} of {total} in epoch {snapshot.epoch}"
+
+
+def _weight_reason(snapshot: Snapshot, node: NodeId, preset: Preset, events: Sequence[LedgerEvent]) -> str:
+    """Where a weight comes from (R34, R36)."""
+    if snapshot.epoch < FIRST_EARNED_EPOCH:
+        return "the founders weigh the same in the first two epochs"
+    taken = (snapshot.epoch - FIRST_EARNED_EPOCH + 1) * preset.epoch_rounds
+    earned = next((event.after.reputation_bp for event in events if event.height <= taken), None)
+    then = "" if earned is None else f", by a reputation of {earned / 10_000:.3f} then"
+    weights = {seat.node: seat.weight for seat in snapshot.seats}
+    if node not in weights:
+        why = "nothing for whoever is suspended, examined, or known and not trusted"
+    elif len(weights) <= preset.reputation.equal_up_to and len(set(weights.values())) == 1:
+        why = f"up to {preset.reputation.equal_up_to} that have any weigh the same"
+    elif earned is None or weights[node] == earned:
+        why = "a point for each basis point"
+    elif weights[node] < earned:
+        why = "cut to what one owner may hold"
+    else:
+        why = "a point for each basis point, and a part of what others were cut by"
+    return f"fixed after round {taken}{then}; {why}"
 
 
 def _event_step(event: LedgerEvent) -> views.ExplainedStep:

@@ -32,14 +32,20 @@ FATES = {
     CandidateState.ACCEPTED: ("R28", "its score is above the job's threshold and it is among the best of its task"),
     CandidateState.SURPLUS: ("R29", "its score is above the threshold, but better ones filled the task's quota"),
     CandidateState.REJECTED_SCORE: ("R28", "its score is not above the threshold"),
-    CandidateState.REJECTED_CHECK: ("R17", "more than half of its raters executed its check and saw it fail"),
+    CandidateState.REJECTED_CHECK: (
+        "R17",
+        "its raters executed its check and saw it fail: more than two thirds, or most and nobody else to ask",
+    ),
     CandidateState.DUPLICATE: ("R16", "another candidate owns the same claim: same crate, category, input and output"),
-    CandidateState.CONTAMINATED: ("R17", "more than half of its raters found that its input gives the answer away"),
-    CandidateState.LATE: ("R18", "fewer than half of its raters held its content in time"),
-    CandidateState.MALFORMED: ("R17", "more than half of its raters found that it has not its category's form"),
+    CandidateState.CONTAMINATED: ("R17", "most of its raters found that its input gives the answer away"),
+    CandidateState.LATE: ("R18", "too few of its raters held its content in time"),
+    CandidateState.MALFORMED: ("R17", "most of its raters found that it has not its category's form"),
     CandidateState.UNAVAILABLE: ("R18", "too few raters declare to hold its content"),
     CandidateState.VOID: ("R14", "its generator never opened the slot, opened it wrongly, or equivocated"),
     CandidateState.PROBE: ("R14", "it was a hidden probe: it taught what its raters' scores mean, and is no row"),
-    CandidateState.IN_REVIEW: ("R28", "its score lies between the two thresholds: fresh raters decide"),
+    CandidateState.IN_REVIEW: (
+        "R28",
+        "its score lies between the two thresholds, or its raters disagree on facts: fresh raters decide",
+    ),
 }
 """Why a candidate ended in a state, and the rule that says so."""

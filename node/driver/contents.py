@@ -4,6 +4,9 @@ A generator hands each content, with a notice signed by a one-time pseudonym, to
 relay passes it on to another one with even chances, or announces it: gossip that names the relay, from which raters
 fetch. So a notice's first hop does not tell its author: whoever sends one may have it from somebody else. What stays
 visible is traffic at a generator's own link; hiding that takes more than gossip has.
+
+Pseudonyms are free, so a notice without a valid ticket of its task's generators (`consensus.tickets`) is neither kept
+nor passed on: strangers can fill nobody's disk, and no member can take the places of what others made.
 """
 
 from __future__ import annotations
@@ -13,7 +16,10 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from consensus.errors import RefusedError
+from consensus.tickets import Booth, tag_of
 from consensus.types import CandidateNotice, Hash, Kind, NodeId, Signed
 from node.driver.background import Background
 from node.driver.courier import height_of
@@ -40,8 +46,10 @@ ANNOUNCE_AFTER_S = 0.05
 """Notices are gathered this long, so that one gossip message carries many."""
 FETCHES_AT_ONCE = 8
 
-Held = Callable[[int, int, Hash], None]
-"""Told (height, task, content) when a content announced for a task is here."""
+K = TypeVar("K")
+
+Held = Callable[[int, int, Hash, Hash], None]
+"""Told (height, task, content, tag of its ticket) when a content announced for a task is here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,16 @@ class Publication:
 
     notice: bytes
     content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    """A notice whose signature and ticket hold."""
+
+    message: Signed[object]
+    notice: CandidateNotice
+    tag: Hash
+    """Of its ticket."""
 
 
 def notice_topic(task: int) -> str:
@@ -61,28 +79,35 @@ class Contents:
     """One node's traffic of candidates' contents.
 
     Args:
-        me: This node.
+        key: This node's.
         domain: The swarm.
         store: Where contents and notices are kept.
         network: What carries them.
         held: Told of each content that is here.
-        is_wanted: Whether a notice's round and task are worked here now.
+        booth: Where tickets of a height and task are checked; None where no such task is planned.
+        is_wanted: Whether a notice's round and task are rated here now.
         example_bytes_max: The preset's bound.
     """
 
     def __init__(
         self,
         *,
-        me: NodeId,
+        key: NodeKey,
         domain: Domain,
         store: Store,
         network: Network,
         held: Held,
+        booth: Callable[[int, int], Booth | None],
         is_wanted: Callable[[int, int], bool],
         example_bytes_max: int,
     ) -> None:
-        self._me, self._domain, self._store, self._network = me, domain, store, network
+        self._key, self._domain, self._store, self._network = key, domain, store, network
         self._held, self._is_wanted, self._bytes_max = held, is_wanted, example_bytes_max
+        self._booth = booth
+        self._taken: dict[int, dict[tuple[int, Hash], Hash]] = {}
+        """By height, then by task and ticket's tag: the first content announced with it."""
+        self._tags: dict[int, dict[Hash, Hash]] = {}
+        """By height, then by digest of the notice: tags of tickets that hold. A relay often hears of its own again."""
         self._outbox: dict[int, list[bytes]] = {}
         self._fetching: set[Hash] = set()
         self._slots = asyncio.Semaphore(FETCHES_AT_ONCE)
@@ -98,10 +123,16 @@ class Contents:
     # Out
 
     async def publish(self, items: Sequence[tuple[NodeKey, CandidateNotice, bytes]]) -> None:
-        """Publish own contents: (pseudonym, notice, content) each, through relays."""
+        """Publish own contents: (pseudonym, notice that has no ticket yet, content) each, through relays."""
         for pseudonym, notice, content in items:
-            envelope = seal_message(self._domain, notice, pseudonym)
-            await self._keep(decode_message(self._domain, envelope), envelope, content)
+            booth = self._booth(notice.height, notice.task)
+            if booth is None:
+                continue  # Decided meanwhile by the others.
+            ticketed = booth.give(self._key.seed, notice, pseudonym.node)
+            envelope = seal_message(self._domain, ticketed, pseudonym)
+            message = decode_message(self._domain, envelope)
+            self._tags.setdefault(notice.height, {})[message.digest] = tag_of(ticketed)
+            await self._keep(self._admit(message, ticketed), envelope, content)
             self._background.begin(self._pass_on(Publication(envelope, content)))
 
     async def _pass_on(self, item: Publication) -> None:
@@ -122,22 +153,60 @@ class Contents:
         parts = parse_batch(data)
         if len(parts) != 2:
             raise PeerFaultError("malformed-frame", "a publication has two parts")
-        message = self._check(parts[0], parts[1])
-        await self._keep(message, parts[0], parts[1])
+        await self._keep(self._check(parts[0], parts[1]), parts[0], parts[1])
         if secrets.randbelow(STEM_HOPS_CHANCE):
             self._announce(parts[0])
         else:
             self._background.begin(self._pass_on(Publication(parts[0], parts[1])))
         return b""
 
-    def _check(self, notice: bytes, content: bytes) -> Signed[CandidateNotice]:
-        message = decode_message(self._domain, notice)
-        body = message.body
-        if not isinstance(body, CandidateNotice):
-            raise PeerFaultError("wrong-kind", f"{message.kind.name} sent as a notice")
+    def _check(self, envelope: bytes, content: bytes) -> _Announced:
+        message, body = self._read(envelope)
         if len(content) != body.size or len(content) > self._bytes_max or content_hash(content) != body.content:
             raise PeerFaultError("wrong-content", "the content is not the one that the notice names")
-        return Signed(message.sender, message.kind, message.digest, body)
+        return self._admit(message, body)
+
+    def _read(self, envelope: bytes) -> tuple[Signed[object], CandidateNotice]:
+        """A notice whose signature holds."""
+        message = decode_message(self._domain, envelope)
+        if not isinstance(message.body, CandidateNotice):
+            raise PeerFaultError("wrong-kind", f"{message.kind.name} sent as a notice")
+        return message, message.body
+
+    def _admit(self, message: Signed[object], body: CandidateNotice) -> _Announced:
+        """A notice whose ticket holds, too.
+
+        Raises:
+            PeerFaultError: It does not.
+            TransientError: No such task is planned here, at least not yet; or its author's place is taken.
+        """
+        tag = self._tags.get(body.height, {}).get(message.digest)
+        if tag is None:
+            tag = self._checked(message, body)
+        if self._first_of(body, tag) != body.content:
+            # No fault of whoever passes it on: which of two a node hears of first is chance.
+            raise TransientError(f"place {body.place} of its author is taken", waits_for="another place")
+        self._tags.setdefault(body.height, {})[message.digest] = tag
+        return _Announced(message, body, tag)
+
+    def _checked(self, message: Signed[object], body: CandidateNotice) -> Hash:
+        """The tag of a ticket that holds."""
+        booth = self._booth(body.height, body.task)
+        if booth is None:
+            raise TransientError(f"no task {body.task} is planned for round {body.height}", waits_for="that round")
+        try:
+            return booth.check(body, message.sender)
+        except RefusedError as refusal:
+            raise PeerFaultError(refusal.rule, str(refusal)) from refusal
+
+    def _first_of(self, body: CandidateNotice, tag: Hash) -> Hash:
+        """The content that has this place of its author's: the first that came, and no other is kept."""
+        if body.height not in self._taken:
+            self._tags, self._taken = self._still_planned(self._tags), self._still_planned(self._taken)
+        return self._taken.setdefault(body.height, {}).setdefault((body.task, tag), body.content)
+
+    def _still_planned(self, by_height: dict[int, dict[K, Hash]]) -> dict[int, dict[K, Hash]]:
+        return {height: noted for height, noted in by_height.items() if self._booth(height, 0) is not None}
 
     def _announce(self, notice: bytes) -> None:
         body = decode_message(self._domain, notice).body
@@ -151,7 +220,7 @@ class Contents:
         await asyncio.sleep(ANNOUNCE_AFTER_S)
         queue = self._outbox.pop(bucket, [])
         while queue:
-            frame, count = self._me, 0
+            frame, count = self._key.node, 0
             for notice in queue:
                 longer = frame + len(notice).to_bytes(4, "big") + notice
                 if len(longer) > GOSSIP_BYTES_MAX:
@@ -168,36 +237,40 @@ class Contents:
     async def _take_notices(self, data: bytes) -> None:
         relay = NodeId(data[:32])
         for envelope in parse_batch(data[32:]):
-            await self.take_notice(envelope, relay)
+            await _quietly(self.take_notice(envelope, relay))  # one that is no good says nothing of the others
 
     async def take_notice(self, envelope: bytes, relay: NodeId) -> None:
         """Take a notice announced by `relay`: fetch its content if this node has to rate it."""
-        message = decode_message(self._domain, envelope)
-        body = message.body
-        if not isinstance(body, CandidateNotice):
-            raise PeerFaultError("wrong-kind", f"{message.kind.name} announced as a notice")
+        message, body = self._read(envelope)
         if not self._is_wanted(body.height, body.task) or body.size > self._bytes_max:
             return
-        await self._store.envelopes.put(_row(message, envelope))
+        found = self._admit(message, body)
+        await self._store.envelopes.put(_row(found.message, envelope))
         if await self._store.blobs.find(body.content) is None and not await self._fetch(body, relay):
             return
-        self._held(body.height, body.task, body.content)
+        self._tell(found)
 
     async def resume(self, height: int) -> None:
         """After a restart: report the contents held of a round, and fetch those only announced so far."""
         async for row in self._store.envelopes.each_at(height, Kind.CANDIDATE_NOTICE):
-            message = decode_message(self._domain, row.envelope)
-            assert isinstance(message.body, CandidateNotice), "stored under its kind"
-            if await self._store.blobs.find(message.body.content) is not None:
-                self._held(height, message.body.task, message.body.content)
+            try:
+                found = self._admit(*self._read(row.envelope))
+            except (PeerFaultError, TransientError) as error:  # another one for its place came since the start
+                log.debug("stored notice: %s", error)
+                continue
+            if await self._store.blobs.find(found.notice.content) is not None:
+                self._tell(found)
             else:
-                self._background.begin(self._fetch_from_anyone(message.body))
+                self._background.begin(self._fetch_from_anyone(found))
 
-    async def _fetch_from_anyone(self, body: CandidateNotice) -> None:
+    async def _fetch_from_anyone(self, found: _Announced) -> None:
         for peer in self._network.peers():
-            if peer.connected and await self._fetch(body, peer.node):
-                self._held(body.height, body.task, body.content)
+            if peer.connected and await self._fetch(found.notice, peer.node):
+                self._tell(found)
                 return
+
+    def _tell(self, found: _Announced) -> None:
+        self._held(found.notice.height, found.notice.task, found.notice.content, found.tag)
 
     async def _fetch(self, body: CandidateNotice, holder: NodeId) -> bool:
         if body.content in self._fetching:
@@ -262,12 +335,10 @@ class Contents:
         start = int.from_bytes(data[32:], "big")
         return content[start : start + REQUEST_BYTES_MAX]
 
-    async def _keep(self, message: Signed[object], envelope: bytes, content: bytes) -> None:
-        body = message.body
-        assert isinstance(body, CandidateNotice), "only notices are kept here"
-        await self._store.envelopes.put(_row(message, envelope))
-        await self._store.blobs.put(content, tag=EXAMPLE, expires=body.height)
-        self._held(body.height, body.task, body.content)
+    async def _keep(self, found: _Announced, envelope: bytes, content: bytes) -> None:
+        await self._store.envelopes.put(_row(found.message, envelope))
+        await self._store.blobs.put(content, tag=EXAMPLE, expires=found.notice.height)
+        self._tell(found)
 
     async def close(self) -> None:
         """Stop what is under way."""

@@ -11,6 +11,7 @@ from typing import Any
 from consensus.genesis import Genesis, first_state
 from consensus.joining import last_of_epoch
 from consensus.params import Preset
+from consensus.tickets import Booth, booth_of
 from consensus.types import ChainState, Hash, JobId, JobStatus, Kind, NodeId, Signed
 from consensus.vrf import prove
 from node.driver.archive import Archive
@@ -69,11 +70,12 @@ class Driver:
             is_wanted=self._is_of_use,
         )
         self.contents = Contents(
-            me=key.node,
+            key=key,
             domain=self.domain,
             store=store,
             network=network,
             held=self._held,
+            booth=self._booth,
             is_wanted=self._is_wanted,
             example_bytes_max=preset.example_bytes_max,
         )
@@ -130,8 +132,8 @@ class Driver:
     def _is_of_use(self, message: Signed[object]) -> bool:
         return self.member.pipeline.wants(message)
 
-    def _held(self, height: int, task: int, content: Hash) -> None:
-        self.member.held(height, task, content)
+    def _held(self, height: int, task: int, content: Hash, tag: Hash) -> None:
+        self.member.held(height, task, content, tag)
 
     def _attestations_known(self, height: int, digests: tuple[Hash, ...]) -> None:
         self.member.attestations_known(height, digests)
@@ -168,6 +170,10 @@ class Driver:
         certificate = await self.archive.certificate(height)
         if certificate is not None and await self.archive.record(height) is None:
             await self.courier.send(certificate)
+
+    def _booth(self, height: int, task: int) -> Booth | None:
+        plan = self.member.pipeline.plan(height)
+        return None if plan is None or task >= len(plan.tasks) else booth_of(plan, task)
 
     def _is_wanted(self, height: int, task: int) -> bool:
         plan = self.member.pipeline.plan(height)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -87,7 +88,7 @@ class Publisher(Protocol):
     """What sends contents (`contents.Contents`)."""
 
     async def publish(self, items: Sequence[tuple[NodeKey, CandidateNotice, bytes]]) -> None:
-        """Publish contents under their pseudonyms."""
+        """Publish contents under their pseudonyms. The notices get their tickets here."""
         ...
 
 
@@ -164,9 +165,9 @@ class Member:
             message = _as_terms(message)
         self._put(lambda: self._take(message))
 
-    def held(self, height: int, task: int, content: Hash) -> None:
+    def held(self, height: int, task: int, content: Hash, tag: Hash) -> None:
         """A candidate's content is here (`contents.Held`)."""
-        self._put(lambda: self.pipeline.on_candidate_held(height, task, content))
+        self._put(lambda: self.pipeline.on_candidate_held(height, task, content, tag))
 
     def absent(self, nodes: frozenset[NodeId]) -> None:
         """These members have been unreachable for too long."""
@@ -329,16 +330,14 @@ class Member:
     async def _publish(self, order: rd.PublishCandidates) -> None:
         height = order.height
         filled = self._filled.get(height, ())
-        await self._publisher.publish(
-            [
-                (
-                    slot.pseudonym,
-                    CandidateNotice(height, slot.opening.task, slot.opening.content, len(slot.content)),
-                    slot.content,
-                )
-                for slot in filled
-            ]
-        )
+        places: Counter[int] = Counter()
+        items = []
+        for slot in sorted(filled, key=lambda slot: slot.pseudonym.node):  # so that places tell nothing of slots
+            task, content = slot.opening.task, slot.content
+            notice = CandidateNotice(height, task, slot.opening.content, len(content), places[task], ticket=b"")
+            places[task] += 1
+            items.append((slot.pseudonym, notice, content))
+        await self._publisher.publish(items)
 
     async def _rate(self, order: rd.RateCandidates) -> None:
         height = order.height

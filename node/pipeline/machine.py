@@ -156,9 +156,9 @@ class Pipeline:
         self._rounds.on_candidates_ready(height, slots, shortfalls)
         return self._flush()
 
-    def on_candidate_held(self, height: int, task: int, content: Hash) -> list[Effect]:
-        """A candidate's content, announced under a pseudonym, is on this machine."""
-        self._rounds.on_candidate_held(height, task, content)
+    def on_candidate_held(self, height: int, task: int, content: Hash, tag: Hash) -> list[Effect]:
+        """A candidate's content, announced under a pseudonym and with a ticket of this tag, is on this machine."""
+        self._rounds.on_candidate_held(height, task, content, tag)
         return self._flush()
 
     def on_ratings_ready(self, height: int, ratings: tuple[Rating, ...]) -> list[Effect]:

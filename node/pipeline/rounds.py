@@ -93,11 +93,11 @@ class RoundsInWork:
             proof = self._secrets.prove(probe_alpha(current.plan.seed, height))
             self._emit(current.on_candidates_ready(slots, shortfalls, proof))
 
-    def on_candidate_held(self, height: int, task: int, content: Hash) -> None:
-        """A candidate's content, announced under a pseudonym, is on this machine."""
+    def on_candidate_held(self, height: int, task: int, content: Hash, tag: Hash) -> None:
+        """A candidate's content, announced under a pseudonym and with a ticket of this tag, is on this machine."""
         current = self._rounds.get(height)
         if current is not None:
-            self._emit(current.on_candidate_held(task, content))
+            self._emit(current.on_candidate_held(task, content, tag))
 
     def on_ratings_ready(self, height: int, ratings: tuple[Rating, ...]) -> None:
         """The answer to `RateCandidates`."""

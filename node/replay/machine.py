@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from consensus.aggregation import RatedCandidate, ScoredCandidate, Verdict, aggregate
 from consensus.encoding import hash_bytes
+from consensus.facts import DOUBTED_BP
 from consensus.params import MAINNET, Preset
 from consensus.types import ZERO_HASH, CandidateState, GivenRating, Hash, Member, NodeId
 from node.errors import OperatorError
@@ -213,16 +214,19 @@ class Replay:
             raise AssertionError("a candidate is rated in a scenario, after its reveal")
         stages = (1, 2) if carried else (1,)
         generator = _UNKNOWN_GENERATOR if revealed.generator is None else self._node(revealed.generator)
+        reviewable = not carried and bool(candidate.ratings[2])
+        doubted = reviewable and 2 * len(candidate.ratings[1]) < scenario.raters  # R18
+        accept_bp, review_bp = DOUBTED_BP if doubted else (scenario.accept_bp, scenario.review_bp)
         return RatedCandidate(
             content=candidate.content,
             task=task,
             generator=generator,
             ratings=tuple(rating for stage in stages for rating in candidate.ratings[stage].values()),
             raters=scenario.raters,
-            accept_bp=scenario.accept_bp,
-            review_bp=scenario.review_bp,
+            accept_bp=accept_bp,
+            review_bp=review_bp,
             probe=revealed.probe,
-            reviewable=not carried and bool(candidate.ratings[2]),
+            reviewable=reviewable,
         )
 
     def _outcome(self, name: str, score: ScoredCandidate) -> CandidateOutcome:

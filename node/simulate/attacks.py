@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 @dataclass
@@ -29,6 +30,10 @@ class Scene:
     """[task, candidate, 1, 1]: made by an adversary, and no probe."""
     leaked: Bools
     """[task, candidate, 1, 1]: a probe that the clique knows of."""
+    empty: Bools
+    """[task, 1, rater, 1]: nobody sits there."""
+    tasks: Ints
+    """[task, 1, 1, 1]: their numbers in the round; a number stands for the same category in every round."""
     rng: np.random.Generator
 
 
@@ -88,6 +93,38 @@ def _oscillating(scene: Scene) -> Floats:
     return _clique(scene) if (scene.round - 1) // 10 % 2 else scene.honest
 
 
+def _majority(scene: Scene) -> Floats:
+    """A clique where its members are most of the committee, which the plan tells beforehand; honest elsewhere."""
+    liars = (scene.liar & ~scene.empty).sum(axis=2, keepdims=True)
+    others = (~scene.liar & ~scene.empty).sum(axis=2, keepdims=True)
+    return np.where(liars > others, _clique(scene), scene.honest)
+
+
+def _marginal(scene: Scene) -> Floats:
+    """Honest where its members agree that the matter is clear; where it is close, for friends and against the rest."""
+    ours = scene.liar & ~scene.empty
+    seen = np.clip(scene.honest, 0, 1).mean(axis=3, keepdims=True)
+    view = np.where(ours, seen, 0).sum(axis=2, keepdims=True) / np.maximum(1, ours.sum(axis=2, keepdims=True))
+    close = (np.abs(view - CLOSE_AROUND) < CLOSE_WITHIN) & ~scene.leaked
+    lies = np.where(scene.friend, 0.9 + scene.rng.normal(0, 0.02, scene.honest.shape), scene.honest - 0.25)
+    return np.where(close, lies, scene.honest)
+
+
+CLOSE_AROUND, CLOSE_WITHIN = 0.68, 0.15
+"""Mean scores that leave it open whether a candidate is accepted."""
+
+
+def _poisoning(scene: Scene) -> Floats:
+    """A clique in one category, honest in all others: a record earned there is spent here."""
+    return np.where(is_poisoned(scene.tasks), _clique(scene), scene.honest)
+
+
+def is_poisoned(tasks: Ints) -> Bools:
+    """Which tasks of a round, by their numbers, are of the category that `poisoning` is after: one in five."""
+    poisoned: Bools = tasks % 5 == 0
+    return poisoned
+
+
 SLEEPER_WAKES = 20
 """The sleepers' last honest round."""
 
@@ -110,11 +147,22 @@ MORE_ATTACKS: dict[str, Attack] = {
     "copycat": _seeing_copier,
     "oscillate": _oscillating,
     "whitewash": _clique,
+    "majority": _majority,
+    "marginal": _marginal,
+    "poisoning": _poisoning,
+    "trick-probes": _boosting(0.92, -0.15),
 }
 """Others of the library. `copycat` shows what commit-reveal is worth: without it, copying is as good as rating."""
 
-MAKE_JUNK = frozenset({"camouflage", "clique", "stealth", "aware", "sleeper", "sybil", "oscillate", "whitewash"})
+MAKE_JUNK = frozenset(
+    {"camouflage", "clique", "stealth", "aware", "sleeper", "sybil", "oscillate", "whitewash"}
+    | {"majority", "marginal", "poisoning", "trick-probes"}
+)
 """Attacks whose nodes also generate bad candidates, to have them praised."""
+
+TRICKS = frozenset({"trick-probes"})
+"""Attacks whose probes look to every honest rater like their contrary, and pass the check of their evidence: the worst
+that a maker of probes could do, were there such code for every probe."""
 
 IDENTITY_ROUNDS = {"sybil": 8, "whitewash": 25}
 """Rounds after which an adversary throws its identity away: before it is known, or once it is."""

@@ -23,8 +23,8 @@ class Answer:
     """What one member gives another that asked."""
 
     messages: tuple[Hash, ...]
-    held: tuple[tuple[int, int, Hash], ...]
-    """(height, task, content)"""
+    held: tuple[tuple[int, int, Hash, Hash], ...]
+    """(height, task, content, tag of its ticket)"""
     rounds: tuple[tuple[int, tuple[Hash, ...], Hash], ...]
     """(height, attestations, digest of the certificate's message) of decided rounds."""
 
@@ -99,10 +99,10 @@ class CatchingUp:
                 digests += [digest for digest in decided.messages if digest not in has]
                 rounds.append((ahead, decided.attestations, self._certificate_of(decided)))
         held = [
-            (plan.height, task, content)
+            (plan.height, task, content, tag)
             for plan in plans
-            for task, content in sorted(me.disk.held.get(plan.height, ()))
-            if (task, content) not in asker.disk.held.get(plan.height, ())
+            for (task, tag), content in sorted(me.disk.held.get(plan.height, {}).items())
+            if (task, tag) not in asker.disk.held.get(plan.height, {})
         ]
         known = [digest for digest in dict.fromkeys(digests) if digest in me.disk.messages]
         return Answer(tuple(known), tuple(held), tuple(rounds))
@@ -120,8 +120,8 @@ class CatchingUp:
             return
         for digest in answer.messages:
             me.receive(giver.disk.messages[digest], giver.disk.envelopes[digest])
-        for height, task, content in answer.held:
-            me.hold(height, task, content)
+        for height, task, content, tag in answer.held:
+            me.hold(height, task, content, tag)
         for height, attestations, certificate in answer.rounds:
             if height == me.pipeline.state.height + 1:
                 message = giver.disk.messages[certificate]

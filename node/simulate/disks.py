@@ -21,8 +21,8 @@ class Disk:
     """What was signed (R4)."""
     rounds: dict[int, Decided] = field(default_factory=dict)
     filled: dict[int, tuple[SlotOpening, ...]] = field(default_factory=dict)
-    held: dict[int, set[tuple[int, Hash]]] = field(default_factory=dict)
-    """Contents at hand by height: (task, content)."""
+    held: dict[int, dict[tuple[int, Hash], Hash]] = field(default_factory=dict)
+    """Contents at hand by height, and by task and tag of the ticket."""
     heights: dict[int, list[Message]] = field(default_factory=dict)
     """The same messages by the round they belong to."""
 

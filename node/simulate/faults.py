@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from consensus import round as rd
 from consensus.draw import SlotContent
 from consensus.encoding import hash_value
 from consensus.types import (
     Attestation,
+    CheckFact,
     GeneratorReveal,
     Hash,
     Kind,
+    Rating,
     RatingCommit,
     RatingReveal,
     RoundPlan,
@@ -23,6 +26,10 @@ from node.simulate import opinions
 from node.simulate.disks import Disk
 from node.simulate.members import SimulatedMember
 from node.simulate.opinions import Opinion
+
+if TYPE_CHECKING:
+    from node.identity import NodeKey
+    from node.simulate.protocol import Swarm
 
 
 class Dishonest(SimulatedMember):
@@ -45,6 +52,45 @@ class DishonestProbeMaker(SimulatedMember):
         if opening.probe is not None:
             self.plant(opening.content, not opening.probe.good)
         return opening
+
+
+class Gang(SimulatedMember):
+    """Lies about facts, and only where its friends are most of a task's raters: nothing contradicts it there.
+
+    The plan tells beforehand who sits where. Everywhere else it is honest, so that no record of its tells on it.
+    """
+
+    said = CheckFact.FAILED
+    """Of what strangers made."""
+
+    def __init__(self, swarm: Swarm, index: int, key: NodeKey) -> None:
+        super().__init__(swarm, index, key)
+        self._taken_over: set[int] = set()
+
+    def _rate(self, effect: rd.RateCandidates) -> None:
+        plan, friends = self.pipeline.plan(effect.height), self.swarm.friends
+        tasks = () if plan is None else plan.tasks
+        self._taken_over = {task.index for task in tasks if 2 * len(friends & set(task.raters)) > len(task.raters)}
+        super()._rate(effect)
+
+    def rate(self, task: int, content: Hash) -> Rating:
+        """Say what ends a stranger's candidate, where friends say it too."""
+        if task in self._taken_over and self.swarm.truth.planted[content].generator not in self.swarm.friends:
+            return Rating(task, content, self.said, (0, 0, 0, 0))
+        return super().rate(task, content)
+
+
+class CheckGang(Gang):
+    """Has seen checks fail that pass."""
+
+    kind = "check-gang"
+
+
+class FetchGang(Gang):
+    """Could not fetch what is at hand."""
+
+    kind = "fetch-gang"
+    said = CheckFact.UNAVAILABLE
 
 
 class Withholder(SimulatedMember):
@@ -117,6 +163,20 @@ class Flooder(SimulatedMember):
                     self.broadcast(message, envelope, share=0.5)
 
 
+class Crowder(SimulatedMember):
+    """Announces twenty contents for each of its places before anybody else is done, to be rated in others' stead."""
+
+    kind = "crowder"
+
+    def make(self, plan: RoundPlan, task: int, slot: int, rule: SlotContent) -> SlotOpening:
+        """Fill the slot, after announcing junk in its place."""
+        for number in range(20):
+            junk = Hash(hash_value("junk", (self.node, plan.height, task, slot, number)))
+            self.plant(junk, good=False)
+            self.announce(plan.height, task, slot, junk)
+        return super().make(plan, task, slot, rule)
+
+
 class Diskless(SimulatedMember):
     """Dies with its disk now and then, and comes back as if nothing had been."""
 
@@ -154,11 +214,14 @@ BEHAVIOURS: dict[str, type[SimulatedMember]] = {
     "copycat": dishonest("copycat", opinions.copied),
     "clique": dishonest("clique", opinions.clique),
     "forged-check": dishonest("forged-check", opinions.forged),
+    "check-gang": CheckGang,
+    "fetch-gang": FetchGang,
     "probe-maker": DishonestProbeMaker,
     "withholder": Withholder,
     "late-revealer": LateRevealer,
     "equivocator": Equivocator,
     "flooder": Flooder,
+    "crowder": Crowder,
     "diskless": Diskless,
     "silent": Silent,
 }

@@ -120,8 +120,8 @@ class SimulatedMember:
             if message.kind is Kind.APPLICATION:
                 self.put(partial(self.take, message))
         for height in heights:
-            for task, content in sorted(disk.held.get(height, ())):
-                self.put(partial(self.pipeline.on_candidate_held, height, task, content))
+            for (task, tag), content in sorted(disk.held.get(height, {}).items()):
+                self.put(partial(self.pipeline.on_candidate_held, height, task, content, tag))
         self.catching_up.begin()
         self.later(WATCH_MS, self._watch)
 
@@ -304,20 +304,28 @@ class SimulatedMember:
 
     def _publish(self, effect: rd.PublishCandidates) -> None:
         for opening in self.disk.filled.get(effect.height, ()):
-            self.hold(effect.height, opening.task, opening.content)
-            for peer in self.swarm.members:
-                if peer is not self:
-                    self._offer(peer, effect.height, opening.task, opening.content)
+            self.announce(effect.height, opening.task, opening.slot, opening.content)
 
-    def _offer(self, peer: SimulatedMember, height: int, task: int, content: Hash) -> None:
-        self.swarm.network.carry(self.index, peer.index, lambda: peer.hold(height, task, content))
+    def announce(self, height: int, task: int, place: int, content: Hash) -> None:
+        """Have a content arrive at everybody, for one of this member's places: others' tickets nobody can make (R13).
 
-    def hold(self, height: int, task: int, content: Hash) -> None:
+        Tickets themselves are not played, only what they tell: which announcements are for one place of one author.
+        """
+        tag = Hash(hashlib.sha256(self.node + b"%d/%d/%d" % (height, task, place)).digest())
+        self.hold(height, task, content, tag)
+        for peer in self.swarm.members:
+            if peer is not self:
+                self._offer(peer, height, task, content, tag)
+
+    def _offer(self, peer: SimulatedMember, height: int, task: int, content: Hash, tag: Hash) -> None:
+        self.swarm.network.carry(self.index, peer.index, lambda: peer.hold(height, task, content, tag))
+
+    def hold(self, height: int, task: int, content: Hash, tag: Hash) -> None:
         """A content has arrived."""
-        held = self.disk.held.setdefault(height, set())
-        if self.up and (task, content) not in held:
-            held.add((task, content))
-            self.put(lambda: self.pipeline.on_candidate_held(height, task, content))
+        held = self.disk.held.setdefault(height, {})
+        if self.up and (task, tag) not in held:
+            held[task, tag] = content
+            self.put(lambda: self.pipeline.on_candidate_held(height, task, content, tag))
 
     def _rate(self, effect: rd.RateCandidates) -> None:
         ratings = tuple(self.rate(task, content) for task, content in effect.candidates)

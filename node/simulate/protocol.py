@@ -64,6 +64,11 @@ class Setting:
     """As `behaviour`, of the newcomers."""
     world: World = field(default_factory=World)
 
+    @property
+    def hostile(self) -> int:
+        """How many of the nodes are adversaries."""
+        return math.floor(self.nodes * self.adversaries) if self.behaviour != "none" else 0
+
 
 @dataclass
 class Findings:
@@ -84,6 +89,10 @@ class Findings:
     good: int = 0
     """Good candidates that were rated."""
     decided: int = 0
+    made: int = 0
+    """Candidates of honest members, probes left out."""
+    lost: int = 0
+    """Of these, what was never judged: it came too late, was unavailable, or never opened."""
     penalties: dict[str, int] = field(default_factory=dict)
     """Of honest members, by reason: suspensions, false facts, equivocations. None is deserved."""
     honest_rounds: int = 0
@@ -157,8 +166,7 @@ class Swarm:
         self._headers: dict[int, Hash] = {}
         self._behind = setting.rounds
         """Rounds that the last honest member has yet to decide."""
-        bad = math.floor(setting.nodes * setting.adversaries) if setting.behaviour != "none" else 0
-        hostile = set(self.fork("who").sample(range(setting.nodes), bad))
+        hostile = set(self.fork("who").sample(range(setting.nodes), setting.hostile))
         kinds = {n: BEHAVIOURS[setting.behaviour] if n in hostile else SimulatedMember for n in range(setting.nodes)}
         if setting.newcomer_behaviour != "none":
             hostile.update(numbers[setting.nodes :])
@@ -249,6 +257,9 @@ class Swarm:
         counts: dict[str, int] = {}
         for decision in outcome.decisions:
             counts[decision.state.value] = counts.get(decision.state.value, 0) + 1
+            if decision.generator not in self.friends and decision.slot >= 0:
+                found.made += decision.state is not CandidateState.PROBE
+                found.lost += decision.state in _LOST
             if decision.state in _JUDGED:
                 good = self.truth.planted[decision.content].good
                 passed = decision.state in _PASSED
@@ -325,6 +336,7 @@ class Swarm:
 
 _JOINING = {ReasonKind.APPLIED, ReasonKind.ADMITTED, ReasonKind.NOT_ADMITTED, ReasonKind.DROPPED}
 _PASSED = {CandidateState.ACCEPTED, CandidateState.SURPLUS}
+_LOST = {CandidateState.LATE, CandidateState.UNAVAILABLE, CandidateState.VOID, CandidateState.DUPLICATE}
 _JUDGED = _PASSED | {CandidateState.REJECTED_SCORE, CandidateState.REJECTED_CHECK}
 
 

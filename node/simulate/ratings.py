@@ -23,8 +23,8 @@ from node.simulate.attacks import IDENTITY_ROUNDS, SLEEPER_WAKES, Bools, Floats
 from node.simulate.ballots import ACCEPT, REVIEW, Ballot, first_ballot, in_columns, made_by, waiting
 from node.simulate.figures import Figures, Tally
 from node.simulate.seating import PlannedSeats
-from node.simulate.telling import Tell, shown, tell_round
-from node.simulate.worlds import DrawnRound, Ints, Seats, World, WorldMaker, first_judged
+from node.simulate.telling import Tell, shown, tell_reviews, tell_round
+from node.simulate.worlds import DrawnRound, Ints, Seats, World, WorldMaker, first_judged, judged_tasks
 from reputation import is_blind, standing_of
 from reputation.conduct import fading
 
@@ -122,6 +122,8 @@ class RatingRun:
             self.raters.maturity >>= 16
         if carried is not None and self._open is not None:
             _note(self._open, carried, scores, slice(0, len(final)))
+            if self._tell is not None:
+                tell_reviews(self._tell, carried, scores, columns.starts, self.bad)
         self._close()
         self._carried = None
         if drawn is None or new is None:
@@ -160,7 +162,8 @@ class RatingRun:
         done, self._open = self._open, None
         if done is None or done.drawn.number < first_judged(self._world):
             return
-        present = done.drawn.present & ~done.drawn.probes[:, None]
+        judged = judged_tasks(self._world) & ~done.drawn.probes
+        present = done.drawn.present & judged[:, None]
         drawn = done.drawn
         self._tally.add(
             present=present, good=drawn.good, accepted=done.accepted, score_bp=done.score_bp, quality=drawn.quality

@@ -96,10 +96,11 @@ def rows_of(table: Table) -> list[tuple[str, ...]]:
     rows = {"none": table.none} | table.attacks
     if len(table.attacks) > 1:
         rows |= {"mean of attacks": table.overall}
-    return [_row(name, figures) for name, figures in rows.items()]
+    return [row_of(name, figures) for name, figures in rows.items()]
 
 
-def _row(name: str, figures: Figures) -> tuple[str, ...]:
+def row_of(name: str, figures: Figures) -> tuple[str, ...]:
+    """One row, below `HEAD`; `-` where there is nothing to tell."""
     shares = (
         figures.f1,
         figures.precision,

@@ -15,6 +15,13 @@ Tell = Callable[[str], None]
 """Given a line for a person."""
 
 
+LEGEND = (
+    "What was decided wrongly is listed, with what each rater scored it, in brackets the bits which that was worth; "
+    "adversaries have a star."
+)
+"""How to read the lines below."""
+
+
 def tell_round(tell: Tell, ballot: Ballot, scores: ScoreColumns, starts: Ints, bad: Bools) -> None:
     """Tell what became of a round's new candidates.
 
@@ -26,16 +33,32 @@ def tell_round(tell: Tell, ballot: Ballot, scores: ScoreColumns, starts: Ints, b
         bad: [N] Which nodes are adversaries.
     """
     first = len(scores.verdict) - len(ballot)
-    verdict, bits = scores.verdict[first:], scores.evidence_bits[first:] / (1 << 16)
-    contributed = scores.explained().contributed
     drawn = ballot.drawn
-    good = drawn.good[ballot.task, ballot.slot]
     failed = int((drawn.present & (drawn.checks == "fail")).sum())
-    counts = ", ".join(
-        f"{int((verdict == code).sum())} {name}"
-        for code, name in ((ACCEPT, "accepted"), (REVIEW, "in review"), (PROBE, "probes"))
-    )
-    tell(f"round {drawn.number}: {len(verdict)} rated, {failed} failed their check; {counts}")
+    counts = _counts(scores.verdict[first:])
+    tell(f"round {drawn.number}: {len(ballot)} rated, {failed} failed their check; {counts}")
+    _tell_mistakes(tell, ballot, scores, starts, bad, first)
+
+
+def tell_reviews(tell: Tell, ballot: Ballot, scores: ScoreColumns, starts: Ints, bad: Bools) -> None:
+    """Tell what fresh raters made of the candidates of `ballot`, the first that were aggregated. As `tell_round`."""
+    if len(ballot):
+        tell(f"reviews of round {ballot.drawn.number}: {_counts(scores.verdict[: len(ballot)])}")
+        _tell_mistakes(tell, ballot, scores, starts, bad, 0)
+
+
+def _counts(verdict: Ints) -> str:
+    named = ((ACCEPT, "accepted"), (REJECT, "rejected"), (REVIEW, "in review"), (PROBE, "probes"))
+    counts = ((int((verdict == code).sum()), name) for code, name in named)
+    return ", ".join(f"{count} {name}" for count, name in counts if count)
+
+
+def _tell_mistakes(tell: Tell, ballot: Ballot, scores: ScoreColumns, starts: Ints, bad: Bools, first: int) -> None:
+    """Tell who said what of the candidates that were decided wrongly; `first` is the ballot's place in `scores`."""
+    rows = slice(first, first + len(ballot))
+    verdict, bits = scores.verdict[rows], scores.evidence_bits[rows] / (1 << 16)
+    contributed = scores.explained().contributed
+    good = ballot.drawn.good[ballot.task, ballot.slot]
     for row in np.flatnonzero((verdict == ACCEPT) & ~good | (verdict == REJECT) & good):
         word = "accepted, and bad" if verdict[row] == ACCEPT else "rejected, and good"
         said = _votes(ballot, contributed[starts[first + row] :], int(row), bad)

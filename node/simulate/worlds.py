@@ -17,10 +17,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from node.simulate.attacks import ATTACKS, IDENTITY_ROUNDS, MAKE_JUNK, MORE_ATTACKS, SLEEPER_WAKES, Bools, Floats, Scene
+from node.simulate.attacks import (
+    ATTACKS,
+    IDENTITY_ROUNDS,
+    MAKE_JUNK,
+    MORE_ATTACKS,
+    SLEEPER_WAKES,
+    TRICKS,
+    Bools,
+    Floats,
+    Scene,
+    is_poisoned,
+)
+
+Words = NDArray[np.str_]
 
 Ints = NDArray[np.int64]
-Words = NDArray[np.str_]
 
 NOBODY = -1
 """In a row of seats: this one stays empty."""
@@ -42,6 +54,8 @@ class Kind(enum.IntEnum):
 
 QUALITY = {Kind.GOOD: (0.7001, 1.0), Kind.MEDIOCRE: (0.5, 0.7), Kind.WRONG: (0.15, 0.5), Kind.BROKEN: (0.0, 0.35)}
 CHECK_FAILS = {Kind.GOOD: 0.01, Kind.MEDIOCRE: 0.03, Kind.WRONG: 0.5, Kind.BROKEN: 1.0}
+LOOKS_EVEN = 1.2
+"""A tricked probe's quality and its looks together: good ones look like 0.2 to 0.5, bad ones like 0.7 and more."""
 AMONG_BAD = {Kind.MEDIOCRE: 0.30, Kind.WRONG: 0.37, Kind.BROKEN: 0.33}
 
 
@@ -153,6 +167,12 @@ def first_judged(world: World) -> int:
     return (SLEEPER_WAKES if world.attack == "sleeper" else BURN_IN) + 1
 
 
+def judged_tasks(world: World) -> Bools:
+    """[task] Which tasks of a round are judged: all, but of poisoners only those they are after."""
+    tasks = np.arange(world.tasks)
+    return is_poisoned(tasks) if world.attack == "poisoning" else np.ones(world.tasks, dtype=np.bool_)
+
+
 def makers_of_task(world: World) -> int:
     """Nodes that make a task's candidates: one each, unless they are needed as raters."""
     return min(world.candidates[1], max(2, world.nodes - 2 * world.committee))
@@ -203,6 +223,7 @@ class WorldMaker:
             drawn.seen[task, slot][:, None],
             drawn.checks[task, slot][:, None],
             drawn.leaked[task, slot][:, None],
+            task,
         )
         return scores[:, 0]
 
@@ -227,6 +248,7 @@ class WorldMaker:
         seen = criteria + (rng.normal(0, world.shared_error, shape) + 0.04 * (kinds == Kind.WRONG))[..., None]
         leaks = self.bad.mean() if world.leaks is None else world.leaks
         leaked = probes[:, None] & (rng.random(shape) < leaks)
+        order = np.arange(world.tasks)
         asked = (seats.committee, fresh) if seating is None else (seats.committee,)
         return DrawnRound(
             number=number,
@@ -239,7 +261,7 @@ class WorldMaker:
             quality=quality,
             checks=checks,
             probes=probes,
-            stages=[self._scores(number, these, makers, probes, seen, checks, leaked) for these in asked],
+            stages=[self._scores(number, these, makers, probes, seen, checks, leaked, order) for these in asked],
             seen=seen,
             leaked=leaked,
             names=tuple(self._names),
@@ -297,19 +319,32 @@ class WorldMaker:
         seen: Floats,
         checks: Words,
         leaked: Bools,
+        tasks: Ints,
     ) -> Floats:
         """What everybody in `seats` says: [task, candidate, rater, criterion], 0..1 with three decimals."""
         rng = self._rng
+        liar = (self._lying[seats] | (seats == NOBODY))[:, None, :, None]  # nobody's scores are nobody's example
+        looks = seen[:, :, None, :]
+        if self._world.attack in TRICKS:
+            looks = np.where(leaked[..., None, None] & ~liar, LOOKS_EVEN - looks, looks)
         passed = (checks == "pass")[..., None, None]  # a rater that sees the check pass is surer and kinder
         noise = self._noise[seats][:, None, :, None] * np.where(passed, 0.8, 1.0)
         honest = 0.65 + self._shift[seats][:, None, :, None] + 0.02 * passed
-        honest = honest + self._stretch[seats][:, None, :, None] * (seen[:, :, None, :] - 0.65)
+        honest = honest + self._stretch[seats][:, None, :, None] * (looks - 0.65)
         halo = rng.normal(0, 1, (*honest.shape[:-1], 1))
         honest = honest + 0.9 * noise * halo + 0.6 * noise * rng.normal(0, 1, honest.shape)
         if self._world.attack != "none":
             friend = self.bad[makers] & ~probes[:, None]
-            liar = (self._lying[seats] | (seats == NOBODY))[:, None, :, None]  # nobody's scores are nobody's example
-            scene = Scene(number, honest, liar, friend[..., None, None], leaked[..., None, None], rng)
+            scene = Scene(
+                round=number,
+                honest=honest,
+                liar=liar,
+                friend=friend[..., None, None],
+                leaked=leaked[..., None, None],
+                empty=(seats == NOBODY)[:, None, :, None],
+                tasks=tasks[:, None, None, None],
+                rng=rng,
+            )
             attack = (ATTACKS | MORE_ATTACKS)[self._world.attack]
             honest = np.where(liar, attack(scene), honest)
         said: Floats = np.round(np.clip(honest, 0, 1), 3)

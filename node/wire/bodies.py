@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from consensus import types
+from consensus.tickets import RING_MAX, TICKET_BYTES_MAX, TICKET_BYTES_MIN
 from consensus.types import CandidateState, CheckFact, Kind, Vote, VotePhase
 from node.identity.keys import SIGNATURE_BYTES
 from node.values.crate import CratePin
@@ -96,7 +97,7 @@ JOB = Record(
     ),
     categories=Many(Word(frozenset(CATEGORIES)), len(CATEGORIES), low=1, unique=True),
     quota=Integer(1, 10_000),
-    generators=Integer(1, 64),
+    generators=Integer(1, RING_MAX),
     candidates=Integer(1, 64),
     raters=Integer(1, 64),
     accept_bp=SCORE,
@@ -138,6 +139,8 @@ CANDIDATE_NOTICE = Record(
     task=TASK,
     content=HASH,
     size=Integer(1, EXAMPLE_BYTES_MAX),
+    place=SLOT,
+    ticket=Blob(TICKET_BYTES_MIN, TICKET_BYTES_MAX),
 )
 
 RATING_COMMIT = Record(types.RatingCommit, round_pb2.RatingCommit, height=HEIGHT, digest=HASH)

@@ -148,7 +148,15 @@ others = st.one_of(
             st.builds(types.SlotCount, task=tasks, count=st.integers(0, 1024)), lambda count: count.task
         ),
     ),
-    st.builds(types.CandidateNotice, height=heights, task=tasks, content=hashes, size=st.integers(1, 1 << 20)),
+    st.builds(
+        types.CandidateNotice,
+        height=heights,
+        task=tasks,
+        content=hashes,
+        size=st.integers(1, 1 << 20),
+        place=st.integers(0, 1023),
+        ticket=st.binary(min_size=96, max_size=2112),
+    ),
     st.builds(types.RatingCommit, height=heights, digest=hashes),
     st.builds(
         types.RatingReveal,

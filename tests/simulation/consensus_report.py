@@ -16,7 +16,7 @@ from pathlib import Path
 
 from node.simulate.faults import BEHAVIOURS
 from node.simulate.protocol import Findings, Setting, run_protocol
-from node.simulate.tables import make_table, markdown
+from node.simulate.tables import HEAD, make_table, markdown, rows_of
 from node.simulate.worlds import World
 from tests.simulation.agreement_schedules import draw_scenario, run_schedule, write_report
 from tests.simulation.agreement_swarm import Outcome
@@ -36,6 +36,9 @@ SEATS = {
     "standing": "Seats by standing: as the plans that ship draw them",
     "alike": "Seats alike: the study's setting, the same chance for everybody",
 }
+GANGS = ("check-gang", "fetch-gang")
+"""Behaviours that take several members and several committees."""
+FURTHER = ("majority", "marginal", "poisoning", "trick-probes")
 PROTOCOL_SEEDS = range(1, 4)
 PENALTIES = (
     "# False penalties\n",
@@ -107,6 +110,7 @@ def attack_pages() -> Iterator[str]:
             table = make_table(share, ATTACK_SEEDS, shape=World(seats=seats))
             print(f"{seats}, {share:.0%}", file=sys.stderr)
             yield markdown(table)
+    yield from further_attacks()
     yield "## Other shapes\n"
     yield f"Seeds {ATTACK_SEEDS[0]} and {ATTACK_SEEDS[1]}: mean over the eleven attacks.\n"
     yield "| shape | seats | adversaries | F1 without | mean F1 | worst F1 | ROC | reputation AUC | share | regret |"
@@ -115,6 +119,23 @@ def attack_pages() -> Iterator[str]:
         for seats in SEATS if not world.self_rating else ("alike",):
             for share in (0.30, 0.45):
                 yield shape_row(name, replace(world, seats=seats), share)
+    yield ""
+
+
+def further_attacks() -> Iterator[str]:
+    """Attacks that the study does not have; poisoning is judged by the category that it is after."""
+    seeds = ATTACK_SEEDS[:4]
+    yield "## Further attacks\n"
+    yield f"Seeds {seeds[0]} to {seeds[-1]}. `poisoning` is judged by its category. See `consensus-simulator.md`."
+    yield ""
+    yield f"| {' | '.join(('seats', 'adversaries', *HEAD))} |"
+    yield "|" + "---|" * (2 + len(HEAD))
+    for seats in SEATS:
+        for share in (0.30, 0.45):
+            table = make_table(share, seeds, shape=World(seats=seats), attacks=FURTHER)
+            print(f"further attacks, {seats}, {share:.0%}", file=sys.stderr)
+            for row in rows_of(table)[1:-1]:
+                yield f"| {seats} | {share:.0%} | {' | '.join(row)} |"
     yield ""
 
 
@@ -133,17 +154,20 @@ def shape_row(name: str, world: World, share: float) -> str:
 def protocol_pages() -> Iterator[str]:
     """Every behaviour on a calm network, and honest members with crashes on each of the bad ones."""
     yield "# Whole members under attack\n"
-    yield "Of `swarm-node simulate --level protocol`: the shipped pipelines of 7 members, one of them hostile.\n"
+    yield "Of `swarm-node simulate --level protocol`: the shipped pipelines. Honest candidates are lost if they"
+    yield "were never judged: late, unavailable or never opened.\n"
     yield (
-        "| adversaries | network | runs | rounds | F1 | violations | rounds not ended | false penalties "
-        "| absences | detected |"
+        "| adversaries | of members | network | runs | rounds | F1 | honest candidates lost | violations "
+        "| rounds not ended | false penalties | absences | detected |"
     )
-    yield "|" + "---|" * 10
-    settings = [Setting(behaviour=name, rounds=12) for name in ("none", *BEHAVIOURS)]
+    yield "|" + "---|" * 12
+    settings = [Setting(behaviour=name, rounds=12) for name in ("none", *BEHAVIOURS) if name not in GANGS]
     settings += [Setting(network=name, crashes=True, rounds=30) for name in ("lossy", "slow", "partition")]
     settings += [
         Setting(behaviour=name, network="lossy", crashes=True) for name in ("equivocator", "flooder", "clique")
     ]
+    settings += [Setting(nodes=20, behaviour=name, adversaries=0.30) for name in ("none", *GANGS)]
+    settings += [Setting(nodes=20, behaviour=name, adversaries=0.45) for name in GANGS]
     for setting in settings:
         found = [run_protocol(setting, seed) for seed in PROTOCOL_SEEDS]
         print(f"{setting.behaviour}, {setting.network}", file=sys.stderr)
@@ -154,18 +178,19 @@ def protocol_row(setting: Setting, found: list[Findings]) -> str:
     """One kind of run."""
     penalties = sum(sum(item.penalties.values()) for item in found)
     caught = sum(len(item.detect_rounds) for item in found)
-    bad = 0 if setting.behaviour == "none" else int(setting.nodes * setting.adversaries) * len(found)
     cells = (
         setting.behaviour,
+        f"{setting.hostile} of {setting.nodes}",
         setting.network + (", crashes" if setting.crashes else ""),
         len(found),
         sum(item.rounds for item in found),
         f"{sum(item.f1 for item in found) / len(found):.3f}",
+        f"{sum(item.lost for item in found)} of {sum(item.made for item in found)}",
         sum(len(item.violations) for item in found),
         sum(item.unfinished for item in found),
         f"{penalties} in {sum(item.honest_rounds for item in found)}",
         sum(item.soft for item in found),
-        f"{caught} of {bad}",
+        f"{caught} of {setting.hostile * len(found)}",
     )
     return f"| {' | '.join(map(str, cells))} |"
 

@@ -28,7 +28,7 @@ X, Y = Hash(b"x" * 32), Hash(b"y" * 32)
 
 BODIES = {
     Kind.CANDIDATE_COMMIT: lambda height, mark: CandidateCommit(height, mark, ()),
-    Kind.CANDIDATE_NOTICE: lambda height, mark: CandidateNotice(height, 0, mark, 1),
+    Kind.CANDIDATE_NOTICE: lambda height, mark: CandidateNotice(height, 0, mark, 1, 0, bytes(128)),
     Kind.RATING_COMMIT: RatingCommit,
     Kind.RATING_REVEAL: lambda height, mark: RatingReveal(height, mark, ()),
     Kind.GENERATOR_REVEAL: lambda height, mark: GeneratorReveal(height, mark, (), ()),

@@ -177,3 +177,9 @@ def test_a_refused_certificate_is_not_remembered():
 def test_another_networks_chain_is_refused():
     chain = TrustedChain(Hash(bytes(32)), CHAIN.snapshots[:2], MINIMAL)
     assert refusal(chain.accept, CHAIN.certificates[1]) == "wrong-network"
+
+
+def test_a_snapshot_in_which_nobody_has_weight_leads_nowhere():
+    empty = [replace(snapshot, seats=()) for snapshot in CHAIN.snapshots[:2]]
+    chain = TrustedChain(NETWORK, empty, MINIMAL)
+    assert refusal(chain.accept, CHAIN.certificates[1]) == "wrong-snapshot"

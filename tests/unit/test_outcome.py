@@ -119,10 +119,11 @@ class Story:
         probes = held if self.probes is None else self.probes
         return RoundInputs(commits, rating_commits, reveals, openings, probes, self.equivocators)
 
-    def decide(self, **changes):
+    def decide(self, *, able=NODES, **changes):
+        """Decide it; `able` could be asked in a review, if they have no part in it yet."""
         genesis = Genesis("t", MINIMAL.hash(), SEED, tuple(Founder(node, node.hex()) for node in NODES), ())
         members = first_state(genesis, MINIMAL).members
-        standings = [Standing(node, node.hex(), may_rate=True, mature=False, skill=1) for node in NODES]
+        standings = [Standing(node, node.hex(), may_rate=True, mature=False, skill=1) for node in able]
         job = admit(TERMS, 1)
         job = replace(job, tasks=(replace(job.tasks[0], attempts=1, in_flight=1),), claims=changes.get("claims", ()))
         return decide_round(
@@ -174,6 +175,16 @@ def test_slots_opened_against_the_commitment_are_void():
     inputs.openings[GENERATORS[0]] = signed(GENERATORS[0], Kind.GENERATOR_REVEAL, body)
     found = states(story.decide(inputs=inputs))
     assert {state for (node, _), state in found.items() if node == GENERATORS[0]} == {CandidateState.VOID}
+
+
+def test_one_slot_opened_in_the_stead_of_all_others_voids_them():
+    story = Story()
+    node = GENERATORS[0]
+    story.slots[node] = [replace(slot, slot=candidates_of(node)[0], probe=None) for slot in story.slots[node]]
+    outcome = story.decide()
+    mine = [decision.state for decision in outcome.decisions if decision.generator == node]
+    assert mine == [CandidateState.VOID] * SLOTS
+    assert dict(outcome.conduct.false_probes)[node] == SLOTS
 
 
 def test_a_slot_opened_against_its_vrf_is_void_and_counts_against_its_generator():
@@ -234,6 +245,30 @@ def test_a_candidate_that_most_raters_never_held_is_late():
     for rater in RATERS[:3]:
         story.facts[rater, target.content] = CheckFact.UNAVAILABLE
     assert states(story.decide())[node, target.slot] is CandidateState.LATE
+
+
+def test_where_raters_are_divided_on_a_fact_fresh_ones_are_asked_whatever_the_score():
+    node, story = GENERATORS[0], Story()
+    target = story.slots[node][candidates_of(node)[0]]
+    story.silent = {RATERS[3]}
+    for rater in RATERS[:2]:
+        story.facts[rater, target.content] = CheckFact.FAILED
+    outcome = story.decide()
+    assert states(outcome)[node, target.slot] is CandidateState.IN_REVIEW
+    (waiting,) = [item for item in outcome.pending if item.content == target.content]
+    assert [rating.scores for rating in waiting.ratings if rating.rater in RATERS[:2]] == [(0, 0, 0, 0)] * 2
+    alone = story.decide(able=(GENERATORS[0], *RATERS[:3]))
+    assert states(alone)[node, target.slot] is CandidateState.REJECTED_CHECK, "there is nobody to ask"
+
+
+def test_what_too_few_could_fetch_is_late_only_where_nobody_else_could_be_asked():
+    node, story = GENERATORS[0], Story()
+    target = story.slots[node][candidates_of(node)[0]]
+    story.silent = {RATERS[3]}
+    for rater in RATERS[:2]:
+        story.facts[rater, target.content] = CheckFact.UNAVAILABLE
+    assert states(story.decide())[node, target.slot] is CandidateState.IN_REVIEW
+    assert states(story.decide(able=(GENERATORS[0], RATERS[2])))[node, target.slot] is CandidateState.LATE
 
 
 def test_the_second_of_two_equal_claims_is_a_duplicate_whoever_made_it():

@@ -95,3 +95,12 @@ def test_a_reviewed_candidate_is_final_on_all_its_ratings():
     assert outcome.decisions[0].state is CandidateState.REJECTED_SCORE
     assert outcome.decisions[0].raters == len(FIRST) + len(FRESH)
     assert outcome.pending == ()
+
+
+def test_what_only_one_of_all_its_raters_held_is_unavailable_after_the_review_too():
+    (first, *_) = carried().ratings
+    alone = replace(carried(), ratings=(replace(first, scores=GOOD),))
+    nobody = dict.fromkeys(FRESH, said((0, 0, 0, 0), CheckFact.UNAVAILABLE))
+    assert decide(nobody, alone).decisions[0].state is CandidateState.UNAVAILABLE
+    one = nobody | {FRESH[0]: said()}
+    assert decide(one, alone).decisions[0].state is CandidateState.ACCEPTED

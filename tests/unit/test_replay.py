@@ -82,6 +82,15 @@ def test_a_doubtful_candidate_waits_one_round_and_is_scored_on_all_its_ratings()
     assert {1, 2} <= decided.keys()
 
 
+def test_what_most_of_the_committee_has_not_rated_is_left_to_fresh_raters():
+    first = (made("c"), rated("c", "ada", 0.9), revealed("c"))
+    assert states(run(*first)[1])["c"] is CandidateState.UNAVAILABLE
+    fresh = (rated("c", rater, 0.9, stage=2) for rater in ("ben", "cleo"))
+    _, outcomes = run(*first, *fresh)
+    assert states(outcomes)["c"] is CandidateState.ACCEPTED
+    assert max(outcome.round for outcome in outcomes if isinstance(outcome, NodeOutcome)) == 2
+
+
 def test_without_fresh_raters_the_first_score_is_final():
     _, outcomes = run(made("c"), rated("c", "ada", 0.6), revealed("c"))
     assert {outcome.round for outcome in outcomes if isinstance(outcome, NodeOutcome)} == {1}

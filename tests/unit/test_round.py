@@ -128,12 +128,20 @@ def sent(effects: list) -> list[Kind]:
     return [effect.kind for effect in of(Send, effects)]
 
 
+def tag(number: int, who: object = "") -> Hash:
+    return Hash(hash_value("tag", (number, who)))
+
+
+def hold(current: Round, slot: int, who: int) -> list:
+    return current.on_candidate_held(0, opening(slot, who).content, tag(slot, who))
+
+
 def through_publish(current: Round) -> list:
     """Both generators committed, all four contents held."""
     effects = current.start() + feed(current, *map(commit, GENERATORS))
     for who in (1, 2):
         for slot in (0, 1):
-            effects += current.on_candidate_held(0, opening(slot, who).content)
+            effects += hold(current, slot, who)
     return effects
 
 
@@ -188,7 +196,7 @@ def test_when_publishing_takes_too_long_what_is_held_is_rated():
     current = round_of(node(3))
     current.start()
     feed(current, *map(commit, GENERATORS))
-    current.on_candidate_held(0, opening(0, 1).content)
+    hold(current, 0, 1)
     (order,) = of(RateCandidates, current.on_timer(Phase.PUBLISH))
     assert order.candidates == ((0, opening(0, 1).content),)
 
@@ -197,9 +205,34 @@ def test_contents_nobody_committed_to_are_bounded_by_the_slots_of_the_task():
     current = round_of(node(3))
     current.start()
     for number in range(100):
-        current.on_candidate_held(0, Hash(hash_value("flood", number)))
+        current.on_candidate_held(0, Hash(hash_value("flood", number)), tag(number))
     (order,) = of(RateCandidates, feed(current, *map(commit, GENERATORS)))
     assert len(order.candidates) == 4
+
+
+def test_whoever_announces_first_and_most_takes_no_more_than_its_own_places():
+    current = round_of(node(3))
+    current.start()
+    for number in range(100):
+        for slot in (0, 1):
+            current.on_candidate_held(0, Hash(hash_value("flood", number)), tag(slot, who=1))
+    for slot in (0, 1):
+        hold(current, slot, 2)
+    (order,) = of(RateCandidates, feed(current, *map(commit, GENERATORS)))
+    flood = Hash(hash_value("flood", 0))
+    assert {content for _, content in order.candidates} == {flood, opening(0, 2).content, opening(1, 2).content}
+
+
+@pytest.mark.parametrize("lie", [SlotCount(0, 1000), SlotCount(9, 1)])
+def test_nobody_waits_for_more_candidates_than_a_generator_was_given_slots_for(lie):
+    current = round_of(node(3))
+    current.start()
+    feed(current, say(node(1), Kind.CANDIDATE_COMMIT, CandidateCommit(HEIGHT, Hash(bytes(32)), (lie,))))
+    feed(current, commit(node(2)))
+    for slot in (0, 1):
+        hold(current, slot, 2)
+        hold(current, slot, 1)
+    assert current.phase is Phase.RATE
 
 
 def test_scores_are_committed_first_and_revealed_only_when_all_have_committed():

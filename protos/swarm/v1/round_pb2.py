@@ -25,39 +25,39 @@ _sym_db = _symbol_database.Default()
 from protos.swarm.v1 import envelope_pb2 as protos_dot_swarm_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bprotos/swarm/v1/round.proto\x12\x08swarm.v1\x1a\x1eprotos/swarm/v1/envelope.proto\"(\n\tSlotCount\x12\x0c\n\x04task\x18\x01 \x01(\r\x12\r\n\x05\x63ount\x18\x02 \x01(\r\"Z\n\x0f\x43\x61ndidateCommit\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x12\n\nslots_root\x18\x02 \x01(\x0c\x12#\n\x06\x63ounts\x18\x03 \x03(\x0b\x32\x13.swarm.v1.SlotCount\"N\n\x0f\x43\x61ndidateNotice\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x0c\n\x04task\x18\x02 \x01(\r\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c\x12\x0c\n\x04size\x18\x04 \x01(\r\"Z\n\x06Rating\x12\x0c\n\x04task\x18\x01 \x01(\r\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\x12!\n\x04\x66\x61\x63t\x18\x03 \x01(\x0e\x32\x13.swarm.v1.CheckFact\x12\x0e\n\x06scores\x18\x04 \x03(\r\".\n\x0cRatingCommit\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"O\n\x0cRatingReveal\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x0c\n\x04salt\x18\x02 \x01(\x0c\x12!\n\x07ratings\x18\x03 \x03(\x0b\x32\x10.swarm.v1.Rating\".\n\x0cProbeOpening\x12\x0c\n\x04good\x18\x01 \x01(\x08\x12\x10\n\x08\x65vidence\x18\x02 \x01(\x0c\"\x91\x01\n\x0bSlotOpening\x12\x0c\n\x04task\x18\x01 \x01(\r\x12\x0c\n\x04slot\x18\x02 \x01(\r\x12\x11\n\tpseudonym\x18\x03 \x01(\x0c\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\x0c\x12\r\n\x05\x63laim\x18\x05 \x01(\x0c\x12\x0c\n\x04salt\x18\x06 \x01(\x0c\x12%\n\x05probe\x18\x07 \x01(\x0b\x32\x16.swarm.v1.ProbeOpening\")\n\tShortfall\x12\x0c\n\x04task\x18\x01 \x01(\r\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x83\x01\n\x0fGeneratorReveal\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x11\n\tvrf_proof\x18\x02 \x01(\x0c\x12$\n\x05slots\x18\x03 \x03(\x0b\x32\x15.swarm.v1.SlotOpening\x12\'\n\nshortfalls\x18\x04 \x03(\x0b\x32\x13.swarm.v1.Shortfall\"O\n\x0f\x41ttestedMessage\x12\x1c\n\x04kind\x18\x01 \x01(\x0e\x32\x0e.swarm.v1.Kind\x12\x0e\n\x06sender\x18\x02 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x0c\".\n\x0cProbeFinding\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\r\n\x05holds\x18\x02 \x01(\x08\"r\n\x0b\x41ttestation\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12+\n\x08messages\x18\x02 \x03(\x0b\x32\x19.swarm.v1.AttestedMessage\x12&\n\x06probes\x18\x03 \x03(\x0b\x32\x16.swarm.v1.ProbeFinding*\xc6\x01\n\tCheckFact\x12\x1a\n\x16\x43HECK_FACT_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43HECK_FACT_PASSED\x10\x01\x12\x15\n\x11\x43HECK_FACT_FAILED\x10\x02\x12\x1c\n\x18\x43HECK_FACT_NOT_CHECKABLE\x10\x03\x12\x18\n\x14\x43HECK_FACT_MALFORMED\x10\x04\x12\x1b\n\x17\x43HECK_FACT_CONTAMINATED\x10\x05\x12\x1a\n\x16\x43HECK_FACT_UNAVAILABLE\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bprotos/swarm/v1/round.proto\x12\x08swarm.v1\x1a\x1eprotos/swarm/v1/envelope.proto\"(\n\tSlotCount\x12\x0c\n\x04task\x18\x01 \x01(\r\x12\r\n\x05\x63ount\x18\x02 \x01(\r\"Z\n\x0f\x43\x61ndidateCommit\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x12\n\nslots_root\x18\x02 \x01(\x0c\x12#\n\x06\x63ounts\x18\x03 \x03(\x0b\x32\x13.swarm.v1.SlotCount\"m\n\x0f\x43\x61ndidateNotice\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x0c\n\x04task\x18\x02 \x01(\r\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c\x12\x0c\n\x04size\x18\x04 \x01(\r\x12\r\n\x05place\x18\x05 \x01(\r\x12\x0e\n\x06ticket\x18\x06 \x01(\x0c\"Z\n\x06Rating\x12\x0c\n\x04task\x18\x01 \x01(\r\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\x12!\n\x04\x66\x61\x63t\x18\x03 \x01(\x0e\x32\x13.swarm.v1.CheckFact\x12\x0e\n\x06scores\x18\x04 \x03(\r\".\n\x0cRatingCommit\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"O\n\x0cRatingReveal\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x0c\n\x04salt\x18\x02 \x01(\x0c\x12!\n\x07ratings\x18\x03 \x03(\x0b\x32\x10.swarm.v1.Rating\".\n\x0cProbeOpening\x12\x0c\n\x04good\x18\x01 \x01(\x08\x12\x10\n\x08\x65vidence\x18\x02 \x01(\x0c\"\x91\x01\n\x0bSlotOpening\x12\x0c\n\x04task\x18\x01 \x01(\r\x12\x0c\n\x04slot\x18\x02 \x01(\r\x12\x11\n\tpseudonym\x18\x03 \x01(\x0c\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\x0c\x12\r\n\x05\x63laim\x18\x05 \x01(\x0c\x12\x0c\n\x04salt\x18\x06 \x01(\x0c\x12%\n\x05probe\x18\x07 \x01(\x0b\x32\x16.swarm.v1.ProbeOpening\")\n\tShortfall\x12\x0c\n\x04task\x18\x01 \x01(\r\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x83\x01\n\x0fGeneratorReveal\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x11\n\tvrf_proof\x18\x02 \x01(\x0c\x12$\n\x05slots\x18\x03 \x03(\x0b\x32\x15.swarm.v1.SlotOpening\x12\'\n\nshortfalls\x18\x04 \x03(\x0b\x32\x13.swarm.v1.Shortfall\"O\n\x0f\x41ttestedMessage\x12\x1c\n\x04kind\x18\x01 \x01(\x0e\x32\x0e.swarm.v1.Kind\x12\x0e\n\x06sender\x18\x02 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x0c\".\n\x0cProbeFinding\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\r\n\x05holds\x18\x02 \x01(\x08\"r\n\x0b\x41ttestation\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12+\n\x08messages\x18\x02 \x03(\x0b\x32\x19.swarm.v1.AttestedMessage\x12&\n\x06probes\x18\x03 \x03(\x0b\x32\x16.swarm.v1.ProbeFinding*\xc6\x01\n\tCheckFact\x12\x1a\n\x16\x43HECK_FACT_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43HECK_FACT_PASSED\x10\x01\x12\x15\n\x11\x43HECK_FACT_FAILED\x10\x02\x12\x1c\n\x18\x43HECK_FACT_NOT_CHECKABLE\x10\x03\x12\x18\n\x14\x43HECK_FACT_MALFORMED\x10\x04\x12\x1b\n\x17\x43HECK_FACT_CONTAMINATED\x10\x05\x12\x1a\n\x16\x43HECK_FACT_UNAVAILABLE\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.swarm.v1.round_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHECKFACT']._serialized_start=1127
-  _globals['_CHECKFACT']._serialized_end=1325
+  _globals['_CHECKFACT']._serialized_start=1158
+  _globals['_CHECKFACT']._serialized_end=1356
   _globals['_SLOTCOUNT']._serialized_start=73
   _globals['_SLOTCOUNT']._serialized_end=113
   _globals['_CANDIDATECOMMIT']._serialized_start=115
   _globals['_CANDIDATECOMMIT']._serialized_end=205
   _globals['_CANDIDATENOTICE']._serialized_start=207
-  _globals['_CANDIDATENOTICE']._serialized_end=285
-  _globals['_RATING']._serialized_start=287
-  _globals['_RATING']._serialized_end=377
-  _globals['_RATINGCOMMIT']._serialized_start=379
-  _globals['_RATINGCOMMIT']._serialized_end=425
-  _globals['_RATINGREVEAL']._serialized_start=427
-  _globals['_RATINGREVEAL']._serialized_end=506
-  _globals['_PROBEOPENING']._serialized_start=508
-  _globals['_PROBEOPENING']._serialized_end=554
-  _globals['_SLOTOPENING']._serialized_start=557
-  _globals['_SLOTOPENING']._serialized_end=702
-  _globals['_SHORTFALL']._serialized_start=704
-  _globals['_SHORTFALL']._serialized_end=745
-  _globals['_GENERATORREVEAL']._serialized_start=748
-  _globals['_GENERATORREVEAL']._serialized_end=879
-  _globals['_ATTESTEDMESSAGE']._serialized_start=881
-  _globals['_ATTESTEDMESSAGE']._serialized_end=960
-  _globals['_PROBEFINDING']._serialized_start=962
-  _globals['_PROBEFINDING']._serialized_end=1008
-  _globals['_ATTESTATION']._serialized_start=1010
-  _globals['_ATTESTATION']._serialized_end=1124
+  _globals['_CANDIDATENOTICE']._serialized_end=316
+  _globals['_RATING']._serialized_start=318
+  _globals['_RATING']._serialized_end=408
+  _globals['_RATINGCOMMIT']._serialized_start=410
+  _globals['_RATINGCOMMIT']._serialized_end=456
+  _globals['_RATINGREVEAL']._serialized_start=458
+  _globals['_RATINGREVEAL']._serialized_end=537
+  _globals['_PROBEOPENING']._serialized_start=539
+  _globals['_PROBEOPENING']._serialized_end=585
+  _globals['_SLOTOPENING']._serialized_start=588
+  _globals['_SLOTOPENING']._serialized_end=733
+  _globals['_SHORTFALL']._serialized_start=735
+  _globals['_SHORTFALL']._serialized_end=776
+  _globals['_GENERATORREVEAL']._serialized_start=779
+  _globals['_GENERATORREVEAL']._serialized_end=910
+  _globals['_ATTESTEDMESSAGE']._serialized_start=912
+  _globals['_ATTESTEDMESSAGE']._serialized_end=991
+  _globals['_PROBEFINDING']._serialized_start=993
+  _globals['_PROBEFINDING']._serialized_end=1039
+  _globals['_ATTESTATION']._serialized_start=1041
+  _globals['_ATTESTATION']._serialized_end=1155
 # @@protoc_insertion_point(module_scope)

@@ -44,16 +44,20 @@ class CandidateCommit(_message.Message):
     def __init__(self, height: _Optional[int] = ..., slots_root: _Optional[bytes] = ..., counts: _Optional[_Iterable[_Union[SlotCount, _Mapping]]] = ...) -> None: ...
 
 class CandidateNotice(_message.Message):
-    __slots__ = ("height", "task", "content", "size")
+    __slots__ = ("height", "task", "content", "size", "place", "ticket")
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
     height: int
     task: int
     content: bytes
     size: int
-    def __init__(self, height: _Optional[int] = ..., task: _Optional[int] = ..., content: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
+    place: int
+    ticket: bytes
+    def __init__(self, height: _Optional[int] = ..., task: _Optional[int] = ..., content: _Optional[bytes] = ..., size: _Optional[int] = ..., place: _Optional[int] = ..., ticket: _Optional[bytes] = ...) -> None: ...
 
 class Rating(_message.Message):
     __slots__ = ("task", "content", "fact", "scores")

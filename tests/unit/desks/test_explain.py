@@ -1,5 +1,8 @@
 """Answers to "why", for whatever has a name."""
 
+import re
+from statistics import fmean
+
 import pytest
 
 from consensus.types import CandidateState
@@ -45,7 +48,9 @@ def test_a_rejected_candidate_says_which_rule_ended_it(front):
 
 def test_a_probe_says_that_it_was_one(front):
     decision = contents(front, CandidateState.PROBE)[0]
-    assert "hidden probe" in explain(front, decision.content.hex()[:16]).answer
+    told = explain(front, decision.content.hex()[:16]).answer
+    assert "hidden probe" in told
+    assert "It was a good one" in told or "It was a bad one" in told
 
 
 def test_a_job_says_how_far_it_came_and_why_no_further(front):
@@ -61,12 +66,30 @@ def test_a_liar_learns_which_rounds_took_its_standing(front):
     liar = front.swarm.nodes[LIAR].key.node
     told = explain(front, liar.hex()[:8])
     assert "reputation now 0.0" in told.answer
-    assert [step.text for step in told.steps if step.rule == "R36"][-1].startswith("fixed: weight 0 of")
+    assert any(step.rule == "R34" and step.text.startswith("weight ") for step in told.steps)
     moved = [step for step in told.steps if step.rule == "R38"]
     assert moved
     assert all("reputation" in step.text and len(step.source) == 32 for step in moved)
     assert any(step.rule == "R37" and "not trusted" in step.text for step in told.steps)
     assert any(step.rule == "R37" and "of its latest hidden probes it called" in step.text for step in told.steps)
+
+
+def scored(explanation):
+    """What a node scored good and bad, on average, in the rounds that its explanation tells of."""
+    found = {}
+    for text in texts(explanation):
+        for kind, mean in re.findall(r"turned out (good|bad) (0\.\d+) on average", text):
+            found.setdefault(kind, []).append(float(mean))
+    return {kind: fmean(means) for kind, means in found.items()}
+
+
+def test_a_node_learns_which_outcomes_moved_it(front):
+    honest, liar = (explain(front, front.swarm.nodes[n].key.node.hex()) for n in (0, LIAR))
+    assert scored(honest)["good"] > scored(honest)["bad"]
+    assert scored(liar)["good"] < scored(liar)["bad"]
+    one = next(step for step in honest.steps if step.rule == "R25" and step.source)
+    assert " for " in one.text
+    assert explain(front, one.source.hex()).subject == one.source.hex()
 
 
 def test_a_header_and_a_shards_root_lead_to_their_round(front):
