@@ -18,8 +18,10 @@ from node.errors import PeerFaultError
 from node.identity.keys import SIGNATURE_BYTES, NodeKey, verify
 from protos.swarm.v1 import envelope_pb2 as pb
 
-PROTOCOL_VERSION = 1
-"""Of envelopes and payloads. Another number is another language: refused, never guessed at."""
+PROTOCOL_VERSION = 2
+"""Of envelopes and payloads. Another number is another language: refused, never guessed at.
+
+2: announcements carry tickets (R13)."""
 
 ENVELOPE_BYTES_MAX = 1 << 20
 """What one request between nodes carries (`node.network.interface`); presets may ask for less, never for more."""

@@ -10,7 +10,14 @@ from node.errors import PeerFaultError
 from node.identity import NodeKey
 from node.identity.consent import give_consent
 from node.values.job import Sampling
-from node.wire.envelope import ENVELOPE_BYTES_MAX, SLOT_ENVELOPE_BYTES_MAX, Domain, open_envelope, seal
+from node.wire.envelope import (
+    ENVELOPE_BYTES_MAX,
+    PROTOCOL_VERSION,
+    SLOT_ENVELOPE_BYTES_MAX,
+    Domain,
+    open_envelope,
+    seal,
+)
 from node.wire.messages import decode_message, encode_body, seal_evidence, seal_message
 from tests.support.jobs import ONE_CRATE, make_spec
 
@@ -61,7 +68,7 @@ def rule_of(data):
 
 @pytest.mark.parametrize(
     ("domain", "rule"),
-    [(Domain(ZERO), "wrong-network"), (Domain(DOMAIN.network, protocol=2), "wrong-protocol")],
+    [(Domain(ZERO), "wrong-network"), (Domain(DOMAIN.network, protocol=PROTOCOL_VERSION + 1), "wrong-protocol")],
 )
 def test_a_message_for_another_swarm_or_in_another_language_is_refused(domain, rule):
     assert rule_of(seal_message(domain, VOTE, KEY)) == rule
