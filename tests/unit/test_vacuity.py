@@ -353,6 +353,48 @@ def test_methods_of_the_codes_own_are_not_taken_for_those_of_others(body):
     assert kinds(module(body), OWN_METHODS) == []
 
 
+BOUNDED = """
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Percent(u8);
+impl Percent {
+    pub const MIN: Percent = Percent(0);
+    pub const MAX: Percent = Percent(100);
+    pub fn new(value: u8) -> Self { Percent(value.min(100)) }
+}
+impl std::ops::Add<u8> for Percent {
+    type Output = Percent;
+    fn add(self, more: u8) -> Percent { Percent::new(self.0 + more) }
+}
+impl std::ops::Sub for Percent { type Output = u8; fn sub(self, less: Percent) -> u8 { self.0 - less.0 } }
+pub fn mean(of: &[f64]) -> f64 { of.iter().sum::<f64>() / of.len() as f64 }
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "assert!(Percent::new(150) <= Percent::MAX);",
+        "let p = Percent::new(150); assert!(p >= Percent::MIN && p <= Percent::MAX);",
+        "let p = Percent::new(3); assert!(p < p + 1);",
+        "let p = Percent::new(3); assert_ne!(p, p + 1);",
+        "let p = Percent::new(3); assert!(p - p < 1);",
+        "assert!(mean(&[1.0]) <= f64::MAX);",
+    ],
+)
+def test_bounds_and_operators_of_the_codes_own_are_its_to_keep(body):
+    assert kinds(module(body), BOUNDED) == []
+
+
+def test_an_order_of_the_codes_own_may_leave_something_out():
+    code = (
+        BOUNDED
+        + "pub struct Part(u8); impl PartialOrd for Part { fn partial_cmp(&self, _: &Part) -> Option<Ordering> { None } }"
+    )
+    body = "let (a, b) = (Percent::new(1), Percent::new(2)); assert!(a < b || a >= b);"
+    assert kinds(module(body), BOUNDED) == [Vacuity.CONSTANT_ASSERTION.value]
+    assert kinds(module(body), code) == []
+
+
 WATCHED = {
     "a branch": 'if let Ok(sum) = parse("1") { assert_eq!(sum, 1); }',
     "an arm": 'match parse("1") { Ok(sum) => assert_eq!(sum, 1), Err(_) => {} }',

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 _PLACES_CODE = re.compile(
-    r"\b(?:link_section|global_asm|naked_asm|pushsection|(?:pre)?init_array|swarm_(?:select|choose|asserted|tests))\b|\.section\b"
+    r"\b(?:link_section|global_asm|naked_asm|pushsection|(?:pre)?init_array|swarm_(?:select|choose|asserted|tests))\b"
+    r"|\.section\b"
 )
 
 

@@ -1,13 +1,15 @@
 """Conditions that hold whatever their parts are: `x || true`, `x < y || x >= y`, `v.len() >= 0`. Pure.
 
 They are told by their text, as somebody would write them. What a method of the standard library gives is known by its
-name only where the code has no method of that name.
+name only where the code has no method of that name, and what an operator gives only where the code has none of its own:
+`p < p + 1` says much of a type that stops at a hundred.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 
 from tree_sitter import Node
 
@@ -24,10 +26,17 @@ _RELATIONS = {"<": "<", ">": ">", "==": "=", "<=": "<=", ">=": ">=", "!=": "<>"}
 _COUNTS = frozenset({"len", "count", "capacity", "as_nanos", "as_micros", "as_millis", "as_secs", "unsigned_abs"})
 """Methods of the standard library that give numbers without a sign."""
 _UNSIGNED = re.compile(r"u(?:8|16|32|64|128|size)")
+_ORDERING = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "cmp", "partial_cmp"})
+OPERATORS = _ORDERING | {"add", "sub"}
+"""Methods behind the operators that are read here."""
+_PRIMITIVE = r"(?:[iu](?:8|16|32|64|128|size)|char)"
+_BOUNDED = re.compile(_PRIMITIVE)
+"""Types that have nothing beyond their bounds. Infinity is beyond `f64::MAX`, and `Percent::MAX` the code's to keep."""
 _OPPOSITES = {"is_ok": "is_err", "is_some": "is_none"}
 _WHOLE = re.compile(
-    r"Some\((?:_|\.\.)\)\|None|None\|Some\((?:_|\.\.)\)|Ok\((?:_|\.\.)\)\|Err\((?:_|\.\.)\)|Err\((?:_|\.\.)\)\|Ok\((?:_|\.\.)\)"
-    r"|true\|false|false\|true|(\w+)::MIN\.\.=\1::MAX"
+    r"Some\((?:_|\.\.)\)\|None|None\|Some\((?:_|\.\.)\)"
+    r"|Ok\((?:_|\.\.)\)\|Err\((?:_|\.\.)\)|Err\((?:_|\.\.)\)\|Ok\((?:_|\.\.)\)"
+    rf"|true\|false|false\|true|({_PRIMITIVE})::MIN\.\.=\1::MAX"
 )
 """Patterns that leave nothing out, as one would write them."""
 _MADE = {"Some": "is_some", "Ok": "is_ok", "Err": "is_err"}
@@ -79,15 +88,20 @@ class _Reader:
 
     def _is_bound(self, left: Words, sign: str, right: Words) -> bool:
         """`x >= i32::MIN`, `v.len() >= 0`, `x < x + 1`, `x - x < 0.1`."""
-        if (sign, right[-2:]) in {(">=", ("::", "MIN")), ("<=", ("::", "MAX")), ("<=", ("::", "INFINITY"))}:
-            return True
+        if self._has_own(_ORDERING):
+            return False
+        if (sign, right[-2:]) in {(">=", ("::", "MIN")), ("<=", ("::", "MAX"))}:
+            return len(right) > 2 and _BOUNDED.fullmatch(right[-3]) is not None
         if self._own is None:
             return False
         if sign == ">=" and right == ("0",):
             return self._is_unsigned(left)
         if sign in {"<", "<=", "!="} and right[-2:-1] == ("+",) and right[:-2] == left:
-            return right[-1].isdecimal() and right[-1] != "0"
-        return sign in {"<", "<="} and _is_nothing(left)
+            return right[-1].isdecimal() and right[-1] != "0" and not self._has_own({"add"})
+        return sign in {"<", "<="} and _is_nothing(left) and not self._has_own({"sub"})
+
+    def _has_own(self, methods: AbstractSet[str]) -> bool:
+        return not methods.isdisjoint(self._own or ())
 
     def _is_unsigned(self, words: Words) -> bool:
         if len(words) == 1:
@@ -101,11 +115,13 @@ class _Reader:
         if not 1 < len(parts) <= _PARTS_MAX:
             return False
         told = [_words(_bare(part)) for part in parts]
-        if any(("!", *words) in told or (words and _opposite(words) in told) for words in told):
+        if any(("!", *words) in told or (words and self._opposite(words) in told) for words in told):
             return True
         if len(told) == 2 and all(words[:3] == ("matches", "!", "(") for words in told):
             (first, one), (second, other) = map(_split_match, told)
             return first == second and _WHOLE.fullmatch(f"{one}|{other}") is not None
+        if self._has_own(_ORDERING):
+            return False
         relations: dict[tuple[Words, Words], str] = {}
         for left, sign, right in filter(None, map(_sides, map(_bare, parts))):
             turned = (right, left) in relations
@@ -120,12 +136,19 @@ class _Reader:
     def _never_holds(self, node: Node) -> bool:
         node = _bare(node)
         sides = _sides(node)
+        if self._has_own(_ORDERING):
+            return False
         if sides is not None and sides[1] == "!=" and sides[0] == sides[2]:
             return True
         if node.type != "binary_expression" or text_of(node.child_by_field_name("operator")) != "&&":
             return False
         told = [_sides(_bare(part)) for part in _chain(node, "&&")]
         return len(told) == 2 and None not in told and _contradict(told[0], told[1])
+
+    def _opposite(self, words: Words) -> Words:
+        """`x.is_err()` of `x.is_ok()`; empty for others."""
+        other = _OPPOSITES.get(words[-3], "") if words[-2:] == ("(", ")") else ""
+        return (*words[:-3], other, "(", ")") if other and not self._has_own({other, words[-3]}) else ()
 
     def _call_holds(self, words: Words) -> bool:
         """`Some(x).is_some()`, `s.contains("")`, `v.iter().all(|_| true)`."""
@@ -202,12 +225,6 @@ def _contradict(one: tuple[Words, str, Words] | None, other: tuple[Words, str, W
     if one is None or other is None or (one[0], one[2]) != (other[0], other[2]):
         return False
     return set(_RELATIONS[one[1]]).isdisjoint(_RELATIONS[other[1]])
-
-
-def _opposite(words: Words) -> Words:
-    """`x.is_err()` of `x.is_ok()`; empty for others."""
-    other = _OPPOSITES.get(words[-3], "") if words[-2:] == ("(", ")") else ""
-    return (*words[:-3], other, "(", ")") if other else ()
 
 
 def _is_nothing(words: Words) -> bool:

@@ -36,6 +36,7 @@ from node.checks.guards.reading import (
     text_of,
     walk,
 )
+from node.checks.guards.tautologies import OPERATORS
 
 
 class Vacuity(Enum):
@@ -163,7 +164,8 @@ class Reading:
         """
         functions = [item for item in self.code if item.node.type == "function_item"]
         made = (identifiers(item.node) for item in self.code if item.node.type == "macro_definition")
-        own = (item.name for item in functions if item.is_member and not _is_unsigned(item.node))
+        members = [item for item in functions if item.is_member]
+        own = (item.name for item in members if item.name in OPERATORS or not _is_unsigned(item.node))
         return frozenset(own).union(*made) if functions else None
 
     @cached_property
