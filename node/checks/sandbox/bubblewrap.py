@@ -14,7 +14,7 @@ from node.checks.sandbox import system
 SCRATCH = Path("/.swarm-scratch")
 """The sandbox's own temporary directory. Not /tmp: directories of ours that are bound may lie below that."""
 
-_SERVER_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_DAC_OVERRIDE", "CAP_SETPCAP")
+_SERVER_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_SETPCAP")
 """Where we are root the launcher keeps these few, to become another user, to kill it and to clean up after it."""
 
 

@@ -314,7 +314,9 @@ fn limit(plan: &Plan) -> Result<(), &'static str> {
     let table = [
         (RLIMIT_CPU, [cpu_s, cpu_s + 1]),
         (RLIMIT_FSIZE, [limits.file_bytes; 2]),
-        (RLIMIT_CORE, [0; 2]),
+        // Not 0: a program that the system has for core files would then still be started for every crash, as root and
+        // with the whole memory of the process. One byte is how the kernel is told to start none.
+        (RLIMIT_CORE, [1; 2]),
         (RLIMIT_NOFILE, [limits.open_files; 2]),
         (RLIMIT_AS, [limits.memory_bytes; 2]),
     ];

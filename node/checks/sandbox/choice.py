@@ -205,7 +205,7 @@ def _weaknesses(confinement: Confinement) -> tuple[str, ...]:
     if confinement.level is Level.STRICT:
         return () if _process_limit_holds(confinement) else (_SHARED_PROCESS_LIMIT,)
     found = [
-        "Tested code can learn whether a path exists.",
+        "Tested code can learn whether a path exists, how large it is and when it changed.",
         "Disk space is bounded per file and by time only.",
     ]
     if not _process_limit_holds(confinement):

@@ -28,6 +28,8 @@ pub struct Request {
     pub signals_contained: bool,
     /// A build may change modes and times by path: only where no file of the node's is in reach.
     pub modes_contained: bool,
+    /// Nothing but what the command may see is there at all: a mount namespace sees to that.
+    pub outside_hidden: bool,
     /// A test binary whose witness can serve: run it in a copy of a process that has loaded it already (`server.rs`).
     pub forked: bool,
     /// User and group to become; `None` keeps the caller's.
@@ -107,6 +109,7 @@ pub fn read_request(input: &mut impl Read) -> io::Result<Option<Request>> {
         signals_contained: flags & 8 != 0,
         modes_contained: flags & 16 != 0,
         forked: flags & 32 != 0,
+        outside_hidden: flags & 64 != 0,
         uid: (uid != u32::MAX).then_some(uid),
         limits: Limits {
             cpu_ms: fields.u64()?,

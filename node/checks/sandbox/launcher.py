@@ -222,6 +222,7 @@ class LauncherSession:
             | ((contained or confinement.signals_scoped or confinement.changes_user) << 3)
             | ((contained or confinement.changes_user) << 4)
             | ((command.forked and confinement.forks) << 5)
+            | (contained << 6)
         )
         limits = command.limits
         numbers = struct.pack(

@@ -35,6 +35,7 @@ fn main() {
 fn serve() {
     // Orphans of a command come back to us, so that none outlives its command.
     sys::become_subreaper();
+    sys::offer_memory_first();
     let signals = sys::watch_children();
     let (input, output) = (io::stdin(), io::stdout());
     let hello = format!("landlock {}\n", landlock::abi());

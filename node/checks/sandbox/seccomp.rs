@@ -49,29 +49,42 @@ const DENIED: &[Call] = &[
     ("socket", 41, 198), ("connect", 42, 203), ("bind", 49, 200), ("listen", 50, 201),
     ("accept", 43, 202), ("accept4", 288, 242), ("shmget", 29, 194), ("shmat", 30, 196), ("msgget", 68, 186),
     ("semget", 64, 190), ("mq_open", 240, 180), ("mq_unlink", 241, 181),
+    // The older ways once more: what another process made has a number, which need not be asked for.
+    ("shmctl", 31, 195), ("semctl", 66, 191), ("semop", 65, 193), ("semtimedop", 220, 192), ("msgctl", 71, 187),
+    ("msgsnd", 69, 189), ("msgrcv", 70, 188),
 ];
 
-/// Modes, owners and times by path: Landlock does not restrict them, so that a test of the same user could make
-/// another file of that user unreadable.
+/// Not there, so that who asks does without: files in memory, which are bounded one by one but not together, and which
+/// nobody is charged for when a machine looks for whom to end.
+const MISSING_CALLS: &[Call] = &[("memfd_create", 319, 279)];
+
+/// Denied where what stands outside can be seen: these tell names of files that Landlock keeps from being read.
+const WATCHES: &[Call] = &[("inotify_init", 253, -1), ("inotify_init1", 294, 26)];
+
+/// Modes and owners by path: Landlock does not restrict them, so that a test of the same user could make another file of
+/// that user unreadable.
 const MODES_BY_PATH: &[Call] = &[
     ("chmod", 90, -1), ("fchmodat", 268, 53), ("fchmodat2", 452, 452), ("chown", 92, -1), ("lchown", 94, -1),
-    ("fchownat", 260, 54), ("utime", 132, -1), ("utimes", 235, -1), ("futimesat", 261, -1), ("utimensat", 280, 88),
+    ("fchownat", 260, 54),
 ];
 
-/// Denied to a test on top: other processes at all, modes even of its own files, the timer that bounds it. A pair of
-/// connected sockets leads nowhere, but cargo needs one to start a compiler.
-const DENIED_TO_TESTS: &[Call] = &[
-    ("fork", 57, -1), ("vfork", 58, -1), ("fchmod", 91, 52), ("fchown", 93, 55), ("alarm", 37, -1),
-    ("socketpair", 53, 199),
-];
+/// Times by path, which even another user may set to the present where everybody may write.
+const TIMES_BY_PATH: &[Call] = &[("utime", 132, -1), ("utimes", 235, -1), ("futimesat", 261, -1)];
+
+/// Denied to a test on top: other processes at all, owners even of its own files, the timer that bounds it.
+const DENIED_TO_TESTS: &[Call] = &[("fork", 57, -1), ("vfork", 58, -1), ("fchown", 93, 55), ("alarm", 37, -1)];
+
+/// Not done for a test, who is told it was: its own program, which others run as well, is a file of its user's. The
+/// standard library's `copy` sets a mode once more that the new file has already, and would fail.
+const FEIGNED_FOR_TESTS: &[Call] = &[("fchmod", 91, 52)];
 
 /// Denied to a test once its timer is set.
 const TIMER: &[Call] = &[("setitimer", 38, 103)];
 
 /// Calls that depend on their arguments, and two that the launcher itself needs by number.
 const OTHERS: &[Call] = &[
-    ("clone", 56, 220), ("clone3", 435, 435), ("ioctl", 16, 29), ("fcntl", 72, 25), ("prlimit64", 302, 261),
-    ("tgkill", 234, 131), ("seccomp", 317, 277), ("capset", 126, 91),
+    ("utimensat", 280, 88), ("socketpair", 53, 199), ("clone", 56, 220), ("clone3", 435, 435), ("ioctl", 16, 29),
+    ("fcntl", 72, 25), ("prlimit64", 302, 261), ("tgkill", 234, 131), ("seccomp", 317, 277), ("capset", 126, 91),
 ];
 
 /// Newer calls than this program knows do not exist for a command.
@@ -82,8 +95,14 @@ const CLONE_THREAD: u32 = 0x0001_0000;
 const CLONE_COPY: u32 = 0x8000 | 17;
 /// Every CLONE_NEW* flag.
 const CLONE_NAMESPACES: u32 = 0x7e02_0080;
+const AF_UNIX: u32 = 1;
+/// A bit of the kinds of sockets whose messages may be sent to any other address, connected or not.
+const MESSAGES: u32 = 2;
 const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541c;
+/// By which a socket's signals are sent to a process of one's choice.
+const FIOSETOWN: u32 = 0x8901;
+const SIOCSPGRP: u32 = 0x8902;
 const F_SETSIG: u32 = 10;
 const F_SETOWN: u32 = 8;
 const F_SETOWN_EX: u32 = 15;
@@ -127,6 +146,7 @@ const ALLOW: u32 = 0x7fff_0000;
 const KILL_PROCESS: u32 = 0x8000_0000;
 const DENY: u32 = 0x0005_0000 | 1; // EPERM
 const MISSING: u32 = 0x0005_0000 | 38; // ENOSYS
+const FEIGN: u32 = 0x0005_0000; // no error
 
 /// Offset of the low half of an argument in `struct seccomp_data`.
 fn argument(index: u32) -> u32 {
@@ -146,13 +166,28 @@ impl Program {
         self.push(RETURN, 0, 0, verdict);
     }
 
-    fn deny(&mut self, calls: &[Call]) {
+    fn end_unless_equal(&mut self, value: u32, verdict: u32) {
+        self.push(JUMP_EQUAL, 1, 0, value);
+        self.push(RETURN, 0, 0, verdict);
+    }
+
+    fn end(&mut self, calls: &[Call], verdict: u32) {
         for call in calls {
             let number = number_of(call);
             if number >= 0 {
-                self.end_if_equal(number as u32, DENY);
+                self.end_if_equal(number as u32, verdict);
             }
         }
+    }
+
+    /// Allow a call only where an argument, a pointer, is none.
+    fn allow_without(&mut self, name: &str, index: u32) {
+        self.push(JUMP_EQUAL, 0, 7, number(name) as u32);
+        for half in [argument(index), argument(index) + 4] {
+            self.push(LOAD, 0, 0, half);
+            self.end_unless_equal(0, DENY);
+        }
+        self.push(RETURN, 0, 0, ALLOW);
     }
 
     /// For one call, judge by a word of its arguments: `tests` see that word loaded and fall through to allow it.
@@ -167,6 +202,36 @@ impl Program {
         }
         self.push(RETURN, 0, 0, ALLOW);
     }
+
+    /// What Landlock does not restrict, where it would matter.
+    fn files(&mut self, request: &Request) {
+        if !request.outside_hidden {
+            self.end(WATCHES, DENY);
+        }
+        if !request.spawns || !request.modes_contained {
+            self.end(MODES_BY_PATH, DENY);
+        }
+        if !request.spawns || !request.outside_hidden {
+            self.end(TIMES_BY_PATH, DENY);
+            // Without a path it is about an open file. Of the same user's, what can be read could be given other times.
+            if request.outside_hidden || (request.spawns && request.modes_contained) {
+                self.allow_without("utimensat", 1);
+            } else {
+                self.end_if_equal(number("utimensat") as u32, DENY);
+            }
+        }
+    }
+
+    /// A pair leads nowhere: the standard library starts programs by one, and tests may use one.
+    fn connected_pairs(&mut self) {
+        self.push(JUMP_EQUAL, 0, 7, number("socketpair") as u32);
+        self.push(LOAD, 0, 0, argument(0));
+        self.end_unless_equal(AF_UNIX, DENY);
+        self.push(LOAD, 0, 0, argument(1));
+        self.push(JUMP_ANY_BIT, 0, 1, MESSAGES);
+        self.push(RETURN, 0, 0, DENY);
+        self.push(RETURN, 0, 0, ALLOW);
+    }
 }
 
 fn program(request: &Request, role: Role, pid: u32) -> Program {
@@ -178,15 +243,15 @@ fn program(request: &Request, role: Role, pid: u32) -> Program {
     // Also where x86-64's other table, x32, begins.
     program.push(JUMP_ABOVE, 0, 1, LAST_KNOWN_CALL);
     program.push(RETURN, 0, 0, MISSING);
-    program.deny(DENIED);
-    if !request.spawns || !request.modes_contained {
-        program.deny(MODES_BY_PATH);
-    }
+    program.end(DENIED, DENY);
+    program.end(MISSING_CALLS, MISSING);
+    program.files(request);
     if !request.spawns {
-        program.deny(DENIED_TO_TESTS);
+        program.end(DENIED_TO_TESTS, DENY);
+        program.end(FEIGNED_FOR_TESTS, FEIGN);
         // The copies of a server set their own, and deny themselves what is left open here (`witness_server.rs`).
         if role == Role::Command {
-            program.deny(TIMER);
+            program.end(TIMER, DENY);
         }
     }
     // Its flags lie in memory, where a filter cannot see them; glibc falls back to clone.
@@ -211,7 +276,9 @@ fn program(request: &Request, role: Role, pid: u32) -> Program {
     } else if request.spawns && !request.signals_contained {
         program.end_if_equal(number("tgkill") as u32, DENY);
     }
-    program.judge("ioctl", argument(1), &[(JUMP_EQUAL, TIOCSTI, true), (JUMP_EQUAL, TIOCLINUX, true)]);
+    program.connected_pairs();
+    let orders = [TIOCSTI, TIOCLINUX, FIOSETOWN, SIOCSPGRP].map(|order| (JUMP_EQUAL, order, true));
+    program.judge("ioctl", argument(1), &orders);
     let owners = [(JUMP_EQUAL, F_SETOWN, true), (JUMP_EQUAL, F_SETOWN_EX, true), (JUMP_EQUAL, F_SETSIG, true)];
     program.judge("fcntl", argument(1), &owners);
     program.judge("prlimit64", argument(0), &[(JUMP_EQUAL, 0, false)]);

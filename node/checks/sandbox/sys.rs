@@ -1,7 +1,10 @@
 //! The few calls of the C library and kernel that the standard library does not offer.
 
 use std::ffi::{c_char, c_int, c_long, c_void};
+use std::fs;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 extern "C" {
@@ -43,6 +46,9 @@ pub const O_NONBLOCK: c_int = 0o4000;
 pub const O_PATH: c_int = 0o10_000_000;
 pub const SIGCHLD: c_int = 17;
 const SIGKILL: c_int = 9;
+const EEXIST: i32 = 17;
+const ENOTDIR: i32 = 20;
+const ENOTEMPTY: i32 = 39;
 const WNOHANG: c_int = 1;
 const WEXITED: c_int = 4;
 const WNOWAIT: c_int = 0x0100_0000;
@@ -115,6 +121,11 @@ pub fn last_error() -> std::io::Error {
 
 pub fn become_subreaper() {
     unsafe { prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
+}
+
+/// Where a machine has no memory left, what other people's code took goes first, not the node. Children inherit it.
+pub fn offer_memory_first() {
+    let _ = fs::write("/proc/self/oom_score_adj", "1000"); // A kernel without it chooses as it likes.
 }
 
 /// Block SIGCHLD and return a descriptor that becomes readable when a child ends.
@@ -274,20 +285,58 @@ pub fn reap_orphans(of: c_int) -> Usage {
     total
 }
 
-/// Remove everything inside the directory, not the directory.
+/// Remove everything inside the directory, not the directory, and see to it that its owner may use it.
+///
+/// What was left may be nested as deeply as its maker had time for. So nothing is walked down: what stands inside a
+/// folder is lifted up beside it before the folder is removed, and neither our stack nor our descriptors grow.
 pub fn empty_directory(path: &str) {
-    let Ok(entries) = std::fs::read_dir(path) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let removed = match entry.file_type() {
-            Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(&path),
-            _ => std::fs::remove_file(&path),
-        };
-        if removed.is_err() {
-            // A directory without permissions: make it ours and try once more.
-            use std::os::unix::fs::PermissionsExt;
-            let _ = std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700));
-            let _ = std::fs::remove_dir_all(&path);
+    let top = Path::new(path);
+    give_back(top);
+    let mut lifted = 0u64;
+    loop {
+        let Ok(entries) = fs::read_dir(top) else { return };
+        let mut progress = false;
+        for entry in entries.flatten() {
+            progress |= match entry.file_type() {
+                Ok(kind) if kind.is_dir() => {
+                    lift_contents(&entry.path(), top, &mut lifted);
+                    fs::remove_dir(entry.path()).is_ok()
+                }
+                _ => fs::remove_file(entry.path()).is_ok(),
+            };
         }
+        if !progress {
+            return;
+        }
+    }
+}
+
+/// Remove the files of a folder, and move its folders to `top` under names that nothing there has.
+fn lift_contents(folder: &Path, top: &Path, lifted: &mut u64) {
+    give_back(folder);
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let _ = fs::remove_file(&path);
+            continue;
+        }
+        give_back(&path); // A folder that is moved must be writable itself.
+        // A name that somebody chose before us is in the way once: the next number is free of it.
+        while let Err(error) = fs::rename(&path, top.join(lifted.to_string())) {
+            *lifted += 1;
+            if !matches!(error.raw_os_error(), Some(ENOTDIR | EEXIST | ENOTEMPTY)) {
+                break;
+            }
+        }
+        *lifted += 1;
+    }
+}
+
+/// Let the owner of a folder list, change and enter it.
+fn give_back(folder: &Path) {
+    let Ok(data) = fs::symlink_metadata(folder) else { return };
+    let mode = data.permissions().mode();
+    if data.is_dir() && mode & 0o700 != 0o700 {
+        let _ = fs::set_permissions(folder, fs::Permissions::from_mode(mode | 0o700));
     }
 }
