@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import shutil
 from pathlib import Path
 
 from node.checks.bench import Bench, build_bench
 from node.checks.bench_file import load_bench, save_bench
 from node.checks.disk import refuse_full_disk
+from node.checks.removal import remove_tree
 from node.checks.sandbox.limits import Level
 from node.checks.toolchain import Toolchain
 from node.checks.verdicts import ENGINE_VERSION
@@ -88,6 +88,6 @@ class Benches:
 
 
 def _empty(root: Path) -> None:
-    shutil.rmtree(root, ignore_errors=True)
+    remove_tree(root)
     root.mkdir(parents=True)
     root.chmod(0o755)

@@ -25,6 +25,8 @@ class Built:
     crashed: bool
     """It failed without an error that anybody could read: a signal, an internal error, too much memory."""
     cpu_ms: float = 0.0
+    cut: bool = False
+    """It said more than is kept: diagnostics, also of others that were compiled with it, may be missing."""
 
 
 def make_overlay(base: Path, overlay: Path, contents: Mapping[str, bytes]) -> None:
@@ -104,6 +106,7 @@ async def compile_overlay(
         out_of_time=ran.out_of_time,
         crashed=not ran.succeeded and not ran.out_of_time and not any(item.error for item in diagnostics),
         cpu_ms=ran.cpu_ms,
+        cut=ran.truncated,
     )
 
 

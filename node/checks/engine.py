@@ -35,6 +35,7 @@ from node.checks.sandbox.choice import Choice, choose
 from node.checks.sandbox.errors import SandboxError
 from node.checks.sandbox.limits import Level
 from node.checks.selector import build_selector
+from node.checks.sources import open_sources
 from node.checks.toolchain import Toolchain, find_toolchain
 from node.checks.verdicts import (
     Claim,
@@ -349,8 +350,10 @@ class CheckEngine:
         vendor = (bench.crate.vendor,) if bench.crate.vendor else ()
         compiled = (self._selector.parent, *((common.parent,) if common else ()))
         readable = (*self._toolchain.readable, bench.root, *compiled, *vendor)
-        async with self._yard.open(readable=readable) as (folder, workers):
-            yield Workshop(bench, self._toolchain, workers, folder, self._selector, common)
+        async with open_sources() as sources:
+            shown = (*readable, sources) if sources is not None else readable
+            async with self._yard.open(readable=shown) as (folder, workers):
+                yield Workshop(bench, self._toolchain, workers, folder, self._selector, common, sources)
 
     def _recall(self, keys: dict[Claim, bytes]) -> dict[Claim, Observation]:
         found = {}

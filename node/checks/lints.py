@@ -141,7 +141,8 @@ async def lint_projects(
         for project in group.projects:
             inside = linted.by_project[project]
             shared = len(group.projects) > 1
-            if shared and (not linted.built.ok or any(item.code in _DEPENDS_ON_THE_REST for item in inside)):
+            lacks = not linted.built.ok or linted.built.cut
+            if shared and (lacks or any(item.code in _DEPENDS_ON_THE_REST for item in inside)):
                 alone.append(project)
             else:
                 found[project] = _names(inside)

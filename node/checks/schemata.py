@@ -2,7 +2,7 @@
 
 A function body `{ ... }` becomes
 
-    { match ::swarm_select::chosen() { 17 => include!("../swarm_arms/17_0.rs"), _ => { ... } } }
+    { match ::swarm_select::chosen() { 17 => ::core::include!("../swarm_arms/17_0.rs"), _ => { ... } } }
 
 Each arm is a file of its own, so that unbalanced braces cannot reach beyond it and every diagnostic names its variant.
 The selector is a crate of a few lines without the standard library, so that crates without it see nothing new.
@@ -31,9 +31,10 @@ static CHOSEN: AtomicU32 = AtomicU32::new(0);
 static ASSERTED: AtomicBool = AtomicBool::new(false);
 
 /// What `const` functions ask. Those that the compiler runs may read nothing that can change, so for the language this
-/// cannot; it stands among what can be written, and is written once at most. Nothing folds a load without optimisation.
-#[link_section = ".data.swarm_stubbed"]
-static STUBBED: u32 = 0;
+/// cannot; it stands among what can be written, and is written before any of them runs. Nothing folds a load without
+/// optimisation.
+#[link_section = ".data.swarm_const"]
+static CONST_CHOSEN: u32 = 0;
 
 extern "C" {
     fn getenv(name: *const u8) -> *const u8;
@@ -69,8 +70,8 @@ pub fn chosen() -> u32 {
 #[no_mangle]
 pub extern "C" fn swarm_choose(number: u32) {
     CHOSEN.store(number, Ordering::Relaxed);
-    if number == u32::MAX {
-        unsafe { (&raw const STUBBED).cast_mut().write_volatile(1) };
+    if number != 0 {
+        unsafe { (&raw const CONST_CHOSEN).cast_mut().write_volatile(number) };
     }
 }
 
@@ -93,8 +94,13 @@ pub fn stub() {
 }
 
 #[inline(never)]
+pub const fn const_chosen() -> u32 {
+    CONST_CHOSEN
+}
+
+#[inline(never)]
 pub const fn const_stub() {
-    if STUBBED != 0 {
+    if CONST_CHOSEN == u32::MAX {
         panic!("this is a stub");
     }
 }
@@ -103,6 +109,8 @@ pub const fn const_stub() {
 STUB_VARIANT = (1 << 32) - 1
 """The variant in which every function that calls `stub` or `const_stub` panics."""
 
+CONST_FN = "const fn"
+"""Why a body is of a function that the compiler may run: there only what cannot change may be asked."""
 _ARMS = "swarm_arms"
 _ARM_FILE = re.compile(rf"(?:^|/){_ARMS}/(\d+)_\d+\.rs$")
 
@@ -130,14 +138,20 @@ def instrument(
     """
     contents: dict[str, bytes] = {}
     arms: dict[str, dict[tuple[int, int], list[tuple[int, str]]]] = {}
+    const_places: set[tuple[str, int]] = set()
     for variant in variants:
         for index, (path, change) in enumerate(variant.changes):
             name = f"{_ARMS}/{variant.number}_{index}.rs"
             contents[name] = change.text.encode()
             place = (change.site.body, change.site.end)
+            if change.site.lone_reason == CONST_FN:
+                const_places.add((path, change.site.body))
             arms.setdefault(path, {}).setdefault(place, []).append((variant.number, name))
     for path, places in arms.items():
-        contents[path] = _with_arms(sources[path], path, places)
+        # By its path, because a macro of that name may be the code's own; edition 2015 has no such path.
+        include = "include" if needs_declaration else "::core::include"
+        asking = {place: "const_chosen" for place in places if (path, place[0]) in const_places}
+        contents[path] = _with_arms(sources[path], path, places, include, asking)
     if needs_declaration:
         text = contents.get(root, sources[root])
         contents[root] = declare_selector(text)
@@ -154,14 +168,21 @@ def replace_bodies(read: Callable[[str], bytes], variant: Variant) -> dict[str, 
     return contents
 
 
-def _with_arms(source: bytes, path: str, places: Mapping[tuple[int, int], Sequence[tuple[int, str]]]) -> bytes:
+def _with_arms(
+    source: bytes,
+    path: str,
+    places: Mapping[tuple[int, int], Sequence[tuple[int, str]]],
+    include: str,
+    asking: Mapping[tuple[int, int], str],
+) -> bytes:
     up = "../" * path.count("/")
     parts = []
     position = 0
     for (start, end), arms in sorted(places.items()):
-        listed = "".join(f'{number} => include!("{up}{name}"), ' for number, name in sorted(arms))
+        listed = "".join(f'{number} => {include}!("{up}{name}"), ' for number, name in sorted(arms))
         # All on the body's first line, so that the lines of the file stay where they are.
-        opening = f"{{ match ::{SELECTOR_CRATE}::chosen() {{ {listed}_ => "
+        question = asking.get((start, end), "chosen")
+        opening = f"{{ match ::{SELECTOR_CRATE}::{question}() {{ {listed}_ => "
         parts += [source[position:start], opening.encode(), source[start:end], b" } }"]
         position = end
     return b"".join((*parts, source[position:]))

@@ -238,8 +238,24 @@ def end_of_inner_attributes(source: bytes) -> int:
     """Where the first item of a file may stand: behind `#![..]`, `//!` and a first line `#!..`."""
     position = 0
     for child in parse_rust(source).children:
-        inner_doc = child.type in _COMMENTS and child.child_by_field_name("inner") is not None
-        if child.type in {"inner_attribute_item", "shebang"} or inner_doc:
+        if child.type == "shebang" or says_of_its_surroundings(child):
+            position = child.end_byte
+        elif child.type not in _COMMENTS:
+            break
+    return position
+
+
+def says_of_its_surroundings(node: Node) -> bool:
+    """Whether it is `#![..]`, `//!` or `/*! */`."""
+    inner_doc = node.type in _COMMENTS and node.child_by_field_name("inner") is not None
+    return inner_doc or node.type == "inner_attribute_item"
+
+
+def body_start(body: Node) -> int:
+    """Where the first statement of a block may stand: behind what it says of the function around it."""
+    position = body.start_byte + 1
+    for child in body.children[1:]:
+        if says_of_its_surroundings(child):
             position = child.end_byte
         elif child.type not in _COMMENTS:
             break

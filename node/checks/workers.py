@@ -79,8 +79,8 @@ async def together(awaitables: Iterable[Coroutine[Any, Any, Result]]) -> list[Re
 
 
 def core_queue(count: int) -> asyncio.Queue[int]:
-    """A queue of `count` free cores."""
-    queue: asyncio.Queue[int] = asyncio.Queue()
+    """A queue of `count` free cores; the one that was used last comes first, because its session is open already."""
+    queue: asyncio.Queue[int] = asyncio.LifoQueue()
     for core in range(count):
         queue.put_nowait(core)
     return queue

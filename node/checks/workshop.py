@@ -73,6 +73,7 @@ class Workshop:
         folder: Path,
         selector: Path,
         common: Path | None = None,
+        sources: Path | None = None,
     ) -> None:
         self.bench = bench
         self.toolchain = toolchain
@@ -82,6 +83,7 @@ class Workshop:
         self.common = common
         """Compiled `common.rs` (`CommonCode`), where builds of many rows should link it."""
         self._folder = folder
+        self._sources = sources or folder
         self._used = 0
 
     @property
@@ -93,6 +95,11 @@ class Workshop:
         """A path nobody has used yet."""
         self._used += 1
         return self._folder / f"{name}-{self._used}"
+
+    def new_sources(self, name: str) -> Path:
+        """The same for files that only we write and commands only read: in memory, if there is room (`sources`)."""
+        self._used += 1
+        return self._sources / f"{name}-{self._used}"
 
     def refuse_full_disk(self) -> None:
         """Do nothing, unless the disk is full. Asked after something failed.

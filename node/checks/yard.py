@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import shutil
+import os
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from node.checks.held import hold
+from node.checks.removal import remove_tree
 from node.checks.sandbox.launcher import Confinement, Meter
 from node.checks.workers import Workers, core_queue
 
@@ -39,7 +41,7 @@ class Yard:
             readable: What their commands may read at most, besides the folder and the system's libraries.
             writable: What they may write at most; nothing for the folder itself.
         """
-        folder = await asyncio.to_thread(_new_folder, self._folder)
+        folder, held = await asyncio.to_thread(_take_folder, self._folder)
         try:
             async with Workers(
                 self._confinement,
@@ -51,14 +53,28 @@ class Yard:
             ) as workers:
                 yield folder, workers
         finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(_remove, folder, held)
 
 
-def _new_folder(parent: Path) -> Path:
+def _take_folder(parent: Path) -> tuple[Path, int]:
+    """A new folder and the lock that holds it, which ends with this process. Removes folders that nobody holds."""
     parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=parent))
-    folder.chmod(0o755)  # The sandbox's users are others than ours.
-    return folder
+    with parent.with_name(f"{parent.name}.lock").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # Nobody looks for such folders between making one and holding it.
+        left = [(folder, held) for folder in parent.glob("tmp*") if (held := hold(folder)) is not None]
+        folder = Path(tempfile.mkdtemp(dir=parent))
+        folder.chmod(0o755)  # The sandbox's users are others than ours.
+        held = hold(folder)
+    for killed in left:
+        _remove(*killed)
+    if held is None:
+        raise AssertionError("nobody else may hold a folder that was just made")
+    return folder, held
+
+
+def _remove(folder: Path, held: int) -> None:
+    remove_tree(folder)
+    os.close(held)
 
 
 @contextlib.asynccontextmanager

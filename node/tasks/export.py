@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from node.tasks.forms import Form, read_form, read_report
 from node.values.crate import PreparedCrate
 from node.values.example import Example
-from node.values.verdict import Edit, Expect, Project, Step, TestName
+from node.values.verdict import Edit, Expect, Project, TestName
 
 ANSWER, BEFORE = "answer", "before"
 
@@ -126,11 +126,6 @@ def _shows(expect: Expect, tests: int, folder: str) -> str:
 
 def _names(target: str, tests: Iterable[TestName]) -> list[str]:
     return [test.name for test in tests if (f"--test {test.file}" if test.file else "--lib") == target]
-
-
-def command_lines(step: Step, folder: str) -> list[Command]:
-    """The command lines that show what a step claims, for its project in `folder`."""
-    return commands_for(folder, step.expect, step.tests)
 
 
 def _readme(form: Form, commands: Iterable[Command]) -> str:

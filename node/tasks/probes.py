@@ -331,5 +331,3 @@ _CHECKS: Mapping[str, Callable[[Anchored, Item, Evidence], ProbeCheck]] = {
     "slip": slip_check,
     "words_of": words_of_check,
 }
-
-BAD_KINDS = frozenset(_CHECKS) - {"good"}

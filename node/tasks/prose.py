@@ -23,8 +23,6 @@ _NAME = re.compile(r"^[A-Za-z_]\w*(?:::<[^>]*>)?(?:(?:::|\.)[A-Za-z_]\w*)*(?:\(\
 _SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z`\[\"(]|\s*$)")
 _ABBREVIATIONS = ("e.g.", "i.e.", "etc.", "cf.", "vs.", "approx.", "resp.", "incl.", "no.", "fig.")
 
-RUST_FLAGS = frozenset({"", "rust", "should_panic", "no_run", "ignore", "compile_fail"})
-
 
 @dataclass(frozen=True, slots=True)
 class CodeBlock:

@@ -11,7 +11,6 @@ from node.tasks.syntax import COMMENTS, body_of, descend, text_of
 
 Changes = tuple[Replacement, ...] | None
 
-_LEAVES = ("return", "break", "continue", "panic!", "unreachable!")
 _BLOCK_LIKE = frozenset(
     {
         "if_expression",

@@ -9,17 +9,6 @@ from dataclasses import dataclass
 from node.values.crate import CratePin, Span
 from node.values.verdict import AddedFile, Edit, Project, TestName, TestTarget
 
-KEYS = (
-    "parsed",
-    "compiled",
-    "clippy",
-    "tests_run",
-    "tests_passed",
-    "mutants_killed",
-    "error_codes",
-    "project",
-)
-
 TESTS_MAX = 16
 EDITS_MAX = 16
 TEXT_CHARS_MAX = 65_536

@@ -9,7 +9,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from node.tasks.syntax import COMMENTS, body_of, functions, leaves, name_of, node_at, parse, text_of, tokens
+from node.tasks.syntax import (
+    COMMENTS,
+    body_of,
+    functions,
+    leaves,
+    name_of,
+    node_at,
+    parse,
+    remembering,
+    text_of,
+    tokens,
+)
 from node.tasks.view import SourceView
 from node.values.crate import Item, Span
 from node.values.verdict import Edit
@@ -177,6 +188,7 @@ class Answer:
     """The block, braces included."""
 
 
+@remembering
 def read_function(snippet: str, name: str | None = None) -> Answer | None:
     """The function that a snippet shows: the one called `name`, else the first.
 

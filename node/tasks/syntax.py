@@ -7,7 +7,9 @@ errors and knows no types, so whatever is derived from a tree is compiled before
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import tree_sitter_rust
 from tree_sitter import Language, Node, Parser
@@ -19,10 +21,30 @@ COMMENTS = frozenset({"line_comment", "block_comment"})
 ATOMS = frozenset({"string_literal", "raw_string_literal", "char_literal", "lifetime", "line_comment", "block_comment"})
 """Nodes with children that are one token to a reader (and to the compiler)."""
 
-TEXTS_KEPT = 256
-"""Texts whose tokens and names are remembered: the same few are asked for again and again."""
+TEXTS_KEPT = 4096
+"""Short texts of which is remembered what they are read as: proving a batch asks for some thousand, each often."""
+SHORT_CHARS_MAX = 1024
+"""Of most items and all statements. Others' texts may be longer, and what is read of them a hundred times as large."""
+LONG_KEPT = 64
+NAMES_KEPT = 256
+"""Texts whose names are remembered."""
 
 FUNCTIONS = frozenset({"function_item", "function_signature_item"})
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def remembering(read: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
+    """`read`, which must depend on its arguments alone, with a memory of what it gave for the last texts."""
+    short, long = functools.lru_cache(TEXTS_KEPT)(read), functools.lru_cache(LONG_KEPT)(read)
+
+    @functools.wraps(read)
+    def remembered(code: str, /, *rest: P.args, **named: P.kwargs) -> T:
+        kept = short if len(code) <= SHORT_CHARS_MAX else long
+        return cast("Callable[..., T]", kept)(code, *rest, **named)
+
+    return remembered
 
 
 @functools.cache
@@ -71,10 +93,11 @@ def leaves(node: Node) -> Iterator[Node]:
             stack.extend(reversed(current.children))
 
 
-@functools.lru_cache(TEXTS_KEPT)
+@remembering
 def tokens(code: str) -> tuple[str, ...]:
     """The token stream of `code` without comments: equal streams are the same program."""
-    return tuple(text_of(leaf) for leaf in leaves(parse(code.encode())) if leaf.type not in COMMENTS)
+    # Interned: a few words make up most of all texts, and what is remembered stays small.
+    return tuple(sys.intern(text_of(leaf)) for leaf in leaves(parse(code.encode())) if leaf.type not in COMMENTS)
 
 
 def comments(code: str) -> tuple[str, ...]:
@@ -82,13 +105,13 @@ def comments(code: str) -> tuple[str, ...]:
     return tuple(text_of(leaf).rstrip("\n") for leaf in leaves(parse(code.encode())) if leaf.type in COMMENTS)
 
 
-@functools.lru_cache(TEXTS_KEPT)
+@functools.lru_cache(NAMES_KEPT)
 def identifiers(code: str) -> frozenset[str]:
     """Every word of `code` outside comments and literals that is a name."""
     return frozenset(text_of(leaf) for leaf in leaves(parse(code.encode())) if is_name_node(leaf))
 
 
-@functools.lru_cache(TEXTS_KEPT)
+@functools.lru_cache(NAMES_KEPT)
 def free_identifiers(code: str) -> frozenset[str]:
     """The identifiers of `code` that something outside may define: names after a dot are left out."""
     found = (leaf for leaf in leaves(parse(code.encode())) if is_name_node(leaf))
@@ -100,6 +123,7 @@ def is_name_node(node: Node) -> bool:
     return node.type.endswith("identifier")
 
 
+@remembering
 def parses(code: str) -> bool:
     """Whether `code` is Rust as far as tree-sitter can tell: items or statements without an error."""
     root = parse(code.encode())

@@ -71,3 +71,20 @@ def test_one_build_with_tests_is_enough_for_what_passes(folder, monkeypatch, nam
     assert verdict.alone
     assert (verdict.state.value, verdict.stub_killed) == ends, verdict
     assert len(builds) == count
+
+
+def test_a_row_that_floods_the_compilers_output_hides_nothing_that_is_said_of_others(folder):
+    many = "".join(f"let a{number} = {number};" for number in range(250))
+    flood = Example(f"pub fn f() -> u8 {{ {many} 1 }} //{' x' * 25_000}\n", tests="assert_eq!(f(), 1);")
+    quiet = Example("pub fn empty(v: &[u8]) -> bool {\n    return v.len() == 0;\n}\n", tests="assert!(empty(&[]));")
+
+    async def settle_both():
+        engine = await open_engine(CheckSettings(folder / "checks"))
+        package = await Packages(folder).prepare(PackageKey("2021"))
+        verdicts = await engine.settle_rows(package, [flood, quiet], RowOptions())
+        await engine.close()
+        return verdicts
+
+    drowned, other = asyncio.run(settle_both())
+    assert (drowned.state.value, drowned.reasons) == ("error", ("its warnings are more than is kept of them",))
+    assert other.clippy == ("clippy::len_zero", "clippy::needless_return")

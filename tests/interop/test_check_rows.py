@@ -51,6 +51,11 @@ SOUND = [
         code='pub fn half(n: u8) -> u8 { assert!(n % 2 == 0, "odd"); n / 2 }',
         tests='#[test]\n#[should_panic(expected = "odd")]\nfn odd() { half(3); }\n#[test]\nfn even() { assert_eq!(half(4), 2); }',
     ),
+    row(
+        "late function",
+        code="".join(f"pub fn f{n}(x: i32) -> i32 {{\n    x * {n} + 7\n}}\n" for n in range(2, 9)),
+        tests="assert_eq!(f8(1), 15);",
+    ),
     row("const", code="pub const fn two() -> u8 {\n    2\n}", tests="assert_eq!(two(), 2);"),
     row(
         "const in the compiler",
@@ -186,6 +191,22 @@ EMPTY = [
             "notices nothing",
             code="pub fn sum(v: &[u8]) -> u32 {\n    let mut total = 0;\n    for x in v {\n        total += u32::from(*x) * 2 + 1;\n    }\n    total\n}",
             tests="#[test]\nfn sums() { let n = sum(&[]); assert!(n < u32::MAX); }",
+        ),
+        "notice none of",
+    ),
+    (
+        row(
+            "a macro in the mutants' way",
+            code="#[allow(unused_macros)]\nmacro_rules! include { ($($t:tt)*) => { panic!() } }\npub fn f(x: i32) -> i32 { x * 2 + 1 }",
+            tests="assert!(f(1) != 12345);",
+        ),
+        "notice none of",
+    ),
+    (
+        row(
+            "words in the mutants' way",
+            code="pub fn f(x: i32) -> i32 {\n    //! Says.\n    #![allow(unused)]\n    x * 2 + 1\n}",
+            tests="assert!(f(1) != 12345);",
         ),
         "notice none of",
     ),

@@ -96,3 +96,20 @@ def test_numbers_beyond_any_type_and_deep_nesting_are_no_trouble():
 
 def test_text_without_functions_is_its_own_stub():
     assert (stub_of("pub struct A;"), mutants_of("pub struct A;", 3)) == ("pub struct A;", ())
+
+
+@pytest.mark.parametrize(
+    ("result", "values"),
+    [
+        ("Option<u8>", {"None", "Some(0)"}),
+        ("Option<&Vec<u8>>", {"None"}),
+        ("Result<i32, Box<dyn Error>>", {"Ok(0)", "Ok(1)"}),
+        ("Result<Vec<(u8, u8)>, String>", {"Ok(Default::default())"}),
+        ("std::io::Result<()>", {"Ok(())"}),
+        ("(u8, String)", {"(0, String::new(),)"}),
+        ("(u8, Own)", set()),
+    ],
+)
+def test_a_body_becomes_a_value_that_is_surely_of_its_type(result, values):
+    found = mutants_of(f"fn f() -> {result} {{ made() }}", 9)
+    assert {mutant.text.strip("{} ") for mutant in found if mutant.kind == "value"} == values

@@ -239,6 +239,29 @@ EMPTY = {
         ),
         Vacuity.ASSERTION_REDEFINED,
     ),
+    "an assertion that is not in the build": (
+        module("add(1, 2); #[cfg(not(test))] assert_eq!(add(1, 2), 4);"),
+        Vacuity.UNREACHED_ASSERTION,
+    ),
+    "one of two opposites": (module('assert!(parse("x").is_ok() ^ parse("x").is_err());'), Vacuity.CONSTANT_ASSERTION),
+    "opposites differ": (
+        module('let r = parse("x"); assert_ne!(r.is_ok(), r.is_err());'),
+        Vacuity.CONSTANT_ASSERTION,
+    ),
+    "equality of its own that is content": (
+        module(
+            "assert_eq!(W(add(1, 2)), W(4));",
+            extra="#[derive(Debug)] struct W(i32); impl PartialEq for W { fn eq(&self, _: &W) -> bool { true } }",
+        ),
+        Vacuity.CONSTANT_ASSERTION,
+    ),
+    "a report of its own that is content": (
+        module(
+            "} #[test] fn u() -> R { R(add(1, 2) == 4)",
+            extra="struct R(bool); impl Termination for R { fn report(self) -> ExitCode { ExitCode::SUCCESS } }",
+        ),
+        Vacuity.NO_ASSERTION,
+    ),
     "no test at all": ("fn helper() { assert_eq!(add(1, 2), 3); }", Vacuity.NO_TEST),
 }
 
@@ -324,6 +347,29 @@ SOUND = {
     "two arms": module("assert!(match add(1, 2) { 3 => true, _ => false });"),
     "some of three": module("let a = add(1, 2); assert!(a < 3 || a == 3);"),
     "itself by another conversion": module('let a: Vec<char> = parse("1").into(); assert_eq!(parse("1").into(), a);'),
+    "a constant of the code's": module("assert_eq!(SUM, 3);", extra="const SUM: i32 = add(1, 2);"),
+    "a static by a constant": module(
+        "assert_eq!(B(1, 2), 3);", extra="const A: fn(i32, i32) -> i32 = add; static B: fn(i32, i32) -> i32 = A;"
+    ),
+    "another name": module("assert_eq!(plus(1, 2), 3);", extra="use super::add as plus;"),
+    "what a type is given": module(
+        "assert_eq!([1, 2].sum_up(), 3);",
+        extra="trait Sum { fn sum_up(&self) -> i32; }\n"
+        "impl Sum for [i32; 2] { fn sum_up(&self) -> i32 { add(self[0], 1) } }",
+    ),
+    "equality of its own that asks": module(
+        "assert_eq!(W(add(1, 2)), W(3));",
+        extra="#[derive(Debug)] struct W(i32); impl PartialEq for W { fn eq(&self, o: &W) -> bool { self.0 == o.0 } }",
+    ),
+    "equality that is content beside what is asked": module(
+        'assert_eq!(parse("1").map(|_| W).map_err(|_| 1), Ok(W));',
+        extra="#[derive(Debug)] struct W; impl PartialEq for W { fn eq(&self, _: &W) -> bool { true } }",
+    ),
+    "a report of its own that asks": (
+        "struct R(bool); impl Termination for R { fn report(self) -> ExitCode { ExitCode::from(u8::from(!self.0)) } }\n"
+        "#[test]\nfn t() -> R { R(add(1, 2) == 4) }"
+    ),
+    "an assertion for one system": module("#[cfg(unix)] assert_eq!(add(1, 2), 3); #[cfg(windows)] return;"),
     "tests of a macro": "proptest! { #[test] fn t(a in 0..9) { prop_assert_eq!(add(a, 0), a); } }",
 }
 
@@ -432,6 +478,8 @@ BEHAVES_IN_TESTS = {
     "has a statement for tests": "pub fn add(a: i32, b: i32) -> i32 { #[cfg(test)] return a + b; #[cfg(not(test))] 0 }",
     "has a body for tests": "#[cfg(not(test))] pub fn add(a: i32, b: i32) -> i32 { a - b }\n"
     "#[cfg(test)] pub fn add(a: i32, b: i32) -> i32 { a + b }",
+    "has a body for tests, in other words": "#[cfg(not(test))] pub fn add(a: i32, b: i32) -> i32 { a - b }\n"
+    "#[cfg(not(not(test)))] pub fn add(a: i32, b: i32) -> i32 { a + b }",
 }
 
 
@@ -444,6 +492,12 @@ def test_code_that_is_another_one_when_it_is_tested_is_named(name):
 def test_what_macros_make_is_of_the_code_too():
     code = "bitflags! { pub struct Flags: u8 { const READ = 1; } }\npub fn unused() {}"
     assert kinds("#[test]\nfn t() { assert_eq!(Flags::READ.bits(), 1); }", code) == []
+
+
+def test_what_the_codes_own_macros_make_is_of_the_code_too():
+    code = "macro_rules! code { ($($t:tt)*) => { pub fn doubled(x: i32) -> i32 { x * 2 } } }\ncode!();"
+    assert kinds("#[test]\nfn t() { assert_eq!(doubled(2), 4); }", code) == []
+    assert kinds("#[test]\nfn t() { assert_eq!(tripled(2), 6); }", code) == ["no_call"]
 
 
 def test_one_sound_test_carries_a_row_and_the_empty_one_is_still_named():

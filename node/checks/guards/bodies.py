@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from node.checks.guards.conditions import is_empty_range, is_never
+from node.checks.guards.conditions import condition_holds, is_empty_range, is_never
 from node.checks.guards.reading import COMMENTS, IDENTIFIERS, leaves, split_arguments, text_of, walk
 
 ASSERTIONS = frozenset(
@@ -192,7 +192,7 @@ def steps_through(body: Node) -> Iterator[Step]:
     while stack:
         node, before = stack.pop()
         yield node, before
-        children = [child for child in node.children if child.type not in _NESTED]
+        children = [child for child in _in_build(node) if child.type not in _NESTED]
         if node.type in _WITH_DEAD_PARTS:
             children = [child for child in children if not _is_dead(child, node, uses)]
         elif node.type == "block":
@@ -210,6 +210,21 @@ def steps_through(body: Node) -> Iterator[Step]:
 
 _NESTED = frozenset({"function_item", "impl_item", "trait_item", "mod_item", "macro_definition", "attribute_item"})
 """Items inside a body: their code counts where it is called, not where it stands."""
+
+
+def _in_build(node: Node) -> list[Node]:
+    """What is below a node; of a block, without statements that an ordinary test build leaves out."""
+    if node.type != "block" or not any(child.type == "attribute_item" for child in node.children):
+        return node.children
+    found, is_out = [], False
+    for child in node.children:
+        if child.type == "attribute_item":
+            is_out = is_out or condition_holds(child) is False
+        elif child.type not in COMMENTS:
+            if not is_out:
+                found.append(child)
+            is_out = False
+    return found
 
 
 _WITH_DEAD_PARTS = frozenset(

@@ -16,7 +16,7 @@ from typing import Self
 from tree_sitter import Node
 
 from node.checks.guards.bodies import ASSERTIONS, HARMLESS_MACROS
-from node.checks.guards.reading import COMMENTS, IDENTIFIERS, text_of, walk
+from node.checks.guards.reading import COMMENTS, IDENTIFIERS, Declared, mentions, text_of, walk
 
 _ITEMS = frozenset({"function_item", "impl_item", "trait_item", "mod_item", "macro_definition", "attribute_item"})
 _STRINGS = frozenset({"string_literal", "raw_string_literal"})
@@ -54,6 +54,32 @@ class Link:
         bound = _bound(item)
         name = text_of(item.child_by_field_name("name") or item.child_by_field_name("type"))
         return cls(name, names_in(item, everything=True) - bound, bound)
+
+
+def links_of(items: Sequence[Declared], roots: Sequence[Node]) -> Iterator[Link]:
+    """Of the tests' own items, which stand in `roots`; with what they rename, and what they let types do."""
+    for item in items:
+        above = item.node.parent.parent if item.is_member and item.node.parent is not None else None
+        is_new = above is not None and above.type == "impl_item" and above.child_by_field_name("trait") is not None
+        if not (item.is_test or item.node.type == "mod_item" or (item.is_member and not is_new)):
+            yield Link.of(item.node)
+    for root in roots:
+        for node in walk(root) if mentions(root, b" as ") else ():
+            if node.type == "use_as_clause":
+                mentioned = names_in(node, everything=True)
+                yield Link(text_of(node.child_by_field_name("alias")), mentioned, frozenset())
+
+
+def leads_to(links: Sequence[Link], names: frozenset[str]) -> frozenset[str]:
+    """Names of the tests' own by which they come to one of these."""
+    found: set[str] = set()
+    for _ in range(_ROUNDS_MAX):
+        known = names | found
+        added = {link.name for link in links if link.name not in known and not known.isdisjoint(link.mentioned)}
+        if not added:
+            break
+        found |= added
+    return frozenset(found)
 
 
 def links_inside(body: Node) -> Iterator[Link]:

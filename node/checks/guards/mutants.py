@@ -7,13 +7,14 @@ families of cargo-mutants (facts on Rust verification, section 7), and so do the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from tree_sitter import Node
 
 from node.checks.guards.reading import COMMENTS, Declared, declared, parse, text_of, walk
+from node.checks.syntax import body_start
 
 STUB_MESSAGE = "swarm stub"
 """What a stub panics with. No test can have expected it by accident."""
@@ -70,19 +71,29 @@ def stub_of(example: str) -> str:
     """
     source = example.encode()
     for _, body in reversed(_functions(example)):
-        at = _after_inner_attributes(body)
+        at = body_start(body)
         source = _spliced(source, at, at, f' if true {{ panic!("{STUB_MESSAGE}") }} ')
     return source.decode(errors="replace")
 
 
-def mutants_of(example: str, limit: int) -> tuple[Mutant, ...]:
+def mutants_of(example: str, limit: int, steps: Mapping[int, int] | None = None) -> tuple[Mutant, ...]:
     """At most `limit` mutants, taken from the targets in turn and spread over each body; the same on every node.
+
+    Args:
+        example: The code.
+        limit: How many, at most.
+        steps: How far each target is from what is tested, by where its body begins: the nearest have the first turn,
+            and those that are not in it none, unless that is so of all.
 
     Functions that hold `unsafe` have none: what a changed one does may be undefined, and then nothing it shows is a
     verdict. Whether a mutant compiles is the compiler's to say.
     """
     by_target = []
-    for item, body in _functions(example):
+    functions = _functions(example)
+    if steps is not None and any(body.start_byte in steps for _, body in functions):
+        reached = [(item, body) for item, body in functions if body.start_byte in steps]
+        functions = sorted(reached, key=lambda one: (steps[one[1].start_byte], one[1].start_byte))
+    for item, body in functions:
         target = _target(item, body)
         if not target.has_unsafe:
             found = sorted({*_values(item.node, body, target), *_mistakes(body, target)})
@@ -112,16 +123,6 @@ def _target(item: Declared, body: Node) -> Target:
     has_unsafe = "unsafe" in words or any(node.type == "unsafe" or text_of(node) == "unsafe" for node in walk(body))
     name = "::".join((*item.path, item.name))
     return Target(name, body.start_byte, body.end_byte, reason, has_unsafe)
-
-
-def _after_inner_attributes(body: Node) -> int:
-    at = body.start_byte + 1
-    for child in body.children[1:]:
-        if child.type == "inner_attribute_item":
-            at = child.end_byte
-        elif child.type not in COMMENTS:
-            break
-    return at
 
 
 def _spliced(source: bytes, start: int, end: int, text: str) -> bytes:
@@ -166,11 +167,27 @@ def _guesses(result: str) -> tuple[str, ...]:
         return _SIMPLE[result]
     if result in _INTEGERS:
         return ("0", "1")
-    if result.startswith("Option<"):
-        return ("None",)
-    if result.startswith(("Result<(),", "io::Result<()>", "std::io::Result<()>")):
-        return ("Ok(())",)
+    name, _, inside = result.removeprefix("std::").removeprefix("io::").partition("<")
+    if name == "Option":
+        return ("None", *(f"Some({value})" for value in _guesses(inside[:-1])[:1]))
+    if name == "Result":
+        return tuple(f"Ok({value})" for value in _guesses(_parts(inside[:-1])[0]))
+    if result.startswith("(") and result.endswith(")"):
+        each = [_guesses(part) for part in _parts(result[1:-1]) if part]
+        return (f"({', '.join(values[0] for values in each)},)",) if all(each) else ()
     return ("Default::default()",) if result.startswith(_EMPTY) else ()
+
+
+def _parts(types: str) -> list[str]:
+    """A list of types at its outermost commas."""
+    parts, depth = [""], 0
+    for letter in types:
+        depth += (letter in "<([") - (letter in ">)]")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
 
 
 # Single mistakes

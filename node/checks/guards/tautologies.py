@@ -83,8 +83,17 @@ class _Reader:
         if sign == "&&":
             parts = list(_chain(node, sign))
             return len(parts) <= _PARTS_MAX and all(self.holds(part, depth + 1) for part in parts)
+        if sign in {"^", "!="} and self._differ(*map(_bare, (node.named_children[0], node.named_children[-1]))):
+            return True
         sides = _sides(node)
         return sides is not None and (self._is_bound(*sides) or self._is_bound(*_turned(*sides)))
+
+    def _differ(self, left: Node, right: Node) -> bool:
+        """`x.is_ok()` and `x.is_err()`, `x` and `!x`."""
+        one, other = _words(left), _words(right)
+        if self._has_own(_ORDERING) or not one or not other:
+            return False
+        return other in {self._opposite(one), ("!", *one)} or one in {self._opposite(other), ("!", *other)}
 
     def _is_bound(self, left: Words, sign: str, right: Words) -> bool:
         """`x >= i32::MIN`, `v.len() >= 0`, `x < x + 1`, `x - x < 0.1`."""

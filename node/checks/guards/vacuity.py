@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -21,7 +22,8 @@ from tree_sitter import Node
 
 from node.checks.guards import bodies
 from node.checks.guards.conditions import condition_holds
-from node.checks.guards.influence import Influence, Link, links_inside, names_in
+from node.checks.guards.influence import Influence, Link, leads_to, links_inside, links_of, names_in
+from node.checks.guards.obliging import asks_who_says_yes, obliging_types, reports_success
 from node.checks.guards.outcomes import Locals, compares_with_itself, is_constant
 from node.checks.guards.reading import (
     Declared,
@@ -30,6 +32,7 @@ from node.checks.guards.reading import (
     each_identifier,
     identifiers,
     introduced,
+    made_by_macros,
     mentions,
     name_of,
     parse,
@@ -141,7 +144,7 @@ class Reading:
         for_tests = tuple(item for item in example if item.in_tests)
         given, beside = (for_tests, ()) if test_nodes is None else (declared(test_nodes), for_tests)
         roots = tuple(item.node for item in given) if test_nodes is None else tuple(test_nodes)
-        made = (_made_by_macros(node) for node in example_nodes)
+        made = (made_by_macros(node) for node in example_nodes)
         names = frozenset(name for item in code for name in introduced(item)).union(*made)
         return cls(code, given, beside, roots, tuple(item for item in given if item.is_test), names)
 
@@ -171,8 +174,12 @@ class Reading:
     @cached_property
     def links(self) -> tuple[Link, ...]:
         """What the tests' own items tie together."""
-        items = (item for item in self.given if not (item.is_test or item.is_member or item.node.type == "mod_item"))
-        return tuple(Link.of(item.node) for item in items)
+        return tuple(links_of(self.given, self.roots))
+
+    @cached_property
+    def obliging(self) -> frozenset[str]:
+        """Types of the tests' own that are content with everything."""
+        return obliging_types(self.given)
 
     @cached_property
     def harmless(self) -> frozenset[str]:
@@ -193,6 +200,10 @@ class Reading:
     def redefinitions(self) -> Iterator[Reason]:
         """What makes every test of the row say nothing."""
         yield from _redefinitions((*self.given, *self.beside), self.code, self.roots)
+        names = Counter(item.name for item in self.code if not item.is_member)
+        several = [item for item in self.code if names[item.name] > 1]
+        for name in sorted({item.name for item in several if any(map(_asks_for_tests, item.attributes))}):
+            yield Reason("", Vacuity.OTHER_CODE_IN_TESTS.value, f"{name} is another one when it is tested")
         for item in self.code:
             might = item.node.type == "function_item" and mentions(item.node, b"cfg")
             if might and any(map(_asks_for_tests, walk(item.node))):
@@ -232,11 +243,17 @@ def _against(test: Declared, row: Reading) -> tuple[Vacuity, str] | None:
     if test.body is None:
         return Vacuity.NO_ASSERTION, "has no body"
     parts, helpers = _parts(test.body, row)
-    if row.names and row.names.isdisjoint(name for part in parts for name in each_identifier(part)):
+    if not _uses_code(row, parts):
         return Vacuity.NO_CALL, "uses nothing of the example"
     if panics is not None:
         return (Vacuity.PANICS_ITSELF, "panics whatever the code does") if bodies.panics_itself(test.body) else None
     return _against_assertions(test, row, parts, helpers)
+
+
+def _uses_code(row: Reading, parts: Sequence[Node]) -> bool:
+    if not row.names or not row.names.isdisjoint(name for part in parts for name in each_identifier(part)):
+        return True
+    return not leads_to(row.links, row.names).isdisjoint(name for part in parts for name in each_identifier(part))
 
 
 def _parts(body: Node, row: Reading) -> tuple[tuple[Node, ...], dict[str, Node]]:
@@ -273,10 +290,11 @@ def _read_assertions(
     for part in parts:
         known = Locals(part, row.own)
         gives_back = part is parts[0] and test.node.child_by_field_name("return_type") is not None
+        gives_back = gives_back and not reports_success(test.node, row.obliging)
         for item in _asserted(part, known, harmless, gives_back=gives_back):
             if compares_with_itself(item, known):
                 yield item, _Says.CONSTANT if is_constant(item, known) else _Says.ITSELF
-            elif is_constant(item, known):
+            elif is_constant(item, known) or asks_who_says_yes(item, row.obliging):
                 yield item, _Says.CONSTANT
             elif not row.telling.isdisjoint(names_in(item.node)):
                 yield item, _Says.SOMETHING  # It names the code: no need to follow what comes to it.
@@ -341,14 +359,6 @@ def _false_condition(test: Declared, given: Sequence[Declared]) -> str:
         if attribute_name(attribute) == "cfg" and condition_holds(attribute) is False:
             return text_of(attribute)
     return ""
-
-
-def _made_by_macros(root: Node) -> frozenset[str]:
-    """Words of macro calls that stand where items do: what they make has its names from there."""
-    if not mentions(root, b"!"):
-        return frozenset()
-    calls = (node for node in walk(root, without=frozenset({"block"})) if node.type == "macro_invocation")
-    return frozenset(name for call in calls for name in identifiers(call))
 
 
 def _asks_for_tests(node: Node) -> bool:

@@ -47,13 +47,15 @@ async def settle_alone(
     if not mutants or verdict.state is not RowState.PASS or not verdict.tests_passed:
         return verdict
     subject = Subject(task.source.path, task.source.text, task.source.code, "", cpu_ms)
-    (survey,) = await try_mutants(workshop, builder, [subject], {}, mutants)
+    (survey,) = await try_mutants(workshop, builder, [subject], mutants)
     return after_mutants(verdict, survey)
 
 
 async def _lint(workshop: Workshop, builder: RowBuilder, task: Task, why: str) -> RowVerdict:
     source = task.source
     linted = await builder.lint({source.path: source.text})
+    if linted.ok and linted.cut:
+        return RowVerdict(RowState.ERROR, ("its warnings are more than is kept of them",), parsed=True, alone=why)
     formatted, parsed = await look_at_text(workshop, source, builder.edition)
     return after_lint(task, linted, formatted, why, parsed=parsed)
 

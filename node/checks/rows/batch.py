@@ -16,10 +16,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from node.checks.builds import Built
+from node.checks.crate_wide import SAID_OF_CRATES
 from node.checks.diagnostics import Diagnostic
 from node.checks.reverify import Reverified
 from node.checks.rows.alone import settle_alone
-from node.checks.rows.building import Linked, RowBuilder
+from node.checks.rows.building import Linked, RowBuilder, root_of
 from node.checks.rows.conclusions import after_mutants, after_run, after_shared_lint, lacking, settle
 from node.checks.rows.example import LIBRARY, Example
 from node.checks.rows.formatting import look_at_formatting
@@ -38,6 +39,9 @@ SECOND_LOOK = "a second look"
 _WORTH_A_BUILD = 64 << 10
 """Bytes of rows that become so much cheaper where panics abort (3 ms a KiB) that another build for the rest is paid."""
 _MODULE_FILE = re.compile(r"src/(row_[0-9a-f]{16}_\d+)\.rs$")
+
+
+_UNSETTLED = "takes the compiler down or floods its output, or stood beside what does"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,9 @@ class RowBatch:
 
     async def _lint(self, members: Sequence[_Member]) -> tuple[Built, None]:
         files = {f"src/{item.name}.rs": as_module(item.task.source, item.task.shape, item.name) for item in members}
-        return await self._builder.lint({**files, LIBRARY: _root(members)}), None
+        built = await self._builder.lint({**files, LIBRARY: root_of(item.name for item in members)})
+        # One row's flood of warnings must not hide what is said of others.
+        return replace(built, ok=built.ok and not built.cut), None
 
     async def _link(self, members: Sequence[_Member]) -> tuple[Built, Linked]:
         return await self._link_so(members, aborts=False)
@@ -178,7 +184,9 @@ class RowBatch:
             f"src/{item.name}.rs": with_stub(item.task.source, item.task.shape, item.name, item.task.watched)
             for item in members
         }
-        linked = await self._builder.link({**files, LIBRARY: _root(members)}, instrumented=True, aborts=aborts)
+        linked = await self._builder.link(
+            {**files, LIBRARY: root_of(item.name for item in members)}, instrumented=True, aborts=aborts
+        )
         return linked.built, linked
 
     async def _rounds(self, members: Sequence[_Member], build: _Compile, why: str, depth: int = 0) -> list[_Group]:
@@ -215,7 +223,7 @@ class RowBatch:
 
     async def _narrow(self, members: Sequence[_Member], build: _Compile, why: str, depth: int) -> list[_Group]:
         if depth or len(members) == 1:
-            self._alone.update({item.index: "takes the compiler down, or stood beside what does" for item in members})
+            self._alone.update({item.index: _UNSETTLED for item in members})
             return []
         size = -(-len(members) // _SPLIT)
         parts = [members[start : start + size] for start in range(0, len(members), size)]
@@ -228,6 +236,8 @@ class RowBatch:
         waiting = []
         for item in group.members:
             said = sort_warnings(by_name.get(item.name, ()))
+            if self._misses_levels(item, by_name):
+                continue
             self._verdicts[item.index] = RowVerdict(
                 RowState.PASS,
                 parsed=True,
@@ -240,6 +250,15 @@ class RowBatch:
             if item.task.is_tested:
                 waiting.append(item)
         await self._test(waiting)
+
+    def _misses_levels(self, item: _Member, by_name: Mapping[str, list[Diagnostic]]) -> bool:
+        """Whether something was said of a row that its own lint levels did not reach; then it is settled alone."""
+        said = {found.code for found in by_name.get(item.name, ())} if item.task.shape.sets_levels else set()
+        if said.isdisjoint(SAID_OF_CRATES):
+            return False
+        self._verdicts.pop(item.index, None)
+        self._alone[item.index] = "sets levels of lints that only a crate has"
+        return True
 
     async def _test(self, members: Sequence[_Member]) -> None:
         """Build with tests and run them: where a panic aborts those that cannot tell, the others where it unwinds."""
@@ -265,7 +284,11 @@ class RowBatch:
         unsettled: list[_Member] = []
         async with self._workshop.workers.session() as session:
             runner = Runner(self._workshop, session, group.linked, rows=len(group.members))
+            levels = any(item.task.shape.sets_levels for item in group.members)
+            by_name = _by_module(group.built.diagnostics) if levels else {}
             for item in group.members:
+                if self._misses_levels(item, by_name):
+                    continue
                 verdict = self._verdicts[item.index]
                 verdict = replace(verdict, cpu_ms=verdict.cpu_ms + share)
                 run = await runner.run(module=item.name, before_stubs=runs_before_stubs(item.task.shape))
@@ -316,8 +339,7 @@ class RowBatch:
             text = as_module(source, shape, item.name)
             code = code_in_module(source, shape, item.name)
             subjects.append(Subject(f"src/{item.name}.rs", text, code, item.name, cpu_ms))
-        root = {LIBRARY: _root(item for item, _ in passing)}
-        surveys = await try_mutants(self._workshop, self._builder, subjects, root, self._options.mutants)
+        surveys = await try_mutants(self._workshop, self._builder, subjects, self._options.mutants)
         for (item, _), survey in zip(passing, surveys, strict=True):
             self._verdicts[item.index] = after_mutants(self._verdicts[item.index], survey)
 
@@ -335,11 +357,6 @@ def _agree(first: RowVerdict, second: RowVerdict) -> bool:
 
 def _shown(verdict: RowVerdict) -> tuple[object, ...]:
     return verdict.state, verdict.compiled, verdict.tests_passed, verdict.tests_failed, verdict.tests_ignored
-
-
-def _root(members: Iterable[_Member]) -> bytes:
-    # Public, so that a row's public items are as reachable as in a crate of its own.
-    return "".join(f"pub mod {item.name};\n" for item in members).encode()
 
 
 def _module_name(text: bytes, index: int) -> str:

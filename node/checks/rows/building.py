@@ -6,7 +6,7 @@ import asyncio
 import functools
 import secrets
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -129,8 +129,9 @@ class RowBuilder:
         clippy: bool,
     ) -> Built:
         bench = self._workshop.bench
-        make_overlay(bench.project, folder / "project", files)
-        call = Call(invocation, arguments, folder / "project", folder / "out", clippy)
+        project = self._workshop.new_sources("project")
+        make_overlay(bench.project, project, files)
+        call = Call(invocation, arguments, project, folder / "out", clippy)
         async with self._workshop.workers.session() as session:
             # Nothing but its own overlay: another row's files are nobody's to include.
             built = await compile_overlay(
@@ -139,6 +140,12 @@ class RowBuilder:
         if not built.ok:
             self._workshop.refuse_full_disk()
         return built
+
+
+def root_of(names: Iterable[str]) -> bytes:
+    """The root of a crate of rows, by the names of their modules."""
+    # Public, so that a row's public items are as reachable as in a crate of its own.
+    return "".join(f"pub mod {name};\n" for name in names).encode()
 
 
 @functools.cache

@@ -36,7 +36,7 @@ async def look_at_formatting(workshop: Workshop, texts: Mapping[str, bytes], edi
     rustfmt = workshop.toolchain.rustfmt
     if rustfmt is None or not texts:
         return None
-    folder = workshop.new_folder("format")
+    folder = workshop.new_sources("format")
     paths = await asyncio.to_thread(_write, folder, texts)
     command = Command(
         # The folder holds no configuration, and nothing above it is asked.

@@ -5,16 +5,23 @@ Only rows whose tests pass and notice a stub come here: it is the dearest questi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from node.checks.diagnostics import Diagnostic
 from node.checks.guards.mutants import Mutant, mutants_of
-from node.checks.rows.building import Linked, RowBuilder
+from node.checks.guards.reading import walk
+from node.checks.guards.tested import steps_from_tests
+from node.checks.rows.building import Linked, RowBuilder, root_of
+from node.checks.rows.example import LIBRARY
 from node.checks.rows.runs import Runner
 from node.checks.rows.verdict import Mutants
-from node.checks.schemata import Variant, blamed, instrument
-from node.checks.syntax import BodyChange, FunctionSite
+from node.checks.schemata import CONST_FN, Variant, blamed, instrument
+from node.checks.syntax import BodyChange, FunctionSite, parse_rust, says_of_its_surroundings
 from node.checks.workshop import Workshop
+
+HALVINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Survey:
 
 
 async def try_mutants(
-    workshop: Workshop, builder: RowBuilder, subjects: Sequence[Subject], others: Mapping[str, bytes], limit: int
+    workshop: Workshop, builder: RowBuilder, subjects: Sequence[Subject], limit: int, halvings: int = HALVINGS
 ) -> tuple[Survey, ...]:
     """Make mutants of rows, run the rows' tests on each.
 
@@ -48,18 +55,24 @@ async def try_mutants(
         workshop: Of the batch.
         builder: Over the rows' package.
         subjects: Rows in one build.
-        others: Other files of the build: its root.
         limit: Mutants per row, at most.
+        halvings: How often rows that do not build together, and none of which can be blamed, are parted.
 
     Returns:
-        For each row, in order. A build that fails for no reason that points at a mutant leaves all without any.
+        For each row, in order. A row at which errors point has no mutants.
     """
+    subjects = [replace(subject, text=_without_words_of_bodies(subject.text)) for subject in subjects]
     variants: dict[int, tuple[int, Variant]] = {}
     for index, subject in enumerate(subjects):
         for change in _changes(subject, limit):
             number = len(variants) + 1
             variants[number] = (index, Variant(number, ((subject.path, change),)))
-    linked, left = await _build(builder, subjects, others, [variant for _, variant in variants.values()])
+    linked, left = await _build(builder, subjects, [variant for _, variant in variants.values()])
+    if linked is None and left and halvings and len(subjects) > 1:
+        middle = len(subjects) // 2
+        parts = (subjects[:middle], subjects[middle:])
+        found = [await try_mutants(workshop, builder, part, limit, halvings - 1) for part in parts]
+        return (*found[0], *found[1])
     made = [0] * len(subjects)
     killed = [0] * len(subjects)
     cpu_ms = [linked.built.cpu_ms / len(subjects) if linked is not None else 0.0] * len(subjects)
@@ -78,33 +91,75 @@ async def try_mutants(
     return tuple(Survey(Mutants(*numbers), spent) for *numbers, spent in zip(made, killed, cpu_ms, strict=True))
 
 
+def _without_words_of_bodies(text: bytes) -> bytes:
+    """A file with blanks for what bodies say of their functions: where arms stand, nothing may."""
+    if not any(mark in text for mark in (b"//!", b"/*!", b"#![")):
+        return text
+    for node in walk(parse_rust(text)):
+        body = node.child_by_field_name("body") if node.type == "function_item" else None
+        for child in body.children if body is not None else ():
+            if says_of_its_surroundings(child):
+                start, end = child.start_byte, child.end_byte
+                text = text[:start] + _NO_BREAK.sub(b" ", text[start:end]) + text[end:]
+    return text
+
+
+_NO_BREAK = re.compile(rb"[^\n]")
+
+
 def _changes(subject: Subject, limit: int) -> Iterable[BodyChange]:
     start, end = subject.code
     code = subject.text[start:end].decode()
-    for mutant in mutants_of(code, limit):
-        if not mutant.target.lone_reason:
+    steps = steps_from_tests(parse_rust(subject.text), end)
+    for mutant in mutants_of(code, limit, {body - start: count for body, count in steps.items()}):
+        reason = mutant.target.lone_reason
+        if reason in _TOGETHER or (
+            reason == CONST_FN and _is_run_only(subject.text) and "default()" not in mutant.text
+        ):
             yield _change(mutant, code, start)
+
+
+_TOGETHER = frozenset({"", "async fn"})
+"""Functions in whose bodies arms of a match may stand."""
+_BEFORE_RUN = re.compile(
+    rb"\bconst\b(?!\s+(?:unsafe\s+|extern\b[^;{]*)?fn\b)|(?<!')\bstatic\b|\benum\b|;[^;\]\n]*\([^;\]\n]*\]|<\s*\{"
+)
+"""Where the compiler may run a function, of which then no change is ever seen."""
+
+
+def _is_run_only(text: bytes) -> bool:
+    return _BEFORE_RUN.search(text) is None
 
 
 def _change(mutant: Mutant, code: str, offset: int) -> BodyChange:
     target = mutant.target
-    site = FunctionSite(offset + target.body, offset + target.body, offset + target.end, (), "")
+    site = FunctionSite(offset + target.body, offset + target.body, offset + target.end, (), target.lone_reason)
     return BodyChange(site, mutant.body(code), "")
 
 
 async def _build(
-    builder: RowBuilder, subjects: Sequence[Subject], others: Mapping[str, bytes], variants: Iterable[Variant]
+    builder: RowBuilder, subjects: Sequence[Subject], variants: Iterable[Variant]
 ) -> tuple[Linked | None, frozenset[int]]:
-    """Leave out mutants at which errors point until the rest builds."""
-    sources = {subject.path: subject.text for subject in subjects}
+    """Leave out mutants at which errors point, then all of rows at which they do, until the rest builds.
+
+    Without a build, what is left is what failed together.
+    """
+    names = [subject.module for subject in subjects if subject.module]
+    files = {subject.path: subject.text for subject in subjects} | ({LIBRARY: root_of(names)} if names else {})
     left = {variant.number: variant for variant in variants}
     while left:
-        contents = instrument({**others, **sources}, "", tuple(left.values()), needs_declaration=False)
-        linked = await builder.link({**others, **sources, **contents}, instrumented=True)
+        contents = instrument(files, "", tuple(left.values()), needs_declaration=False)
+        linked = await builder.link({**files, **contents}, instrumented=True)
         if linked.built.ok:
             return linked, frozenset(left)
-        guilty = blamed(linked.built.diagnostics) & left.keys()
+        guilty = blamed(linked.built.diagnostics) & left.keys() or _of_files(linked.built.diagnostics, left)
         if not guilty:
             break
         left = {number: variant for number, variant in left.items() if number not in guilty}
-    return None, frozenset()
+    return None, frozenset(left)
+
+
+def _of_files(diagnostics: Iterable[Diagnostic], variants: Mapping[int, Variant]) -> set[int]:
+    """Variants that change a file at which an error points."""
+    files = {place.file for item in diagnostics if item.error for place in item.primary}
+    return {number for number, variant in variants.items() if any(path in files for path, _ in variant.changes)}

@@ -13,15 +13,17 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from node.checks.crate_wide import crate_attribute, lone_word
+from node.checks.crate_wide import crate_attribute, lone_word, sets_level
 from node.checks.guards.reach import Watched
 from node.checks.guards.reading import LITERALS, leaves
 from node.checks.routing import DEFINITIONS
+from node.checks.rows.aborting import is_meant, may_tell
 from node.checks.rows.crate_words import imports_itself, is_plain_argument, is_visibility
 from node.checks.rows.example import SourceText
 from node.checks.rows.handing import TestTable, find_tables, hand_over
 from node.checks.rows.locality import Ownership
 from node.checks.schemata import ASSERTED_CALL, SELECTOR_CRATE
+from node.checks.syntax import body_start
 
 DEPTH_MAX = 200
 """Deeper code could exhaust a compiler, and must not take others with it."""
@@ -30,22 +32,24 @@ _TOKENS_MAX = 20_000
 _STUB_CALL = f" ::{SELECTOR_CRATE}::stub();"
 _CONST_STUB_CALL = f" ::{SELECTOR_CRATE}::const_stub();"
 _CONST_STUB = ' panic!("this is a stub");'
-_UNWINDS = re.compile(
-    rb"catch_unwind|resume_unwind|panicking|panic_any|begin_panic|(?:set|take|update)_hook|\bpanic\s*="
-)
-"""What lets a program see that a panic unwinds; besides threads, whose panics the witness tells from a test's own."""
-_MEANT = b"should_panic"
-_ON_THE_WAY = re.compile(rb"\b(?:Drop|thread\w*|static|extern|unsafe|\w*Writer)\b")
-"""What a panic may run, or leave different for others, between the test function and where it began."""
+_SHOWS_TEXT = re.compile(rb"macro_rules|should_panic|catch_unwind|downcast")
+"""What may tell how an argument of `assert!` is written: macros of the row's own, readers of a panic's message."""
 _KEEPS = re.compile(rb"(?<!')\bstatic\b|\bthread_local\b|\bcurrent\s*\(|\bset_var\b|\bfs\s*::|\bleak\s*\(")
 _KEEPING = (b"static", b"thread_local", b"current", b"set_var", b"fs", b"leak")
 """What can tell a test that it ran before in its process; and parts of it that are found sooner."""
-_THREAD_NAME = re.compile(rb"\bcurrent\s*\(\s*\).*\.\s*name\s*\(", re.DOTALL)
+_OWN_THREAD = re.compile(
+    rb"\bthread\s*::\s*(?:current\b(?!\s*\(\s*\)\s*\.\s*(?:id|unpark)\b)|\*|\{[^;}]*\b(?:current|self\s+as)\b)"
+    rb"|\bthread\s+as\b"
+)
+"""What may come to the name of a test's thread, which is that of the test, in words or as what a thread looks like."""
 _ALWAYS_ALONE = {
     "foreign_mod_item": "reaches beyond a module",
     "extern_crate_declaration": "declares a crate",
 }
-_TESTS_MENTIONED = re.compile(rb"#\s*\[(?:[\w:\s]*|\s*cfg_attr\b[^\]]*)\btest\b")
+_TESTS_MENTIONED = re.compile(
+    rb"#\s*\[(?:[\w:\s/*.-]*test|\s*cfg_attr\b[^\]]*test|\s*(?:quickcheck|[$]))|\btest\s+as\b"
+)
+"""What makes tests, by any name; `#[cfg(test)]` makes none."""
 _PATHS = frozenset({"scoped_identifier", "scoped_type_identifier", "scoped_use_list", "use_list", "use_as_clause"})
 _COMMENTS = frozenset({"line_comment", "block_comment"})
 
@@ -59,7 +63,8 @@ class Shape:
     crate_words: tuple[int, ...]
     """Where paths begin with `crate`, in order."""
     bodies: tuple[int, ...]
-    """Behind the opening brace of each function of the row's code, where a stub can take over, in order."""
+    """Behind the opening brace of each function of the row's code, where a stub can take over, in order. Where there
+    are none, of those that its macros make."""
     const_bodies: tuple[int, ...]
     """The same of `const` functions. Those that the compiler runs have a stub only as another text."""
     has_tests: bool
@@ -68,13 +73,15 @@ class Shape:
     """Its text speaks of tests: a macro might make some, or it is only a comment."""
     has_unsafe: bool
     may_unwind: bool
-    """Its text could make a difference between a panic that unwinds and one that aborts."""
+    """Its text could make a difference between a build where a panic unwinds and one where it aborts."""
     keeps_state: bool
     """Its text could make a difference between a first run in a process and others."""
     should_panic: bool
     """It may have tests that should panic."""
     tables: tuple[TestTable, ...]
     """Tests that need no descriptor of their own."""
+    sets_levels: bool
+    """It says at its top how its lints are taken."""
 
     @property
     def has_stub(self) -> bool:
@@ -95,15 +102,16 @@ def look_at(source: SourceText, root: Node, *, edition: str) -> Shape:
     return Shape(
         alone=alone or walk.alone or walk.foreign(),
         crate_words=tuple(sorted(walk.crate_words)),
-        bodies=tuple(sorted(walk.bodies)),
+        bodies=tuple(sorted(walk.bodies or ([] if walk.const_bodies else walk.made_bodies))),
         const_bodies=tuple(sorted(walk.const_bodies)),
         has_tests=walk.has_tests,
-        may_have_tests=_TESTS_MENTIONED.search(text) is not None,
+        may_have_tests=walk.has_tests or _TESTS_MENTIONED.search(text) is not None,
         has_unsafe=b"unsafe" in text and walk.has_unsafe,
-        may_unwind=_UNWINDS.search(text) is not None or (_MEANT in text and _ON_THE_WAY.search(text) is not None),
+        may_unwind=may_tell(text),
         keeps_state=any(part in text for part in _KEEPING) and _KEEPS.search(text) is not None,
-        should_panic=_MEANT in text,
+        should_panic=is_meant(text),
         tables=() if alone else find_tables(text, root),
+        sets_levels=any(map(sets_level, root.children)),
     )
 
 
@@ -167,8 +175,8 @@ def _lone_text(source: SourceText, edition: str) -> str:
         return "is a program"
     if len(source.text) > _BYTES_MAX:
         return "is long"
-    if b"current" in source.text and _THREAD_NAME.search(source.text) is not None:
-        return "asks for a thread's name"
+    if b"current" in source.text and b"thread" in source.text and _OWN_THREAD.search(source.text) is not None:
+        return "looks at its own thread"
     word = lone_word(source.text)
     return f"uses {word}" if word else ""
 
@@ -206,42 +214,48 @@ class _Walk:
 
     def __init__(self, source: SourceText) -> None:
         self._code = source.code
-        self._has_macros = b"macro_rules" in source.text
+        self._shows_text = _SHOWS_TEXT.search(source.text) is not None
         self.alone = ""
         self.crate_words: list[int] = []
         self.bodies: list[int] = []
         self.const_bodies: list[int] = []
+        self.made_bodies: list[int] = []
         self.has_tests = False
         self.has_unsafe = False
         self._owned = Ownership()
 
     def over(self, root: Node) -> None:
+        cursor = root.walk()
+        # Of the children at hand: in how many modules they stand, whether for tests only, and by which word the next
+        # one is for tests. Of those around them the same.
+        modules, around, mark = 0, False, b""
+        outer: list[tuple[int, bool, bytes]] = []
         seen = 1
-        # Children whose parent has been seen, by how deep they stand, in how many modules, and whether for tests only.
-        stack = [(root.children, 1, 0, False)]
-        while stack:
-            children, depth, modules, around = stack.pop()
-            seen += len(children)
-            if children and (depth > DEPTH_MAX or seen > _TOKENS_MAX):
-                self.alone = self.alone or "is nested deeply or very long"
-                return
-            mark = b""
-            for node in children:
-                kind = node.type
-                if kind == "attribute_item":
-                    mark = mark or _mark_of(node)
-                    in_tests = around
-                elif kind in _COMMENTS:
-                    continue
-                else:
-                    self.has_tests = self.has_tests or (mark == b"test" and kind == "function_item")
-                    in_tests = around or bool(mark)
-                    mark = b""
-                handler = _HANDLERS.get(kind)
-                if handler is not None:
-                    handler(self, node, modules, in_tests)
-                if node.child_count:
-                    stack.append((node.children, depth + 1, modules + (kind == "mod_item"), in_tests))
+        goes_on = cursor.goto_first_child()
+        while goes_on and (node := cursor.node) is not None:
+            seen += 1
+            kind = node.type
+            in_tests = around
+            if kind == "attribute_item":
+                mark = mark or _mark_of(node)
+            elif kind not in _COMMENTS:
+                self.has_tests = self.has_tests or (mark == b"test" and kind == "function_item")
+                in_tests = around or bool(mark)
+                mark = b""
+            handler = _HANDLERS.get(kind)
+            if handler is not None:
+                handler(self, node, modules, in_tests)
+            is_deep = len(outer) >= DEPTH_MAX - 1
+            if seen > _TOKENS_MAX or (is_deep and node.child_count):
+                self.refuse("is nested deeply or very long")
+            if kind not in _COMMENTS and not is_deep and cursor.goto_first_child():
+                outer.append((modules, around, mark))
+                modules, around, mark = modules + (kind == "mod_item"), in_tests, b""
+                continue
+            while goes_on and not cursor.goto_next_sibling():
+                goes_on = cursor.goto_parent() and bool(outer)
+                if goes_on:
+                    modules, around, mark = outer.pop()
 
     def foreign(self) -> str:
         # `impl PartialEq<Mine> for u64` changes what other modules' literals can mean; measured in both directions.
@@ -256,7 +270,7 @@ class _Walk:
             return  # `pub(crate)`: as visible from a module as from a crate
         if parent is not None and imports_itself(parent):
             self.refuse("imports crate without a name")
-        if _in_token_tree(node) and (self._has_macros or not is_plain_argument(node)):
+        if _in_token_tree(node) and (self._shows_text or not is_plain_argument(node)):
             self.refuse("names crate inside a macro that may look at it")
         self.crate_words.append(node.start_byte)
 
@@ -309,13 +323,18 @@ class _Walk:
             return
         modifiers = next((child for child in node.children if child.type == "function_modifiers"), None)
         is_const = modifiers is not None and b"const" in (modifiers.text or b"").split()
-        place = body.start_byte + 1
-        for child in body.children[1:]:
-            if child.type == "inner_attribute_item":
-                place = child.end_byte
-            elif child.type not in _COMMENTS:
-                break
-        (self.const_bodies if is_const else self.bodies).append(place)
+        (self.const_bodies if is_const else self.bodies).append(body_start(body))
+
+    def see_word_of_function(self, node: Node, _modules: int, in_tests: bool) -> None:
+        start, end = self._code
+        if in_tests or not (_in_token_tree(node) and start <= node.start_byte < end):
+            return
+        before = node.prev_sibling
+        following = node.next_sibling
+        while following is not None and following.type != ";" and (following.text or b"")[:1] != b"{":
+            following = following.next_sibling
+        if following is not None and following.type == "token_tree" and (before is None or before.text != b"const"):
+            self.made_bodies.append(following.start_byte + 1)
 
 
 _HANDLERS = {
@@ -326,6 +345,7 @@ _HANDLERS = {
     "impl_item": _Walk.see_impl,
     "unsafe": _Walk.see_unsafe,
     "function_item": _Walk.see_function,
+    "fn": _Walk.see_word_of_function,
     "impl": _Walk.see_macro_words,
     "extern": _Walk.see_macro_words,
     **dict.fromkeys(DEFINITIONS, _Walk.see_definition),

@@ -170,12 +170,12 @@ def test_variants_become_arms_and_lines_keep_their_numbers():
     text = contents["src/lib.rs"]
     assert text.count(b"\n") == SOURCE.count(b"\n")
     assert (
-        b'u32 { match ::swarm_select::chosen() { 1 => include!("../swarm_arms/1_0.rs"), '
-        b'2 => include!("../swarm_arms/2_0.rs"), _ => {\n    a + b\n} } }'
+        b'u32 { match ::swarm_select::chosen() { 1 => ::core::include!("../swarm_arms/1_0.rs"), '
+        b'2 => ::core::include!("../swarm_arms/2_0.rs"), _ => {\n    a + b\n} } }'
     ) in text
     assert (
-        b'usize { match ::swarm_select::chosen() { 3 => include!("../swarm_arms/3_0.rs"), _ => { self.0.len() } } }'
-        in text
+        b'usize { match ::swarm_select::chosen() { 3 => ::core::include!("../swarm_arms/3_0.rs"), '
+        b"_ => { self.0.len() } } }" in text
     )
     assert contents["swarm_arms/2_0.rs"] == b"{\n2\n}"
 

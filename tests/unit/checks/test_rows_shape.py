@@ -74,6 +74,27 @@ def test_a_stub_takes_over_at_the_beginning_of_each_function_of_the_code():
     assert text.count("\n") == source.text.decode().count("\n")
 
 
+def test_a_stub_stands_behind_what_a_body_says_of_its_function():
+    source = assemble(Example("pub fn f() {\n    //! Says.\n    /*! More. */\n    #![allow(unused)]\n    g();\n}"))
+    text = with_stub(source, look_at(source, parse_rust(source.text), edition="2021")).decode()
+    assert "#![allow(unused)] ::swarm_select::stub();\n    g();" in text
+
+
+def test_paths_from_the_root_are_no_part_of_a_message_that_is_read():
+    tests = '#[test]\n#[should_panic(expected = "row_")]\nfn t() { assert!(crate::add(1, 1) == 3); }'
+    assert shape_of(ADD, tests=tests).alone
+    assert not shape_of(ADD, tests=tests.replace("crate::", "super::")).alone
+
+
+def test_what_macros_make_has_stubs_where_nothing_else_has():
+    made = "macro_rules! code { ($n:ident) => { pub fn $n(x: i32) -> i32 { x * 2 } fn declared(); } }\ncode!(f);"
+    source = assemble(Example(made, tests="assert_eq!(f(1), 2);"))
+    shape = look_at(source, parse_rust(source.text), edition="2021")
+    assert b"-> i32 { ::swarm_select::stub(); x * 2 }" in with_stub(source, shape)
+    assert len(shape.bodies) == 1
+    assert len(shape_of(f"{ADD}\n{made}").bodies) == 1
+
+
 def test_const_functions_are_stubs_where_there_are_no_others():
     only = assemble(Example("pub const fn two() -> u8 { 2 }", tests="assert_eq!(two(), 2);"))
     assert (
@@ -92,9 +113,15 @@ def test_const_functions_are_stubs_where_there_are_no_others():
         "assert!(std::panic::catch_unwind(|| add(1, 2)).is_ok());",
         'assert_eq!(cfg!(panic = "unwind"), add(0, 1) == 1);',
         "std::panic::set_hook(Box::new(|_| ()));",
+        'assert!(!cfg!(panic /* so */ = "abort") || add(0, 0) == 0);',
+        'macro_rules! is { ($k:ident, $v:literal) => { cfg!($k = $v) } }\nassert!(!is!(panic, "abort"));',
+        "assert!((add as fn(i32, i32) -> i32) as usize > 1 << 32);",
+        "assert!(add as usize > 1 << 32);",
+        'assert!(format!("{:p}", &add(1, 2)).len() > 10);',
+        'assert!(u32::try_from("abc".as_ptr() as usize).is_err());',
     ],
 )
-def test_what_could_see_a_panic_unwind_is_told_apart(tests):
+def test_what_could_see_a_panic_unwind_or_low_addresses_is_told_apart(tests):
     source = assemble(Example(ADD, tests=tests))
     assert look_at(source, parse_rust(source.text), edition="2021").may_unwind
     assert not shape_of(f'{ADD}\nfn f() -> u8 {{ panic!("no") }}').may_unwind
@@ -122,8 +149,20 @@ def test_tests_are_no_targets():
     assert shape.has_tests
 
 
-def test_a_test_by_way_of_a_condition_is_built_with_the_harness():
-    assert shape_of(f"{ADD}\n#[cfg_attr(all(), test)]\nfn t() {{}}").may_have_tests
+@pytest.mark.parametrize(
+    "test",
+    [
+        "#[cfg_attr(all(), test)]\nfn t() {}",
+        "use std::prelude::v1::test as check;\n#[check]\nfn t() {}",
+        "macro_rules! made { ($a:ident) => { #[$a] fn t() {} } }\nmade!(test);",
+        "#[rstest]\nfn t() {}",
+        "#[test_case(1, 2)]\nfn t(a: i32, b: i32) {}",
+    ],
+)
+def test_a_test_by_way_of_another_name_is_built_with_the_harness(test):
+    assert shape_of(f"{ADD}\n{test}").may_have_tests
+    assert not shape_of(ADD).may_have_tests
+    assert not shape_of(f'#[deprecated(note = "no test")]\n#[cfg(any(feature = "alloc", test))]\n{ADD}').may_have_tests
 
 
 def test_assertions_that_are_watched_say_so_before_they_are_tried():
@@ -202,6 +241,16 @@ def test_a_comment_about_tests_is_no_test():
         "macro_rules! make { ($n:ident) => { fn $n() {} } }\nmake!(\u043e);",
         'std::panic::set_hook(Box::new(|seen| println!("{seen}")));',
         "#[ctor::ctor] fn early() {}",
+        'macro_rules! call { ($m:ident) => { $m!("lib.rs") } }\nconst T: &str = call!(include);',
+        "macro_rules! call { ($($m:tt)*) => { $($m)*!() } }\nfn f() -> &'static str { call!(std::file) }",
+        'use std::{include_str as own, mem};\nconst T: &str = own!("lib.rs");',
+        "use core::{mem, line as here};\nfn f() -> u32 { here!() }",
+        "use std::thread;\nfn n() -> String { let f = thread::current; thread::Thread::name(&f()).unwrap().into() }",
+        'use std::thread::current as me;\nfn n() -> String { format!("{:?}", me()) }',
+        'use std::thread as t;\nfn n() -> String { format!("{:?}", t::current()) }',
+        "#![warn(missing_docs)]\nfn a() {}",
+        "#![deny(rust_2021_incompatible_or_patterns)]",
+        "fn f(seen: &log::Record) -> &str { seen.target() }",
     ],
 )
 def test_what_a_module_cannot_express_is_built_alone(code):
@@ -230,6 +279,9 @@ def test_what_a_module_cannot_express_is_built_alone(code):
         '#[cfg_attr(feature = "serde", derive(Clone))]\nstruct A;',
         'pub fn f() -> &\'static str { "größe" } // größer',
         'pub fn goes_on(line: &str, column: u8) -> bool { line != "halt" && column!= 0 }',
+        "macro_rules! not { ($a:expr, $b:expr) => { $a != $b && !($a) } }\npub fn f(file: u8) -> u32 { file as u32 }",
+        "use std::thread;\npub fn f() { let (mut current, id) = (0, thread::current().id()); }",
+        "pub fn f(token: &Token) -> u32 { token.line() }",
     ],
 )
 def test_ordinary_code_shares_builds(code):
