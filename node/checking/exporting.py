@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from node.checking.packages import Packages
@@ -14,7 +16,16 @@ from node.checks.rows import export_row
 from node.errors import OperatorError
 
 
-async def export_rows(packages: Packages, source: Path, folder: Path, only: Collection[str]) -> int:
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What became of a file's rows."""
+
+    written: int
+    lacking: Mapping[str, int]
+    """Rows whose crate is not to be had, by cargo's words."""
+
+
+async def export_rows(packages: Packages, source: Path, folder: Path, only: Collection[str]) -> Exported:
     """Write a project per row, into folders named by the row's place and identifier.
 
     Args:
@@ -23,16 +34,26 @@ async def export_rows(packages: Packages, source: Path, folder: Path, only: Coll
         folder: Where to write.
         only: Identifiers of the rows to write; empty for all that can be tried.
 
-    Returns:
-        How many were written.
-
     Raises:
-        OperatorError: There is no such row, or it cannot be tried: then nothing is written. Or a project is there
-            already, or the folder cannot be written.
+        OperatorError: There is no such row, or it cannot be tried: then nothing is written. Or a row that was chosen
+            has a crate that is not to be had; or a project is there already, or the folder cannot be written.
+        TransientError: The registry is not reachable.
     """
     plan = await asyncio.to_thread(make_plan, source)
     written = 0
+    lacking: Counter[str] = Counter()
+    unknown: dict[PackageKey, str] = {}
     for key, number, row in await asyncio.to_thread(_chosen, plan, only):
+        if key not in unknown:
+            try:
+                await packages.prepare(key)
+            except OperatorError as error:
+                if only:
+                    raise
+                unknown[key] = f"{key}: {error}"
+        if key in unknown:
+            lacking[unknown[key]] += 1
+            continue
         name = re.sub(r"[^A-Za-z0-9._-]+", "_", "" if row.id is None else str(row.id))[:60]
         target = folder / f"{number + 1:06}-{name}".rstrip("-")
         try:
@@ -44,7 +65,7 @@ async def export_rows(packages: Packages, source: Path, folder: Path, only: Coll
                 f"{target}: {error.strerror or error}", hint="Name a folder that can be written."
             ) from error
         written += 1
-    return written
+    return Exported(written, lacking)
 
 
 def _chosen(plan: Plan, only: Collection[str]) -> Iterable[tuple[PackageKey, int, Row]]:

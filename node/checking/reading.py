@@ -105,7 +105,8 @@ def _parse(line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(text.removeprefix("\ufeff"))  # Before the first line, where an editor put it.
     except (ValueError, RecursionError) as error:
-        raise MalformedRowError(f"not JSON: {str(error)[:120]}") from None
+        what = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:120]
+        raise MalformedRowError(f"not JSON: {what}") from None
     if not isinstance(value, dict):
         raise MalformedRowError("not a JSON object")
     return value

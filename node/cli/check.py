@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from node.cli.files import PIPE, is_ordinary, refuse_overwriting
+from node.cli.files import PIPE, is_ordinary, refuse_overwriting, refuse_packed
 from node.cli.output import Progress, bar, duration, example, say
 from node.errors import ExitCode, OperatorError
 from node.locks import HeldError, take
@@ -158,7 +158,7 @@ def check(
             return
         refuse_overwriting([source, *([] if held_out is None else [held_out])], [target, journal])
         settings = Settings(RowOptions(confirm, mutants), batch, cores or os.cpu_count() or 1, likeness, held_out)
-        with _failing_files(target), _alone(journal):
+        with _failing_files(target), _alone(journal), _stopping(target):
             asyncio.run(_check(rows, target, journal, folder, sandbox, settings, use_cargo=engine == "cargo"))
 
 
@@ -166,8 +166,10 @@ async def _export(rows: Path, folder: Path, export: Path, only: tuple[str, ...])
     from node.checking.exporting import export_rows
     from node.checking.packages import Packages
 
-    written = await export_rows(Packages(folder), rows, export, frozenset(only))
-    say(f"{written} projects in {export}; each is tried with `cargo clippy` and `cargo test`")
+    done = await export_rows(Packages(folder), rows, export, frozenset(only))
+    for words, count in done.lacking.items():
+        say(f"left out ({count}): {words}")
+    say(f"projects in {export}: {done.written}; try one with `cargo clippy` and `cargo test`")
 
 
 async def _check(
@@ -213,6 +215,8 @@ async def _run(
 
 def summary(tally: Tally, seconds: float) -> list[str]:
     """How a run ended, in lines."""
+    if not tally.done:
+        return ["no rows"]
     states = ", ".join(f"{tally.states[name]} {name}" for name in ("pass", "fail", "error") if tally.states[name])
     fresh = tally.done - tally.found
     known = f", {tally.found} settled by an earlier run" if tally.found else ""
@@ -261,6 +265,7 @@ def _rows(source: str) -> Iterator[Path]:
     if source != PIPE and (path.is_dir() or not path.exists()):
         raise OperatorError(f"{source} is not there, or no file", hint="Name a file of JSON lines with --in.")
     if source != PIPE and path.is_file():
+        refuse_packed(path)
         yield path.absolute()
         return
     with tempfile.NamedTemporaryFile(prefix="swarm-node-rows-") as file:
@@ -303,6 +308,17 @@ def _alone(journal: Path) -> Iterator[None]:
 def _target(target: str) -> contextlib.AbstractContextManager[BinaryIO]:
     """Where verdicts go; what stood there is gone, so this comes last."""
     return contextlib.nullcontext(sys.stdout.buffer) if target == PIPE else Path(target).open("wb")
+
+
+@contextlib.contextmanager
+def _stopping(target: str) -> Iterator[None]:
+    """Who stops a run is told what becomes of what it has done."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if target != PIPE and is_ordinary(target):
+            say("what is settled is kept: the same command goes on from here")
+        raise
 
 
 @contextlib.contextmanager

@@ -34,6 +34,26 @@ def refuse_overwriting(read: Iterable[str | Path], written: Iterable[str | Path]
             )
 
 
+_PACKED = {b"\x1f\x8b": "zcat", b"\x28\xb5\x2f\xfd": "zstdcat", b"\xfd7zXZ": "xzcat", b"BZh": "bzcat", b"PAR1": ""}
+"""How packed files begin, and what unpacks them into a pipe."""
+
+
+def refuse_packed(path: Path) -> None:
+    """Refuse a file of lines that is none, by how it begins.
+
+    Raises:
+        OperatorError: It is compressed, or a table.
+    """
+    with path.open("rb") as file:
+        begins = file.read(6)
+    for sign, tool in _PACKED.items():
+        if begins.startswith(sign):
+            hint = (
+                f"Unpack it into a pipe: {tool} {path.name} | ... --in -" if tool else "Write it as JSON lines first."
+            )
+            raise OperatorError(f"{path} is packed, not lines of JSON", hint=hint)
+
+
 def is_ordinary(path: str | Path) -> bool:
     """Whether something is, or would become, a file that stays: no pipe, terminal or device."""
     try:

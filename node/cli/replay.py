@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from node.cli.caller import data_option, home_of, json_option
-from node.cli.files import refuse_overwriting
+from node.cli.files import PIPE, is_ordinary, refuse_overwriting, refuse_packed
 from node.cli.output import Progress, bar, example, print_json
 from node.errors import ExitCode, OperatorError
 
@@ -86,6 +86,8 @@ def replay(
         raise OperatorError("--in and --out go together", hint="Name both; - stands for a pipe.")
     if source is not None and target is not None:
         refuse_overwriting([source], [target])
+        if source != PIPE and is_ordinary(source) and Path(source).exists():
+            refuse_packed(Path(source))
         _replay_scenario(source, target)
         return
     found = asyncio.run(_replay_store(home_of(data), genesis, first, last))
@@ -167,4 +169,6 @@ def _opened(path: str, mode: str) -> Iterator[TextIO]:
     except OSError as error:
         raise OperatorError(f"{path}: {error.strerror}", hint="Name a file that can be opened.") from error
     except UnicodeDecodeError as error:
+        if mode == "w":
+            raise  # It is about the file that is read.
         raise OperatorError(f"{path} is not UTF-8 text: {error}", hint="Give JSON lines in UTF-8.") from error

@@ -134,7 +134,6 @@ def _ratings(attacks: tuple[str, ...], options: dict[str, Any], *, as_json: bool
     from node.simulate.attacks import ATTACKS, MORE_ATTACKS
     from node.simulate.faults import BEHAVIOURS
     from node.simulate.tables import HEAD, make_table, rows_of
-    from node.simulate.worlds import first_judged
 
     names = _chosen(attacks, tuple(ATTACKS), ATTACKS | MORE_ATTACKS, {"protocol": BEHAVIOURS})
     shape = _world(options)
@@ -157,7 +156,14 @@ def _ratings(attacks: tuple[str, ...], options: dict[str, Any], *, as_json: bool
     bad = f", {round(shape.nodes * share)} of them adversaries" if names else ""
     click.echo(f"{_shape(shape)}{bad}, {_told_seeds(seeds)}")
     print_table(HEAD, rows_of(table))
-    judged = {name: first_judged(replace(shape, attack=name)) for name in ("none", *names)}
+    _say_unjudged(shape, ("none", *names))
+
+
+def _say_unjudged(shape: World, names: Sequence[str]) -> None:
+    """Which rows have no figures of acceptance, and why."""
+    from node.simulate.worlds import first_judged
+
+    judged = {name: first_judged(replace(shape, attack=name)) for name in names}
     for first in sorted({first for first in judged.values() if first > shape.rounds}):
         listed = ", ".join(name for name in judged if judged[name] == first)
         click.echo(f"no figures of acceptance: judged from round {first} on, and there are {shape.rounds} ({listed})")
@@ -213,6 +219,7 @@ def _tell_ratings(shape: World, names: Sequence[str], share: float, options: dic
     click.echo(f"{_shape(world)}, attack {attack}, seed {options['seed']}\n{LEGEND}")
     figures = RatingRun(world, options["seed"], tell=click.echo).run()
     print_table(HEAD, [row_of(attack, figures)])
+    _say_unjudged(world, (attack,))
 
 
 # Protocol
@@ -247,8 +254,13 @@ def _protocol(attacks: tuple[str, ...], options: dict[str, Any], *, as_json: boo
 
 
 def _setting(attack: str, options: dict[str, Any]) -> Setting:
-    from node.simulate.protocol import Setting
+    from node.simulate.protocol import PRESET, Setting
 
+    if options["committee"] > PRESET.raters_max:
+        raise OperatorError(
+            f"no job with {options['committee']} raters is admitted: {PRESET.raters_max} at most",
+            hint="Ask for a smaller --committee, or add --level ratings.",
+        )
     setting = Setting(behaviour=attack, network=options["network"], crashes=options["crashes"])
     setting = replace(setting, newcomers=options["newcomers"])
     given = {name: options[name] for name in ("nodes", "rounds", "tasks", "adversaries") if options[name] is not None}

@@ -220,6 +220,7 @@ class Replay:
         return RatedCandidate(
             content=candidate.content,
             task=task,
+            category=candidate.made.category,
             generator=generator,
             ratings=tuple(rating for stage in stages for rating in candidate.ratings[stage].values()),
             raters=scenario.raters,

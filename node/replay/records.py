@@ -42,6 +42,8 @@ class CandidateMade:
     round: int
     name: str
     task: str
+    category: str
+    """Empty in recordings that name none: all doubts about a rater are then about the same (R22)."""
     check_failed: bool
 
 
@@ -95,6 +97,7 @@ def parse_record(line: str, number: int) -> Record:
             round=fields.whole("round", ROUND_MAX),
             name=fields.name("id"),
             task=fields.name("task"),
+            category="" if fields.get("category") is None else fields.name("category"),
             check_failed=fields.choice("check", ("pass", "fail", "none")) == "fail",
         )
     if kind == "rating":

@@ -156,6 +156,41 @@ def test_what_the_network_would_ignore_is_ignored_and_counted(record, reason):
     assert outcomes == run(*before)[1]
 
 
+def one_candidate(round_, category, honest, liar, **facts):
+    """All records of a round with one candidate, in a category or in none."""
+    name = f"c{round_}"
+    ratings = [rated(name, rater, honest, round_=round_) for rater in ("ada", "ben")]
+    candidate = {key: value for key, value in made(name, round_=round_).items() if key != "category"}
+    named = {} if category is None else {"category": category}
+    return [
+        candidate | named,
+        *ratings,
+        rated(name, "liar", liar, round_=round_),
+        revealed(name, round_=round_, **facts),
+    ]
+
+
+def score_after_lies(lied_in, asked_in):
+    """What a good candidate of a category gets when somebody pans it that has panned others in a category."""
+    records = []
+    for round_ in range(1, 9):
+        good = bool(round_ % 2)
+        score = 0.9 if good else 0.2
+        records += one_candidate(round_, "somewhere", score, score, probe="good" if good else "bad")
+    for round_ in range(9, 12):
+        records += one_candidate(round_, lied_in, 0.9, 0.1)
+    _, outcomes = run(*records, *one_candidate(12, asked_in, 0.9, 0.1))
+    return next(item.score_bp for item in outcomes if isinstance(item, CandidateOutcome) and item.candidate == "c12")
+
+
+def test_who_lies_is_heard_less_in_the_category_of_the_lies():
+    assert score_after_lies("here", "here") > score_after_lies("there", "here")
+
+
+def test_candidates_of_recordings_that_name_no_category_are_all_of_one():
+    assert score_after_lies(None, None) == score_after_lies("here", "here")
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -171,6 +206,8 @@ def test_what_the_network_would_ignore_is_ignored_and_counted(record, reason):
         (json.dumps(made("x") | {"id": ""}), '"id" is ""'),
         (json.dumps(made("x") | {"id": "x" * 257}), '"id" is'),
         (json.dumps(made("x") | {"task": None}), '"task" is null'),
+        (json.dumps(made("x") | {"category": 5}), '"category" is 5'),
+        (json.dumps(made("x") | {"category": ""}), '"category" is ""'),
         (json.dumps(made("x") | {"check": "maybe"}), '"check" is "maybe"'),
         (json.dumps(rated("c", "ada", 0.5, stage=3)), '"stage" is 3'),
         (json.dumps(rated("c", "ada", 0.5) | {"rater": 7}), '"rater" is 7'),

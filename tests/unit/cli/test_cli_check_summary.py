@@ -30,3 +30,7 @@ def test_rows_that_were_not_tried_have_no_cost():
 def test_rows_looked_at_twice_are_counted():
     (_, said, _) = summary(Tally(total=4, done=4, states=Counter({"pass": 4}), looked_again=2, disagreed=1), 1.0)
     assert said == "second looks: 2 rows were settled once more, alone; 1 differed"
+
+
+def test_a_run_over_an_empty_file_says_so():
+    assert summary(Tally(), 0.5) == ["no rows"]

@@ -1,6 +1,7 @@
 """Commands never write over what they read, nor two runs over each other: refused before a file is opened to write."""
 
 import fcntl
+import gzip
 import json
 import os
 
@@ -83,3 +84,21 @@ def test_a_scenario_is_not_written_over_by_its_outcome(rows, tmp_path):
     ended = run("replay", "--in", rows, "--out", rows)
     assert (ended.code, files_below(tmp_path)) == (2, before)
     assert "the same file" in ended.error
+
+
+def test_a_packed_file_is_refused_with_what_unpacks_it(rows, tmp_path):
+    packed = tmp_path / "rows.jsonl.gz"
+    packed.write_bytes(gzip.compress(rows.read_bytes()))
+    ended = refused(tmp_path, "--in", packed, "--out", tmp_path / "verdicts")
+    assert "packed" in ended.error
+    assert ended.hint == "Unpack it into a pipe: zcat rows.jsonl.gz | ... --in -"
+
+
+def test_what_cannot_be_read_as_text_is_named_and_not_the_file_that_is_written(tmp_path):
+    scenario = tmp_path / "scenario.jsonl"
+    scenario.write_bytes(b"\xff\n")
+    ended = run("replay", "--in", scenario, "--out", tmp_path / "outcome")
+    assert (ended.code, f"{scenario} is not UTF-8" in ended.error) == (2, True)
+    scenario.write_bytes(gzip.compress(b"{}\n"))
+    ended = run("replay", "--in", scenario, "--out", tmp_path / "outcome")
+    assert (ended.code, ended.hint) == (2, "Unpack it into a pipe: zcat scenario.jsonl | ... --in -")

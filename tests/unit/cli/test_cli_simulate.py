@@ -28,6 +28,7 @@ def told(*arguments: str) -> str:
         (("--attack", "nonsense"), "There are const1"),
         (("--attack", "clique", "--transcript", "--json"), "--json"),
         (("--nodes", "5"), "--committee"),
+        (("--level", "protocol", "--committee", "6"), "a smaller --committee"),
     ],
 )
 def test_what_would_change_nothing_is_refused_with_what_to_do_instead(arguments, hint):
