@@ -9,8 +9,11 @@ from consensus.merkle import merkle_root
 from consensus.types import Hash, NodeId, Rating, SlotOpening
 
 
-def slot_leaf(opening: SlotOpening) -> bytes:
+def slot_leaf(node: NodeId, height: int, opening: SlotOpening) -> bytes:
     """The leaf that a commitment's Merkle root holds for a slot (R13).
+
+    The generator and the round are in it. Otherwise whoever repeated another one's commitment, unseen, could open it as
+    its own once the other has, and by R16 half of the examples would be the thief's.
 
     The probe's opening is not part of it: a generator that could choose it late gains nothing, because R14 fixes which
     slots are probes.
@@ -18,6 +21,8 @@ def slot_leaf(opening: SlotOpening) -> bytes:
     return hash_value(
         "slot",
         (
+            node,
+            height,
             opening.task,
             opening.slot,
             opening.pseudonym,
@@ -28,9 +33,9 @@ def slot_leaf(opening: SlotOpening) -> bytes:
     )
 
 
-def slots_root(openings: Iterable[SlotOpening]) -> Hash:
-    """Merkle root over the slots' leaves, in the order given."""
-    return merkle_root([slot_leaf(opening) for opening in openings])
+def slots_root(node: NodeId, height: int, openings: Iterable[SlotOpening]) -> Hash:
+    """Merkle root over the leaves of a generator's slots in a round, in the order given."""
+    return merkle_root([slot_leaf(node, height, opening) for opening in openings])
 
 
 def ratings_digest(node: NodeId, height: int, salt: bytes, ratings: tuple[Rating, ...]) -> Hash:

@@ -28,6 +28,9 @@ from consensus.types import (
     TaskKind,
 )
 
+NEVER_OPENED = "never opened"
+"""Why a slot is void whose generator revealed nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class RoundInputs:
@@ -74,9 +77,9 @@ def open_slots(plan: RoundPlan, inputs: RoundInputs, preset: Preset) -> list[Ope
             slots += _void(plan, generator, commit, "equivocated")
             continue
         reveal = inputs.openings.get(generator)
-        fault = _fault(plan, generator, commit, reveal)
+        fault = fault_of(plan, generator, commit, reveal)
         if fault or reveal is None:
-            slots += _void(plan, generator, commit, fault or "never opened")
+            slots += _void(plan, generator, commit, fault or NEVER_OPENED)
             continue
         slots += _open_each(plan, generator, reveal.body, preset)
     return sorted(
@@ -84,22 +87,27 @@ def open_slots(plan: RoundPlan, inputs: RoundInputs, preset: Preset) -> list[Ope
     )
 
 
-def _fault(
+def claim_order(seed: Hash, generator: NodeId) -> Hash:
+    """Whose of two equal examples, or probes, of one round counts: the generator's with the lower one (R16)."""
+    return hash_value("claim-order", (seed, generator))
+
+
+def fault_of(
     plan: RoundPlan, generator: NodeId, commit: CandidateCommit, reveal: Signed[GeneratorReveal] | None
 ) -> str | None:
-    """What is wrong with a generator's commitment or its opening as a whole."""
+    """What is wrong with a generator's commitment or its opening as a whole; None where nothing is."""
     assigned = {task.index: task.slots for task in plan.tasks if generator in task.generators}
     if any(item.count > assigned.get(item.task, 0) for item in commit.counts):
         return "committed to more slots than it was given"
     if reveal is None:
-        return "never opened"
+        return NEVER_OPENED
     opened = reveal.body.slots
     counts: dict[int, int] = {}
     for opening in opened:
         counts[opening.task] = counts.get(opening.task, 0) + 1
     if counts != {item.task: item.count for item in commit.counts}:
         return "opened other counts than committed"
-    if slots_root(opened) != commit.slots_root:
+    if slots_root(generator, plan.height, opened) != commit.slots_root:
         return "the opened slots do not have the committed root"
     if any(not 0 <= opening.slot < assigned[opening.task] for opening in opened):
         return "opened a slot it was not given"
@@ -167,12 +175,12 @@ def open_ratings(plan: RoundPlan, inputs: RoundInputs) -> dict[int, list[RaterSh
     return sheets
 
 
-def committed_per_task(plan: RoundPlan, inputs: RoundInputs) -> dict[int, list[int]]:
-    """Per generating task, how many slots each generator that committed at all has filled of those it was given."""
-    filled: dict[int, list[int]] = {task.index: [] for task in plan.tasks if task.kind is TaskKind.GENERATE}
+def committed_per_task(plan: RoundPlan, inputs: RoundInputs) -> dict[int, dict[NodeId, int]]:
+    """Per generating task, how many slots each generator that committed at all says it has filled."""
+    filled: dict[int, dict[NodeId, int]] = {task.index: {} for task in plan.tasks if task.kind is TaskKind.GENERATE}
     for generator, commit in inputs.commits.items():
         counts = {item.task: item.count for item in commit.body.counts}
         for task in plan.tasks:
             if generator in task.generators and task.index in filled:
-                filled[task.index].append(counts.get(task.index, 0))
+                filled[task.index][generator] = counts.get(task.index, 0)
     return filled

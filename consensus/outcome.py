@@ -6,17 +6,18 @@ reports what reputation needs to know; it changes no reputation itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from consensus.aggregation import Aggregation, RatedCandidate, ScoredCandidate, Verdict, aggregate
-from consensus.encoding import hash_value
 from consensus.facts import DOUBTED_BP, FalseFact, false_facts, settle
 from consensus.job_progress import jobs_after
 from consensus.openings import (
+    NEVER_OPENED,
     OpenedSlot,
     RaterSheet,
     RoundInputs,
+    claim_order,
     committed_per_task,
     faithful_raters,
     open_ratings,
@@ -24,6 +25,7 @@ from consensus.openings import (
 )
 from consensus.params import Preset
 from consensus.schedule import Standing, fresh_raters
+from consensus.slots_left import slots_left
 from consensus.types import (
     ZERO_HASH,
     CandidateState,
@@ -55,6 +57,8 @@ class Conduct:
     false_facts: tuple[FalseFact, ...]
     false_probes: tuple[tuple[NodeId, int], ...]
     """Per generator, slots opened against R14 and probes whose evidence did not hold, sorted."""
+    slots_left: tuple[tuple[NodeId, int], ...]
+    """Per generator, slots that it left empty and others could have filled, sorted (R35)."""
     equivocators: frozenset[NodeId]
 
 
@@ -165,9 +169,11 @@ class _Decider:
                 decisions,
                 filled=committed_per_task(self._plan, self._inputs),
                 claimed=[(item.task.job, item.pending.claim) for item in alive if final[item.key] in _CLAIMS],
+                owners={standing.node: standing.owner for standing in self._standings if standing.skill},
+                short_owners=self._preset.short_owners,
             ),
             aggregation=aggregation,
-            conduct=self._conduct(),
+            conduct=self._conduct(slots, decisions),
         )
 
     # Before scoring
@@ -187,7 +193,7 @@ class _Decider:
         owned: dict[bytes, set[Hash]] = {job: set(progress.claims) for job, progress in self._jobs.items()}
 
         def order(slot: OpenedSlot) -> tuple[bytes, int, int]:
-            return hash_value("claim-order", (self._plan.seed, slot.generator)), slot.task, slot.slot
+            return claim_order(self._plan.seed, slot.generator), slot.task, slot.slot
 
         found = set()
         contents: set[Hash] = set()
@@ -211,7 +217,7 @@ class _Decider:
         task = self._plan.tasks[slot.task]
         opening = slot.opening
         if opening is None:
-            if slot.why_void != "never opened":
+            if slot.why_void != NEVER_OPENED:
                 self._false_probes[slot.generator] = self._false_probes.get(slot.generator, 0) + 1
             return CandidateState.VOID, None
         if (slot.generator, slot.task, slot.slot) in duplicates:
@@ -264,6 +270,7 @@ class _Decider:
         return RatedCandidate(
             content=item.pending.content,
             task=item.task.index,
+            category=terms.categories[item.task.category],
             generator=item.pending.generator,
             ratings=rated.ratings,
             raters=terms.raters,
@@ -290,7 +297,8 @@ class _Decider:
     ) -> dict[tuple[int, Hash], CandidateState]:
         """States by score, availability and quota (R18, R28, R29)."""
         final: dict[tuple[int, Hash], CandidateState] = {}
-        above: dict[tuple[bytes, int, int], list[tuple[_Carried, ScoredCandidate]]] = {}
+        above: dict[tuple[bytes, int, int], list[ScoredCandidate]] = {}
+        quotas: dict[tuple[bytes, int, int], int] = {}
         for item in candidates:
             result = scored[item.key]
             if result.verdict is Verdict.PROBE:
@@ -302,12 +310,13 @@ class _Decider:
             elif 2 * self._holders(item) < len(item.task.raters):
                 final[item.key] = CandidateState.UNAVAILABLE
             else:
-                above.setdefault((item.task.job, item.task.crate, item.task.category), []).append((item, result))
-        for rivals in above.values():
-            quota = max(item.task.quota for item, _ in rivals)
-            ranked = sorted(rivals, key=lambda pair: (-pair[1].score_bp, pair[0].pending.content))
-            for place, (item, _) in enumerate(ranked):
-                final[item.key] = CandidateState.ACCEPTED if place < quota else CandidateState.SURPLUS
+                key = item.task.job, item.task.crate, item.task.category
+                above.setdefault(key, []).append(result)
+                quotas[key] = max(quotas.get(key, 0), item.task.quota)
+        for place, rivals in above.items():
+            for rank, result in enumerate(best_first(rivals)):
+                taken = rank < quotas[place]
+                final[result.task, result.content] = CandidateState.ACCEPTED if taken else CandidateState.SURPLUS
         return final
 
     def _holders(self, item: _Carried) -> int:
@@ -348,7 +357,7 @@ class _Decider:
         waiting += [self._with_ratings(item) for item in candidates if final[item.key] is CandidateState.IN_REVIEW]
         return tuple(sorted(waiting, key=lambda item: item.content))
 
-    def _conduct(self) -> Conduct:
+    def _conduct(self, slots: Sequence[OpenedSlot], decisions: Sequence[Decision]) -> Conduct:
         seats: dict[NodeId, int] = {}
         for task in self._plan.tasks:
             for node in (*task.raters, *task.observers):
@@ -359,8 +368,14 @@ class _Decider:
             revealed=faithful_raters(self._plan, self._inputs),
             false_facts=tuple(self._false_facts),
             false_probes=tuple(sorted(self._false_probes.items())),
+            slots_left=slots_left(self._plan, slots, decisions, owners=self._owners, jobs=self._jobs),
             equivocators=self._inputs.equivocators,
         )
+
+
+def best_first(rivals: Iterable[ScoredCandidate]) -> list[ScoredCandidate]:
+    """A task's candidates as they are accepted: by score, equal ones by content hash and by nothing else (R29)."""
+    return sorted(rivals, key=lambda scored: (-scored.score_bp, scored.content))
 
 
 def _holds(sheet: RaterSheet, task: int, content: Hash) -> bool:

@@ -41,6 +41,9 @@ class PhaseTimes:
     """How long observers may rate beyond the last rater: among them are strangers, who must not hold up a round."""
     absent_ms: int
     """A member that has been unreachable this long is no longer waited for (R12)."""
+    lag_ms: int
+    """How much later than here generating may end elsewhere, where it ends by its time: twice what a clock of the
+    simulated ones gains in it. Contents that were committed to are waited for that much longer (R12)."""
 
     def scaled(self, numerator: int, denominator: int) -> PhaseTimes:
         """All times multiplied by a fraction, at least one millisecond each."""
@@ -93,6 +96,15 @@ class AggregationParams:
     favour_span: int = q16(20, 100)
     fairness_voice_min: int = q16(1, 2)
     """What an unfair rater keeps of its voice: friends are excluded pair by pair, its other scores still inform."""
+    doubt_error_min: int = q16(6, 100)
+    """A squared error up to this, or to `doubt_error_share` of the rater's own mean, takes from the doubts about it in
+    a category; what is beyond adds to them (R22). Honest raters' mean errors are 0.01 to 0.10."""
+    doubt_error_share: int = q16(3, 2)
+    doubt_error_max: int = q16(1, 4)
+    """What one rating's squared error counts for at most: a half of the scale, and no more for a whole one."""
+    doubt_mute: int = q16(8, 10)
+    """Doubt that leaves nothing of a voice, which falls in proportion; there is no more of it. Four sure ratings that
+    are wrong by 0.4 are so much. Half of it found out liars sooner, and let them win a category now and then."""
     forget_pairs: int = q16(997, 1000)
     """Slower than the histograms: a pair meets once in many ratings."""
     forget_answers: int = q16(95, 100)
@@ -178,8 +190,12 @@ class Preset:
     """Rounds between the state that fixes a plan and the round it plans: how deep the pipeline is (R5)."""
     tasks_per_round: int
     attempts_max: int
+    short_owners: int
+    """So many owners' generators have to come short of their slots before a task is said to be exhausted: one in three
+    may lie (R6)."""
     raters_max: int
     slots_per_task_max: int
+    """Of all its generators together."""
     immature_raters_max: int
     probe_one_in: int
     committee_all_max: int
@@ -212,6 +228,7 @@ MAINNET = Preset(
     lookback=2,
     tasks_per_round=15,
     attempts_max=3,
+    short_owners=4,
     raters_max=5,
     slots_per_task_max=64,
     immature_raters_max=1,
@@ -235,6 +252,7 @@ MAINNET = Preset(
         vote_step_ms=2_500,
         observe_ms=30_000,
         absent_ms=60_000,
+        lag_ms=120_000,
     ),
     aggregation=AggregationParams(),
     reputation=ReputationParams(),
@@ -263,6 +281,7 @@ LOCAL = replace(
         vote_step_ms=3_000,
         observe_ms=15_000,
         absent_ms=8_000,
+        lag_ms=60_000,
     ),
     # What 8 probes leave: a job of a few crates has no more, and on one machine nobody is a stranger.
     reputation=ReputationParams(examined_answers=q16(67, 10)),

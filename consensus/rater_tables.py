@@ -6,10 +6,11 @@ Aggregation weighs ratings by it, reputation publishes it; it is computed in thi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
+from consensus.encoding import hash_bytes
 from consensus.params import AggregationParams
-from consensus.types import FavourCount, NodeId, RaterTable
+from consensus.types import DRAWERS, FavourCount, NodeId, RaterTable
 
 BINS = 10
 """Histogram bins per class: composite scores in steps of 0.1."""
@@ -95,6 +96,23 @@ def bias(table: RaterTable) -> int:
 def mean_squared_error(table: RaterTable) -> int | None:
     """Of the rater's scores against their targets; None for a newcomer."""
     return (table.squared_error << 16) // table.error_weight if table.error_weight else None
+
+
+def unexplained_error(table: RaterTable) -> int | None:
+    """The part of the mean squared error that the rater's bias does not explain; None for a newcomer."""
+    error, mean = mean_squared_error(table), bias(table)
+    return None if error is None else max(0, error - (mean * mean >> 16))
+
+
+@lru_cache(1024)
+def drawer_of(category: str) -> int:
+    """Which drawer of doubts a category's are in, 0 to `DRAWERS` - 1. The product's fifteen have one each."""
+    return hash_bytes("doubt", category.encode())[0] % DRAWERS
+
+
+def heard(table: RaterTable, drawer: int, params: AggregationParams) -> int:
+    """What the doubts about a rater leave of its voice in the categories of a drawer, 0..1 (R22)."""
+    return max(0, ((params.doubt_mute - table.doubts[drawer]) << 16) // params.doubt_mute)
 
 
 def favour(pair: FavourCount, own_bias: int, prior: int) -> int:

@@ -18,6 +18,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from consensus.commitments import ratings_digest, slots_root
+from consensus.narrowing import narrow
+from consensus.openings import claim_order, fault_of
 from consensus.params import PhaseTimes
 from consensus.phases import (
     Effect,
@@ -133,6 +135,7 @@ class Round:
         self._extras: tuple[AttestedMessage, ...] = ()
         self._past: dict[NodeId, Phase] = {}
         self._waits_for_observers = False
+        self._generating_ran_out = False
 
     # Inputs
 
@@ -155,7 +158,9 @@ class Round:
         self._slots = tuple(sorted(slots, key=lambda opening: (opening.task, opening.slot)))
         self._shortfalls = shortfalls
         self._vrf_proof = vrf_proof
-        commit = CandidateCommit(self.height, slots_root(self._slots), _count_per_task(self._slots))
+        commit = CandidateCommit(
+            self.height, slots_root(self._me, self.height, self._slots), _count_per_task(self._slots)
+        )
         effects: list[Effect] = [Send(Kind.CANDIDATE_COMMIT, commit)]
         if self.phase > Phase.GENERATE:
             effects.append(PublishCandidates(self.height))
@@ -226,6 +231,7 @@ class Round:
             if self._attested_enough():
                 return self._enter(Phase.CLOSED)
             return [SetPhaseTimer(self.height, Phase.ATTEST, self._times.attest_ms)]
+        self._generating_ran_out |= phase is Phase.GENERATE
         return self._enter(Phase(phase + 1)) + self._advance()
 
     def on_absent(self, nodes: Collection[NodeId]) -> list[Effect]:
@@ -328,7 +334,10 @@ class Round:
         self.phase = phase
         if phase is Phase.PUBLISH:
             own: list[Effect] = [PublishCandidates(self.height)] if self._slots else []
-            return [*own, SetPhaseTimer(self.height, phase, self._times.publish_ms)]
+            # Where all have committed, all publish now. Where time is up here, it may not be elsewhere, and one member
+            # that says nothing would make contents late whose generators' clocks are slower than their raters'.
+            lag_ms = self._times.lag_ms if self._generating_ran_out else 0
+            return [*own, SetPhaseTimer(self.height, phase, self._times.publish_ms + lag_ms)]
         if phase is Phase.RATE:
             return self._enter_rate()
         if phase is Phase.REVEAL:
@@ -375,11 +384,23 @@ class Round:
         ]
 
     def _probes_opened(self) -> tuple[tuple[NodeId, SlotOpening], ...]:
-        opened = []
-        for sender, signed in sorted(self._inbox.of(Kind.GENERATOR_REVEAL).items()):
-            assert isinstance(signed.body, GeneratorReveal)
-            opened += [(sender, opening) for opening in signed.body.slots if opening.probe is not None]
-        return tuple(opened)
+        """What was opened as a probe, by whom it counts for.
+
+        Only what its generator had committed to, and no more than it was given. Findings go by content: whoever could
+        open another one's probe again, with evidence that does not hold, would have it called a false one; and
+        whoever could open thousands, nobody would get round to the others'.
+        """
+        commits = self._inbox.of(Kind.CANDIDATE_COMMIT)
+        reveals = self._inbox.of(Kind.GENERATOR_REVEAL)
+        opened: dict[Hash, tuple[NodeId, SlotOpening]] = {}
+        for sender in sorted(reveals.keys() & commits.keys(), key=lambda node: claim_order(self.plan.seed, node)):
+            commit, reveal = commits[sender], narrow(reveals[sender], GeneratorReveal)
+            if fault_of(self.plan, sender, narrow(commit, CandidateCommit).body, reveal) is not None:
+                continue
+            for opening in reveal.body.slots:
+                if opening.probe is not None:
+                    opened.setdefault(opening.content, (sender, opening))
+        return tuple(sorted(opened.values(), key=lambda item: (item[0], item[1].task, item[1].slot)))
 
     def _attested_enough(self) -> bool:
         weight = sum(self._weights[node] for node in self._inbox.of(Kind.ATTESTATION))

@@ -52,7 +52,12 @@ def refuse_terms(terms: JobTerms, preset: Preset) -> str | None:
         (len(set(terms.categories)) == len(terms.categories), "a job names each category once"),
         (terms.quota >= 1, "the quota is at least 1"),
         (terms.generators >= 1, "a task needs at least one generator"),
-        (1 <= terms.candidates <= preset.slots_per_task_max, f"1 to {preset.slots_per_task_max} candidates a task"),
+        (terms.candidates >= 1, "a generator fills at least one slot of a task"),
+        (
+            # Whoever rates has to name each of them in one message; one that cannot be sent would stop its sender.
+            terms.generators * terms.candidates <= preset.slots_per_task_max,
+            f"generators times candidates are at most {preset.slots_per_task_max} slots a task",
+        ),
         (1 <= terms.raters <= preset.raters_max, f"1 to {preset.raters_max} raters"),
         (0 <= terms.review_bp <= terms.accept_bp < 10_000, "0 <= review <= accept < 1 is needed"),
         (terms.budget >= 1, "the budget is at least one slot"),
@@ -106,11 +111,22 @@ def fresh_raters(candidate: PendingCandidate, standings: Sequence[Standing]) -> 
     )
 
 
-def draw_generators(seed: Hash, purpose: str, standings: Sequence[Standing], count: int) -> tuple[NodeId, ...]:
-    """The generators of a task, weighted by generating skill (R8)."""
+def draw_generators(
+    seed: Hash, purpose: str, standings: Sequence[Standing], count: int, *, passed_over: Sequence[NodeId] = ()
+) -> tuple[NodeId, ...]:
+    """The generators of a task, weighted by generating skill (R8).
+
+    Nodes of an owner of those `passed_over` have had their turn (R6) and are drawn for places that others leave, so
+    that there are always as many: the numbers of R8 go by how many they are.
+    """
     # A swarm of two still has to leave somebody to rate.
     count = min(count, max(1, len(standings) - 1))
-    drawn = draw_weighted(seed, purpose, [standing.skill for standing in standings], count)
+    had = {standing.owner for standing in standings if standing.node in passed_over}
+    fresh = [0 if standing.owner in had else standing.skill for standing in standings]
+    drawn = draw_weighted(seed, purpose, fresh, count)
+    if had:
+        again = [standing.skill if standing.owner in had else 0 for standing in standings]
+        drawn += draw_weighted(seed, purpose + "/again", again, count - len(drawn))
     return tuple(standings[index].node for index in drawn)
 
 
@@ -255,7 +271,9 @@ def _generate_tasks(
 
 def _generate_task(draft: _Draft, job: JobProgress, item: TaskProgress, index: int) -> Task:
     terms = job.terms
-    generators = draw_generators(draft.seed, draft.purpose("generators", index), draft.standings, terms.generators)
+    generators = draw_generators(
+        draft.seed, draft.purpose("generators", index), draft.standings, terms.generators, passed_over=item.short
+    )
     raters = draw_raters(
         draft.seed,
         draft.purpose("raters", index),

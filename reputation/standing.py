@@ -11,7 +11,7 @@ from enum import Enum
 from functools import lru_cache
 
 from consensus.params import Preset
-from consensus.rater_tables import ONE, bias, fairness, maturity, mean_squared_error, memories
+from consensus.rater_tables import ONE, fairness, maturity, memories, unexplained_error
 from consensus.types import Member, RaterTable
 from reputation.capability import is_blind
 
@@ -70,11 +70,10 @@ def standing_of(table: RaterTable, preset: Preset) -> Standing:
 
 def _accuracy(table: RaterTable, preset: Preset) -> int:
     """What is left of the error when the rater's bias is taken out: whoever is harsh with everybody tells no less."""
-    params, error, mean = preset.reputation, mean_squared_error(table), bias(table)
+    params, error = preset.reputation, unexplained_error(table)
     if error is None:
         return ONE
-    unexplained = max(0, error - (mean * mean >> 16))
-    return max(0, min(ONE, ((params.error_worst - unexplained) << 16) // params.error_span))
+    return max(0, min(ONE, ((params.error_worst - error) << 16) // params.error_span))
 
 
 def role_of(member: Member, height: int, preset: Preset) -> Role:

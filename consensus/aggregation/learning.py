@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from consensus.aggregation.fixed_point import belief, decay
 from consensus.params import AggregationParams
-from consensus.rater_tables import BINS, ONE
-from consensus.types import FavourCount, NodeId, RaterTable
+from consensus.rater_tables import BINS, ONE, bias, unexplained_error
+from consensus.types import DRAWERS, FavourCount, NodeId, RaterTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,8 @@ class Lesson:
     """One rating and what its candidate turned out to be."""
 
     generator: NodeId
+    drawer: int
+    """Of its candidate's category."""
     bin: int
     composite: int
     """Q16."""
@@ -102,6 +104,7 @@ def learn(table: RaterTable, lessons: Sequence[Lesson], params: AggregationParam
         excess_count=(table.excess_count * slow >> 16) + len(lessons) * ONE,
         pairs=_learn_pairs(table.pairs, lessons, params),
         answers=_learn_answers(table.answers, lessons, params),
+        doubts=_learn_doubts(table, lessons, params),
     )
 
 
@@ -134,6 +137,26 @@ def _learn_answers(answers: tuple[int, ...], lessons: Sequence[Lesson], params: 
             given[2 * good + ((lesson.composite >= params.answer_cut) == good)] += ONE
     factor = decay(params.forget_answers, sum(given) // ONE)
     return tuple((count * factor >> 16) + more for count, more in zip(answers, given, strict=True))
+
+
+def _learn_doubts(table: RaterTable, lessons: Sequence[Lesson], params: AggregationParams) -> tuple[int, ...]:
+    """Where the rater is further from the targets than its own error explains, and where it no longer is (R22).
+
+    What histograms and favours remember is an average over all categories: a record that is earned in one would else be
+    spent in another. So each has a cumulative sum (Page, Biometrika 41, 1954): it rises with what is worse than usual
+    and falls with what is not, but never below zero, so that old merit outweighs no new harm.
+    """
+    usual = unexplained_error(table)
+    if usual is None:
+        usual = params.error_unknown
+    bound = max(params.doubt_error_min, params.doubt_error_share * usual >> 16)
+    own_bias = bias(table)
+    added = [0] * DRAWERS
+    for lesson in lessons:
+        miss = lesson.composite - lesson.outcome.target - own_bias
+        error = min(params.doubt_error_max, miss * miss >> 16)
+        added[lesson.drawer] += (lesson.outcome.good + lesson.outcome.bad) * (error - bound) >> 16
+    return tuple(max(0, min(params.doubt_mute, old + more)) for old, more in zip(table.doubts, added, strict=True))
 
 
 def _learn_pairs(

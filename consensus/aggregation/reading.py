@@ -11,8 +11,19 @@ from dataclasses import dataclass
 
 from consensus.aggregation.fixed_point import log2
 from consensus.params import AggregationParams
-from consensus.rater_tables import BINS, ONE, Memory, bias, fairness, favoured, maturity, mean_squared_error, memories
-from consensus.types import NodeId, RaterTable
+from consensus.rater_tables import (
+    BINS,
+    ONE,
+    Memory,
+    bias,
+    fairness,
+    favoured,
+    heard,
+    maturity,
+    memories,
+    unexplained_error,
+)
+from consensus.types import DRAWERS, NodeId, RaterTable
 
 BIN_BP = 10_000 // BINS
 
@@ -33,7 +44,7 @@ class Worth:
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """How a rater treats generators: read once, before the round."""
+    """How a rater treats generators and categories: read once, before the round."""
 
     bias_bp: int
     """Mean of its scores over their targets, basis points."""
@@ -41,7 +52,9 @@ class Character:
     """How much nearer than others its scores, less its bias, come to their targets, Q16, 0..1; only proportions
     matter."""
     fairness: int
-    """Factor on its voice, from `fairness_voice_min` to 1."""
+    """Factor on its voice, from `fairness_voice_min` to 1,"""
+    heard: tuple[int, ...]
+    """and another per drawer of categories, 0..1."""
     favoured: frozenset[NodeId]
     """Generators for whom its ratings do not count."""
 
@@ -59,14 +72,14 @@ def read_worth(table: RaterTable, params: AggregationParams) -> Worth:
 
 
 def read_character(table: RaterTable, params: AggregationParams) -> Character:
-    """R23: whom the rater favours, and what that leaves of its voice."""
-    error = mean_squared_error(table)
+    """R22, R23: whom the rater favours, where it is in doubt, and what that leaves of its voice."""
+    error = unexplained_error(table)
     if error is None:
         error = params.error_unknown
-    mean = bias(table)
     return Character(
-        bias_bp=mean * 10_000 >> 16,
-        precision=(params.error_floor << 16) // (params.error_floor + max(0, error - (mean * mean >> 16))),
+        bias_bp=bias(table) * 10_000 >> 16,
+        precision=(params.error_floor << 16) // (params.error_floor + error),
+        heard=tuple(heard(table, drawer, params) for drawer in range(DRAWERS)),
         fairness=max(params.fairness_voice_min, fairness(table, params)),
         favoured=favoured(table, params),
     )

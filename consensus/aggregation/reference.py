@@ -28,7 +28,7 @@ from consensus.aggregation.values import (
     one_per_rater,
 )
 from consensus.params import AggregationParams
-from consensus.rater_tables import BINS, EMPTY_TABLE, ONE
+from consensus.rater_tables import BINS, EMPTY_TABLE, ONE, drawer_of
 from consensus.types import NodeId, RaterTable, Scores
 
 _TEACHES = frozenset({Counted.COUNTED, Counted.FAVOURED, Counted.OBSERVER})
@@ -51,6 +51,8 @@ class _Poll:
     """One candidate and its ballots, sorted by rater."""
 
     candidate: RatedCandidate
+    drawer: int
+    """Of the candidate's category."""
     ballots: tuple[_Ballot, ...]
 
 
@@ -129,7 +131,7 @@ def _poll(
                 counted=counted,
             )
         )
-    return _Poll(candidate, tuple(ballots))
+    return _Poll(candidate, drawer_of(candidate.category), tuple(ballots))
 
 
 def _weigh(
@@ -142,9 +144,7 @@ def _weigh(
 ) -> _Weighed:
     """Add up the evidence (R24). `relative`: voices in proportion to the largest of those that count (R26)."""
     voices = [
-        worths[ballot.rater].maturity * characters[ballot.rater].fairness >> 16
-        if ballot.counted is Counted.COUNTED
-        else 0
+        _voice(worths[ballot.rater], characters[ballot.rater], poll.drawer) if ballot.counted is Counted.COUNTED else 0
         for ballot in poll.ballots
     ]
     loudest = max(voices, default=0)
@@ -155,6 +155,11 @@ def _weigh(
         for ballot, voice in zip(poll.ballots, voices, strict=True)
     ]
     return _Weighed(params.prior_bits + sum(contributed), tuple(voices), tuple(contributed))
+
+
+def _voice(worth: Worth, character: Character, drawer: int) -> int:
+    """R22."""
+    return (worth.maturity * character.fairness >> 16) * character.heard[drawer] >> 16
 
 
 def _taught(
@@ -168,7 +173,7 @@ def _taught(
         for ballot, own, own_taught in zip(poll.ballots, weighed.contributed, taught, strict=True):
             if ballot.counted in _TEACHES:
                 others = _Others(heads=heads - own_taught, voices=weighed.bits - own)
-                lessons[ballot.rater].append(_lesson(poll.candidate, ballot, others, params))
+                lessons[ballot.rater].append(_lesson(poll, ballot, others, params))
     return {rater: learn(table, lessons[rater], params) for rater, table in tables.items()}
 
 
@@ -182,13 +187,15 @@ class _Others:
     """In full: what errors and favours are measured by."""
 
 
-def _lesson(candidate: RatedCandidate, ballot: _Ballot, others: _Others, params: AggregationParams) -> Lesson:
+def _lesson(poll: _Poll, ballot: _Ballot, others: _Others, params: AggregationParams) -> Lesson:
+    candidate = poll.candidate
     if candidate.probe is None:
         outcome = believed_outcome(others.heads, others.voices, params)
     else:
         outcome = probe_outcome(good=candidate.probe, params=params)
     return Lesson(
         generator=candidate.generator,
+        drawer=poll.drawer,
         bin=ballot.bin,
         composite=(ballot.composite_bp << 16) // 10_000,
         probe=candidate.probe is not None,
@@ -231,7 +238,7 @@ def _score(poll: _Poll, weighed: _Weighed, raters: _Raters, params: AggregationP
         spread_bp=max(composites) - min(composites) if composites else 0,
         counted=len(counted),
         contributions=tuple(
-            _contribution(ballot, voice, bits, raters)
+            _contribution(ballot, poll.drawer, voice, bits, raters)
             for ballot, voice, bits in zip(poll.ballots, weighed.voices, weighed.contributed, strict=True)
         ),
     )
@@ -265,7 +272,7 @@ def _criteria_bp(counted: Sequence[tuple[_Ballot, int]]) -> Scores:
     return first, second, third, fourth
 
 
-def _contribution(ballot: _Ballot, voice: int, bits: int, raters: _Raters) -> Contribution:
+def _contribution(ballot: _Ballot, drawer: int, voice: int, bits: int, raters: _Raters) -> Contribution:
     known = ballot.counted is not Counted.UNKNOWN
     table = raters.tables[ballot.rater] if known else EMPTY_TABLE
     return Contribution(
@@ -276,6 +283,7 @@ def _contribution(ballot: _Ballot, voice: int, bits: int, raters: _Raters) -> Co
         evidence_bits=evidence_at(raters.worths[ballot.rater].evidence, ballot.composite_bp) if known else 0,
         voice=voice,
         contributed_bits=bits,
+        heard=raters.characters[ballot.rater].heard[drawer] if known else 0,
         bad_in_bin=table.slow_bad[ballot.bin],
         bad_total=sum(table.slow_bad),
         good_in_bin=table.slow_good[ballot.bin],

@@ -21,6 +21,8 @@ class RatedCandidate:
     content: Hash
     task: int
     """Candidates with the same number compete for one quota; never negative."""
+    category: str
+    """Whose doubts about its raters count (R22)."""
     generator: NodeId
     ratings: tuple[GivenRating, ...]
     """In any order. Of several by one rater the smallest score vector stands, whatever order they came in."""
@@ -92,6 +94,8 @@ class Contribution(NamedTuple):
     """Factor on the evidence, 0..1 (R22, R26)."""
     contributed_bits: int
     """Voice times evidence; 0 when not counted."""
+    heard: int
+    """What doubts about the rater in this category leave of its voice, 0..1 (R22); 0 for who is no member."""
     bad_in_bin: int
     """Of the rater's slow memory, prior left out: how much of what it scored like this turned out bad,"""
     bad_total: int

@@ -16,7 +16,7 @@ from consensus.types.decisions import (
     Vote,
     VotePhase,
 )
-from consensus.types.members import FavourCount, Member, RaterTable, Seat, Snapshot
+from consensus.types.members import DRAWERS, FavourCount, Member, RaterTable, Seat, Snapshot
 from consensus.types.messages import (
     Application,
     Attestation,
@@ -54,6 +54,7 @@ from consensus.types.work import (
 
 __all__ = [
     "CRITERIA",
+    "DRAWERS",
     "ZERO_HASH",
     "Application",
     "Attestation",

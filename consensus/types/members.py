@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from consensus.types.names import ZERO_HASH, Hash, NodeId
 
+DRAWERS = 32
+"""Categories fall into so many drawers by a hash of their names, whatever and however many jobs name: so what is
+remembered per category is bounded. Two that share a drawer share doubts, which harms neither."""
+
 
 @dataclass(frozen=True, slots=True)
 class RaterTable:
@@ -32,6 +36,9 @@ class RaterTable:
     answers: tuple[int, ...] = (0, 0, 0, 0)
     """Decayed counts of the probes it scored: bad ones wrongly and rightly, good ones wrongly and rightly. No belief of
     anybody's enters here: whoever has the others believe the worst of a rater cannot take these from it (R37)."""
+    doubts: tuple[int, ...] = (0,) * DRAWERS
+    """Per drawer of categories: how much further from the targets its scores were there than its own error explains,
+    summed up since that sum was last nothing; Q16, never negative (R22)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ class ProbeOpening:
 
 @dataclass(frozen=True, slots=True)
 class SlotOpening:
-    """One slot of a commitment, opened: its leaf is the hash of (task, slot, pseudonym, content, claim, salt)."""
+    """One slot of a commitment, opened: its leaf hashes this, the generator and the round, but not the probe."""
 
     task: int
     slot: int

@@ -29,7 +29,7 @@ class JobTerms:
     accept_bp: int
     review_bp: int
     budget: int
-    """Slots that may be issued over the whole job."""
+    """Slots that may be filled over the whole job."""
 
 
 class JobStatus(IntEnum):
@@ -54,7 +54,9 @@ class TaskProgress:
     in_flight: int
     """Rounds issued for this task and not yet decided."""
     exhausted: bool
-    """The last attempt's generators had nothing more to offer."""
+    """Enough generators had their turn and had nothing more to offer (R6)."""
+    short: tuple[NodeId, ...] = ()
+    """Who filled less than it was given since somebody last filled all of it, sorted. Others are asked next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class JobProgress:
     status: JobStatus
     tasks: tuple[TaskProgress, ...]
     issued: int
-    """Slots issued so far, against the budget."""
+    """Slots issued so far, against the budget; those that nothing was committed to are given back."""
     claims: tuple[Hash, ...]
     """Claim hashes of accepted and pending examples, sorted: a second one is a duplicate (R16)."""
 

@@ -14,12 +14,17 @@ from consensus.aggregation import RatedCandidate
 from consensus.aggregation.values import Counted
 from consensus.aggregation.vectorised import COUNTED_CODES, RatingColumns
 from consensus.encoding import hash_bytes
+from consensus.rater_tables import drawer_of
 from consensus.types import GivenRating, Hash, NodeId
 from node.simulate.worlds import Ints, World, draw_rounds
+from node.values.example import CATEGORIES
 
 NODES = 100
 RATERS = 5
 PER_TASK = 4
+
+_DRAWERS = np.array([drawer_of(category) for category in CATEGORIES])
+"""Tasks take turns among the categories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ def in_columns(ratings: Ratings) -> RatingColumns:
         review_bp=same(5000),
         probe=ratings.probe,
         reviewable=ratings.probe < 0,
+        drawer=_DRAWERS[np.arange(count) // PER_TASK % len(_DRAWERS)],
         rater=ratings.rater.ravel(),
         scores=ratings.scores.reshape(-1, 4),
         counted=np.full(count * RATERS, COUNTED_CODES.index(Counted.COUNTED), dtype=np.int64),
@@ -82,6 +88,7 @@ def as_candidates(ratings: Ratings, nodes: list[NodeId]) -> list[RatedCandidate]
         RatedCandidate(
             content=Hash(hash_bytes("bench-content", str(row).encode())),
             task=row // PER_TASK,
+            category=CATEGORIES[row // PER_TASK % len(CATEGORIES)],
             generator=nodes[ratings.generator[row]],
             ratings=tuple(
                 GivenRating(nodes[rater], (scores[0], scores[1], scores[2], scores[3]))

@@ -14,7 +14,8 @@ from consensus.aggregation.learning import Outcome, believed_outcome
 from consensus.aggregation.vectorised import learning, pairs, reading, slices
 from consensus.params import MAINNET
 from consensus.rater_tables import BINS, EMPTY_TABLE, ONE
-from consensus.types import FavourCount, GivenRating, NodeId, RaterTable
+from consensus.types import DRAWERS, FavourCount, GivenRating, NodeId, RaterTable
+from node.values.example import CATEGORIES
 from tests.support.ratings import content, node
 
 PARAMS = MAINNET.aggregation
@@ -66,6 +67,7 @@ class Draw:
                 for generator in sorted(met)
             ),
             answers=tuple(self.rng.randint(0, 20 * ONE) for _ in range(4)),
+            doubts=tuple(self.rng.choice([0, self.rng.randint(0, PARAMS.doubt_mute)]) for _ in range(DRAWERS)),
         )
 
     def tables(self):
@@ -81,6 +83,7 @@ class Draw:
             RatedCandidate(
                 content=content(number),
                 task=self.rng.randint(0, 2),
+                category=self.rng.choice(["", *CATEGORIES[:3]]),
                 generator=self.rng.choice([*NAMES, node("outsider")]),
                 ratings=tuple(self.rating() for _ in range(self.rng.randint(0, 9))),
                 raters=self.rng.randint(0, 9),
@@ -136,6 +139,7 @@ def drawn_round(rng, number, size, nodes):
             RatedCandidate(
                 content=content(f"{number}-{index}"),
                 task=index // 4,
+                category=CATEGORIES[index // 4 % 3],
                 generator=node(generator),
                 ratings=tuple(given_),
                 raters=5,
@@ -279,6 +283,7 @@ def test_no_input_leaves_the_scale(seed):
     for table in result.tables.values():
         assert min(table.slow_bad + table.slow_good + table.fast_bad + table.fast_good) >= 0
         assert 0 <= table.maturity <= PARAMS.maturity_max
+        assert all(0 <= doubt <= PARAMS.doubt_mute for doubt in table.doubts)
 
 
 def test_node_ids_decide_nothing_but_ties():

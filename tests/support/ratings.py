@@ -29,6 +29,7 @@ def candidate(
     *,
     generator: str = "generator",
     task: int = 0,
+    category: str = "code_generation",
     raters: int = 5,
     probe: bool | None = None,
     reviewable: bool = True,
@@ -40,6 +41,7 @@ def candidate(
     return RatedCandidate(
         content=content(name),
         task=task,
+        category=category,
         generator=node(generator),
         ratings=tuple(
             GivenRating(rater=node(rater), scores=(score,) * 4 if isinstance(score, int) else score)

@@ -4,8 +4,9 @@ import pytest
 
 from consensus.aggregation import Counted, Verdict, reference, vectorised
 from consensus.aggregation.learning import believed_outcome
-from consensus.rater_tables import EMPTY_TABLE, ONE, bias, fairness, favoured, maturity
-from consensus.types import GivenRating
+from consensus.rater_tables import EMPTY_TABLE, ONE, bias, drawer_of, fairness, favoured, heard, maturity
+from consensus.types import DRAWERS, GivenRating
+from node.values.example import CATEGORIES
 from tests.support.ratings import PARAMS, candidate, content, newcomers, node
 
 HONEST = ("ada", "ben", "cleo", "dora", "emil")
@@ -299,6 +300,77 @@ class TestFavour:
             tables = aggregate(tables, rated, PARAMS).tables
         assert favoured(tables[node("ada")], PARAMS) == frozenset()
         assert node("friend") not in {pair.generator for pair in tables[node("ada")].pairs}
+
+
+class TestDoubts:
+    """A record that was earned in one category is no voice in another (R22)."""
+
+    @pytest.fixture
+    def lie(self, aggregate):
+        """Tables after `ada` praised bad candidates of ever other generators in one category, and gave it its due
+        in another."""
+
+        def after(tables, count, first=0):
+            for number in range(first, first + count):
+                maker = f"maker-{number}"
+                others = dict.fromkeys(HONEST, 3000)
+                poisoned = candidate(f"p{number}", others | {"ada": 9500}, generator=maker, category="bug_detection")
+                clean = candidate(f"h{number}", others, generator=maker, category="code_review", task=1)
+                tables = aggregate(tables, [poisoned, clean], PARAMS).tables
+            return tables
+
+        return after
+
+    @staticmethod
+    def left(tables, category, name="ada"):
+        return heard(tables[node(name)], drawer_of(category), PARAMS)
+
+    def test_who_lies_in_one_category_is_not_heard_there_and_is_elsewhere(self, aggregate, known, lie):
+        tables = lie(known, 4)
+        assert self.left(tables, "bug_detection") == 0
+        assert self.left(tables, "code_review") == ONE
+        assert self.left(tables, "bug_detection", "ben") == ONE
+        rated = [
+            candidate(category, dict.fromkeys(HONEST, 8600), category=category, task=task)
+            for task, category in enumerate(("bug_detection", "code_review"))
+        ]
+        muted, usual = (contribution(scored, "ada") for scored in aggregate(tables, rated, PARAMS).candidates)
+        assert (muted.counted, muted.heard, muted.voice) == (Counted.COUNTED, 0, 0)
+        assert usual.heard == ONE
+        assert usual.voice > ONE // 4
+
+    def test_one_lie_takes_some_of_the_voice_and_no_more(self, known, lie):
+        assert 0 < self.left(lie(known, 1), "bug_detection") < ONE
+
+    def test_old_merit_does_not_buy_a_lie(self, aggregate, known, lie):
+        tables = known
+        for number in range(30):
+            rated = candidate(f"m{number}", dict.fromkeys(HONEST, 8600), category="bug_detection")
+            tables = aggregate(tables, [rated], PARAMS).tables
+        assert set(tables[node("ada")].doubts) == {0}
+        assert self.left(lie(tables, 4), "bug_detection") == 0
+
+    def test_doubts_are_bounded_and_honest_ratings_take_them_back(self, aggregate, known, lie):
+        tables = lie(known, 40)
+        doubted = tables[node("ada")].doubts[drawer_of("bug_detection")]
+        assert doubted == PARAMS.doubt_mute
+        for number in range(20):
+            rated = candidate(f"b{number}", dict.fromkeys(HONEST, 8600), category="bug_detection")
+            tables = aggregate(tables, [rated], PARAMS).tables
+        assert self.left(tables, "bug_detection") == ONE
+
+    def test_who_errs_everywhere_alike_is_weighed_by_its_table_and_not_doubted_for_good(self, aggregate, known):
+        """A harsh or noisy rater is no worse in a category than it is known to be."""
+        tables = known
+        for number in range(60):
+            off = 1700 if number % 2 else -1700
+            scores = dict.fromkeys(HONEST, 6000) | {"ada": 6000 + off}
+            tables = aggregate(tables, [candidate(f"n{number}", scores, category="code_search")], PARAMS).tables
+        assert self.left(tables, "code_search") > ONE // 2
+
+    def test_every_category_of_the_product_has_a_drawer_of_its_own(self):
+        assert len({drawer_of(category) for category in CATEGORIES}) == len(CATEGORIES)
+        assert all(0 <= drawer_of(name) < DRAWERS for name in ("", "no category", *CATEGORIES))
 
 
 def test_a_lone_rater_learns_from_the_prior_and_never_from_itself(aggregate):

@@ -13,6 +13,7 @@ from consensus.openings import RoundInputs, probe_alpha, slot_rule
 from consensus.outcome import decide_round
 from consensus.params import MINIMAL
 from consensus.schedule import Standing, admit
+from consensus.slots_left import slots_left
 from consensus.types import (
     CandidateCommit,
     CandidateState,
@@ -104,7 +105,7 @@ class Story:
         commits, openings, rating_commits, reveals = {}, {}, {}, {}
         for node in GENERATORS:
             slots = tuple(self.slots[node])
-            body = CandidateCommit(HEIGHT, slots_root(slots), (SlotCount(0, len(slots)),))
+            body = CandidateCommit(HEIGHT, slots_root(node, HEIGHT, slots), (SlotCount(0, len(slots)),))
             commits[node] = signed(node, Kind.CANDIDATE_COMMIT, body)
             if node not in self.silent:
                 body = GeneratorReveal(HEIGHT, proof_of(node), slots, ())
@@ -159,6 +160,14 @@ def test_every_committed_slot_ends_in_one_state_and_the_best_fill_the_quota():
     assert outcome.jobs[0].tasks[0].in_flight == 0
 
 
+def test_of_equal_scores_the_lower_content_hash_is_accepted_whoever_comes_first():
+    passed = {CandidateState.ACCEPTED, CandidateState.SURPLUS}
+    equal = [item for item in Story().decide().decisions if item.state in passed]
+    assert len({item.score_bp for item in equal}) == 1
+    accepted = {item.content for item in equal if item.state is CandidateState.ACCEPTED}
+    assert accepted == set(sorted(item.content for item in equal)[: TERMS.quota])
+
+
 def test_a_generator_that_never_unmasks_has_only_void_slots():
     story = Story()
     story.silent = {GENERATORS[0]}
@@ -175,6 +184,30 @@ def test_slots_opened_against_the_commitment_are_void():
     inputs.openings[GENERATORS[0]] = signed(GENERATORS[0], Kind.GENERATOR_REVEAL, body)
     found = states(story.decide(inputs=inputs))
     assert {state for (node, _), state in found.items() if node == GENERATORS[0]} == {CandidateState.VOID}
+
+
+def test_who_repeats_anothers_commitment_cannot_open_it_with_what_the_other_has_opened():
+    story, (victim, thief) = Story(), GENERATORS
+    inputs = story.inputs()
+    body = inputs.commits[victim].body
+    commits = {**inputs.commits, thief: signed(thief, Kind.CANDIDATE_COMMIT, body)}
+    opened = replace(inputs.openings[victim].body, vrf_proof=proof_of(thief))
+    openings = {**inputs.openings, thief: signed(thief, Kind.GENERATOR_REVEAL, opened)}
+    found = states(story.decide(inputs=replace(inputs, commits=commits, openings=openings)))
+    assert {found[thief, slot] for slot in range(SLOTS)} == {CandidateState.VOID}
+    assert CandidateState.DUPLICATE not in found.values()
+
+
+def test_who_repeats_anothers_rating_commitment_cannot_reveal_what_the_other_has_revealed():
+    story, (rater, copier) = Story(), RATERS[:2]
+    inputs = story.inputs()
+    commits = {
+        **inputs.rating_commits,
+        copier: signed(copier, Kind.RATING_COMMIT, inputs.rating_commits[rater].body),
+    }
+    reveals = {**inputs.reveals, copier: signed(copier, Kind.RATING_REVEAL, inputs.reveals[rater].body)}
+    conduct = story.decide(inputs=replace(inputs, rating_commits=commits, reveals=reveals)).conduct
+    assert conduct.revealed == set(RATERS) - {copier}
 
 
 def test_one_slot_opened_in_the_stead_of_all_others_voids_them():
@@ -335,3 +368,55 @@ def test_nobody_rated_anything_and_the_round_still_ends():
     story.silent = set(RATERS)
     found = states(story.decide())
     assert set(found.values()) <= {CandidateState.LATE, CandidateState.PROBE}
+
+
+def accepted_of(outcome, node):
+    good = {CandidateState.ACCEPTED, CandidateState.SURPLUS}
+    return sum(item.generator == node and item.state in good for item in outcome.decisions)
+
+
+def test_slots_left_empty_count_where_another_had_good_ones_to_make():
+    story, (idler, other) = Story(), GENERATORS
+    story.slots[idler] = story.slots[idler][:1]
+    outcome = story.decide()
+    assert dict(outcome.conduct.slots_left) == {idler: accepted_of(outcome, other) - 1 - 1}
+    assert accepted_of(outcome, other) > 2
+
+
+def test_one_slot_less_than_another_made_is_where_a_list_ends():
+    story, (one, other) = Story(), GENERATORS
+    good = accepted_of(story.decide(), other)
+    story.slots[one] = story.slots[one][: good - 1]
+    assert story.decide().conduct.slots_left == ()
+
+
+def test_where_nobody_else_had_anything_good_nobody_left_anything():
+    story, (idler, other) = Story(), GENERATORS
+    story.slots[idler] = []
+    for slot in story.slots[other]:
+        for rater in RATERS:
+            story.scores[rater, slot.content] = BAD
+    assert story.decide().conduct.slots_left == ()
+
+
+def test_a_generator_that_commits_to_all_and_opens_nothing_has_left_them():
+    story, (hider, other) = Story(), GENERATORS
+    story.silent = {hider}
+    outcome = story.decide()
+    assert dict(outcome.conduct.slots_left) == {hider: accepted_of(outcome, other) - 1}
+
+
+def test_what_an_earlier_round_has_already_fills_no_slot():
+    story, (copier, other) = Story(), GENERATORS
+    taken = tuple(sorted(slot.claim for slot in story.slots[copier]))
+    left = dict(story.decide(claims=taken).conduct.slots_left)
+    probes = SLOTS - len(candidates_of(copier))
+    assert left[copier] >= accepted_of(story.decide(claims=taken), other) - 1 - probes
+    assert other not in left
+
+
+def test_an_owners_nodes_show_nothing_of_each_other():
+    story, (idler, other) = Story(), GENERATORS
+    story.slots[idler] = []
+    left = slots_left(PLAN, [], story.decide().decisions, owners={idler: "x", other: "x"}, jobs={})
+    assert left == ()

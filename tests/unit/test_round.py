@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from consensus.encoding import hash_value
+from consensus.openings import claim_order
 from consensus.params import MINIMAL
 from consensus.round import (
     ExecuteProbes,
@@ -93,7 +94,9 @@ def say(sender: NodeId, kind: Kind, body) -> Signed:
 
 def commit(sender: NodeId) -> Signed:
     slots = (opening(0, sender[0]), opening(1, sender[0]))
-    return say(sender, Kind.CANDIDATE_COMMIT, CandidateCommit(HEIGHT, slots_root(slots), (SlotCount(0, 2),)))
+    return say(
+        sender, Kind.CANDIDATE_COMMIT, CandidateCommit(HEIGHT, slots_root(sender, HEIGHT, slots), (SlotCount(0, 2),))
+    )
 
 
 def rating(content: Hash) -> Rating:
@@ -150,7 +153,7 @@ def test_a_generator_is_asked_to_generate_and_commits_to_the_root_of_its_slots()
     assert of(Generate, current.start()) == [Generate(HEIGHT, plan().tasks)]
     slots = (opening(1, 1), opening(0, 1))
     (send,) = of(Send, current.on_candidates_ready(slots, (), bytes(80)))
-    assert send.body == CandidateCommit(HEIGHT, slots_root((slots[1], slots[0])), (SlotCount(0, 2),))
+    assert send.body == CandidateCommit(HEIGHT, slots_root(node(1), HEIGHT, (slots[1], slots[0])), (SlotCount(0, 2),))
 
 
 def test_candidates_are_published_only_when_every_generator_has_committed():
@@ -199,6 +202,23 @@ def test_when_publishing_takes_too_long_what_is_held_is_rated():
     hold(current, 0, 1)
     (order,) = of(RateCandidates, current.on_timer(Phase.PUBLISH))
     assert order.candidates == ((0, opening(0, 1).content),)
+
+
+def publishing_ms(effects) -> list[int]:
+    return [timer.delay_ms for timer in of(SetPhaseTimer, effects) if timer.phase is Phase.PUBLISH]
+
+
+def test_where_generating_ends_by_its_time_contents_are_waited_for_as_long_as_clocks_may_differ():
+    times = MINIMAL.times
+    complete, cut_short = round_of(node(3)), round_of(node(3))
+    complete.start()
+    assert publishing_ms(feed(complete, *map(commit, GENERATORS))) == [times.publish_ms]
+    cut_short.start()
+    feed(cut_short, commit(node(1)))
+    assert publishing_ms(cut_short.on_timer(Phase.GENERATE)) == [times.publish_ms + times.lag_ms]
+    hold(cut_short, 0, 1)
+    hold(cut_short, 1, 1)
+    assert cut_short.phase is Phase.RATE, "and no longer than until they are there"
 
 
 def test_contents_nobody_committed_to_are_bounded_by_the_slots_of_the_task():
@@ -299,6 +319,46 @@ def test_revealed_probes_are_executed_before_attesting():
     found = (ProbeFinding(probe.content, holds=True),)
     (send,) = of(Send, current.on_probes_executed(found))
     assert send.body.probes == found
+
+
+def probes_executed(*unmasked: Signed) -> list:
+    current = round_of(node(3))
+    through_publish(current)
+    feed(current, *map(rating_commit, RATERS), *map(reveal, RATERS))
+    return of(ExecuteProbes, feed(current, *unmasked))
+
+
+def test_nobody_opens_anothers_probe_with_evidence_that_does_not_hold():
+    forger, victim = sorted(GENERATORS, key=lambda name: claim_order(plan().seed, name))
+    probe = opening(0, victim[0], ProbeOpening(good=False, evidence=b"{}"))
+    forged = replace(probe, probe=ProbeOpening(good=False, evidence=b"junk"))
+    said = unmask(victim, probe, opening(1, victim[0])), unmask(forger, forged, opening(1, forger[0]))
+    (order,) = probes_executed(*said)
+    assert order.openings == ((victim, probe),)
+
+
+def test_nobody_has_others_execute_more_than_it_committed_to():
+    many = [replace(opening(slot, 2, ProbeOpening(good=True, evidence=b"{}")), slot=slot) for slot in range(20)]
+    assert not probes_executed(unmask(node(1), opening(0, 1), opening(1, 1)), unmask(node(2), *many))
+
+
+def test_of_two_that_committed_to_one_probe_the_first_by_lot_is_executed():
+    def said_by(who, evidence):
+        return replace(opening(0, 9, ProbeOpening(good=True, evidence=evidence)), pseudonym=bytes([who]) * 32)
+
+    def commit_to(who, slots):
+        body = CandidateCommit(HEIGHT, slots_root(node(who), HEIGHT, slots), (SlotCount(0, len(slots)),))
+        return say(node(who), Kind.CANDIDATE_COMMIT, body)
+
+    ones, others = (said_by(1, b"one"),), (said_by(2, b"other"),)
+    current = round_of(node(3))
+    current.start()
+    feed(current, commit_to(1, ones), commit_to(2, others))
+    current.on_timer(Phase.PUBLISH)
+    feed(current, *map(rating_commit, RATERS), *map(reveal, RATERS))
+    (order,) = of(ExecuteProbes, feed(current, unmask(node(1), *ones), unmask(node(2), *others)))
+    first = min(GENERATORS, key=lambda name: claim_order(plan().seed, name))
+    assert [sender for sender, _ in order.openings] == [first]
 
 
 @pytest.mark.parametrize("good", [True, False])

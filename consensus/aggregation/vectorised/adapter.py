@@ -63,6 +63,7 @@ def _contributions(scores: ScoreColumns, raters: Iterable[NodeId]) -> Iterator[C
         given.bits,
         given.voice,
         given.contributed,
+        given.heard,
         in_bin[0],
         totals[0],
         in_bin[1],
@@ -76,7 +77,7 @@ def _unknown(rating: GivenRating, params: AggregationParams) -> Contribution:
     """A rating by somebody who is no member is shown, and does nothing."""
     composite = composite_bp(rating.scores, params)
     position = min(BINS - 1, composite // BIN_BP)
-    return Contribution(rating.rater, Counted.UNKNOWN, composite, position, 0, 0, 0, 0, 0, 0, 0)
+    return Contribution(rating.rater, Counted.UNKNOWN, composite, position, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def _scored(candidates: Sequence[RatedCandidate], scores: ScoreColumns) -> tuple[Iterable[Any], ...]:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from consensus.aggregation.fixed_point import decay_table
 from consensus.aggregation.values import Counted, RatedCandidate
 from consensus.params import AggregationParams
-from consensus.rater_tables import BINS
-from consensus.types import FavourCount, GivenRating, NodeId, RaterTable
+from consensus.rater_tables import BINS, drawer_of
+from consensus.types import DRAWERS, FavourCount, GivenRating, NodeId, RaterTable
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -37,7 +37,7 @@ _COUNTED, _OWN, _OBSERVER = map(COUNTED_CODES.index, (Counted.COUNTED, Counted.O
 
 @dataclass(slots=True)
 class RaterColumns:
-    """The tables of all nodes. Memory is fixed per node: 40 counts, 9 numbers and `pairs_max` pairs."""
+    """The tables of all nodes. Memory is fixed per node: 40 counts, 9 numbers, 32 doubts and `pairs_max` pairs."""
 
     nodes: tuple[NodeId, ...]
     by_name: Ints
@@ -51,7 +51,9 @@ class RaterColumns:
     sums: Ints
     """[4, N] In the order of `SUMS`, Q16."""
     answers: Ints
-    """[4, N] As in `RaterTable`."""
+    """[4, N] As in `RaterTable`; likewise"""
+    doubts: Ints
+    """[DRAWERS, N]"""
     pair_generator: Ints
     """[N, pairs_max] Number of the generator, or `NOBODY`; in no particular order within a row."""
     pair_count: Ints
@@ -76,6 +78,7 @@ class RaterColumns:
             maturity=np.zeros(size, dtype=np.int64),
             sums=np.zeros((len(SUMS), size), dtype=np.int64),
             answers=np.zeros((4, size), dtype=np.int64),
+            doubts=np.zeros((DRAWERS, size), dtype=np.int64),
             pair_generator=np.full(pairs, NOBODY, dtype=np.int64),
             pair_count=np.zeros(pairs, dtype=np.int64),
             pair_excess=np.zeros(pairs, dtype=np.int64),
@@ -97,6 +100,7 @@ class RaterColumns:
             sums[rows] = [getattr(table, name) for table in known]
         columns.maturity[rows] = [table.maturity for table in known]
         columns.answers[:, rows] = _ints([table.answers for table in known]).reshape(-1, 4).T
+        columns.doubts[:, rows] = _ints([table.doubts for table in known]).reshape(-1, DRAWERS).T
         pairs = [
             (row, place, number[pair.generator], pair.count, pair.excess)
             for row, table in zip(rows.tolist(), known, strict=True)
@@ -123,6 +127,7 @@ class RaterColumns:
             self.maturity[rows],
             self.sums[:, rows].T,
             self.answers[:, rows].T,
+            self.doubts[:, rows].T,
         )
         made = zip(*(column.tolist() for column in columns), self._pairs(rows), strict=True)
         return [_table(*parts) for parts in made]
@@ -145,6 +150,7 @@ class RaterColumns:
         self.maturity[rows] = 0
         self.sums[:, rows] = 0
         self.answers[:, rows] = 0
+        self.doubts[:, rows] = 0
         gone = np.isin(self.pair_generator, rows)
         gone[rows] = True
         self.pair_generator[gone] = NOBODY
@@ -170,6 +176,8 @@ class RatingColumns:
     probe: Ints
     """[C] 1 for a good probe, 0 for a bad one, -1 for a candidate."""
     reviewable: Bools
+    drawer: Ints
+    """[C] Of the candidate's category."""
     rater: Ints
     """[M] Row of the rater."""
     scores: Ints
@@ -253,6 +261,7 @@ def rating_columns(
         review_bp=_ints([candidate.review_bp for candidate in candidates]),
         probe=_ints([probes[candidate.probe] for candidate in candidates]),
         reviewable=np.array([candidate.reviewable for candidate in candidates], dtype=np.bool_),
+        drawer=_ints([drawer_of(candidate.category) for candidate in candidates]),
         rater=rater,
         scores=_ints([rating.scores for rating in ratings]).reshape(-1, 4),
         counted=counted,
@@ -270,7 +279,12 @@ def _ints(values: Sequence[object]) -> Ints:
 
 
 def _table(
-    histograms: list[list[int]], maturity: int, sums: list[int], answers: list[int], pairs: tuple[FavourCount, ...]
+    histograms: list[list[int]],
+    maturity: int,
+    sums: list[int],
+    answers: list[int],
+    doubts: list[int],
+    pairs: tuple[FavourCount, ...],
 ) -> RaterTable:
     slow_bad, slow_good, fast_bad, fast_good = map(tuple, histograms)
     squared_error, error_weight, excess, excess_count = sums
@@ -286,6 +300,7 @@ def _table(
         excess_count=excess_count,
         pairs=pairs,
         answers=tuple(answers),
+        doubts=tuple(doubts),
     )
 
 

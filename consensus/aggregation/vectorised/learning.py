@@ -11,9 +11,11 @@ import numpy as np
 from consensus.aggregation.fixed_point import BELIEF_BITS_MAX, BELIEF_STEP_BITS, BELIEF_TABLE
 from consensus.aggregation.vectorised.columns import Bools, Ints, RaterColumns, Roster, clamp, decays
 from consensus.aggregation.vectorised.pairs import Meetings, learn_pairs
+from consensus.aggregation.vectorised.reading import Characters
 from consensus.aggregation.vectorised.slices import Slice
 from consensus.params import AggregationParams
 from consensus.rater_tables import BINS, ONE
+from consensus.types import DRAWERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,33 @@ class LessonSums:
         return self._ratings[:-1]
 
 
+class DoubtSums:
+    """`learning._learn_doubts`: a round's doubts per drawer and rater, added up slice by slice; as in `LessonSums`."""
+
+    def __init__(self, characters: Characters, params: AggregationParams) -> None:
+        self._params = params
+        self._bias = characters.bias
+        self._bound = np.maximum(params.doubt_error_min, params.doubt_error_share * characters.error >> 16)
+        self._sums = np.zeros((DRAWERS, len(self._bias) + 1), dtype=np.int64)
+
+    def add(self, lessons: Lessons, miss: Ints) -> None:
+        """Add what ratings that are `miss` [k, c] above their targets say of their raters."""
+        part = lessons.part
+        off = miss - self._bias.take(part.rater)
+        off *= off
+        off >>= 16
+        np.minimum(off, self._params.doubt_error_max, out=off)
+        off -= self._bound.take(part.rater)
+        off *= lessons.weight
+        off >>= 16
+        cell = part.drawer * self._sums.shape[1] + lessons.learner
+        np.add.at(self._sums.reshape(-1), cell.ravel(), off.ravel())
+
+    def after(self, before: Ints) -> Ints:
+        """[DRAWERS, A] The doubts after the round."""
+        return clamp(before + self._sums[:, :-1], 0, self._params.doubt_mute)
+
+
 @dataclass(frozen=True, slots=True)
 class Memories:
     """What the raters of a round remembered before it, and what they answer to its probes."""
@@ -203,6 +232,7 @@ def learn(
     raters: RaterColumns,
     roster: Roster,
     before: Memories,
+    characters: Characters,
     slices: Iterable[tuple[Lessons, Ints]],
     params: AggregationParams,
 ) -> None:
@@ -211,13 +241,15 @@ def learn(
     Args:
         raters: All nodes.
         roster: Those who rate.
-        before: What they remember.
+        before: What they remember,
+        characters: and how they treated generators and categories.
         slices: What their ratings teach, and the targets of these.
         params: The preset's numbers.
     """
     sums = LessonSums(len(roster))
     squared = np.zeros(len(roster) + 1, dtype=np.int64)
     excess = squared.copy()
+    doubts = DoubtSums(characters, params)
     met: list[Meetings] = []
     for lessons, target in slices:
         sums.add(lessons)
@@ -227,6 +259,7 @@ def learn(
         square *= lessons.weight
         square >>= 16
         np.add.at(squared, lessons.learner.ravel(), square.ravel())
+        doubts.add(lessons, miss)
         np.add.at(excess, lessons.learner.ravel(), miss.ravel())
         met.append(Meetings(lessons.learner, lessons.part.generator, miss))
     raters.histograms[..., roster.index] = learnt_histograms(before, sums, params)
@@ -239,4 +272,5 @@ def learn(
     answered >>= 16
     answered += before.answers * ONE
     raters.answers[..., roster.index] = answered
+    raters.doubts[:, roster.index] = doubts.after(roster.take(raters.doubts))
     learn_pairs(raters, roster, sums.ratings, met, params)

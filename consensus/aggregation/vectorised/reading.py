@@ -30,9 +30,15 @@ class Worths:
 class Characters:
     """`reading.Character`, a row per rater of the round."""
 
+    bias: Ints
+    """Q16; likewise"""
+    error: Ints
+    """the mean squared error that it does not explain."""
     bias_bp: Ints
     precision: Ints
     fairness: Ints
+    heard: Ints
+    """[DRAWERS * A] Drawer after drawer."""
     favoured: Ints
     """Keys, row * N + generator."""
 
@@ -95,17 +101,24 @@ def _prior(bad_per_myriad: tuple[int, ...], good_per_myriad: tuple[int, ...], co
 
 
 def read_characters(raters: RaterColumns, roster: Roster, params: AggregationParams) -> Characters:
-    """R23 for a round's raters, before the round."""
+    """R22 and R23 for a round's raters, before the round."""
     squared_error, error_weight, excess, excess_count = roster.take(raters.sums)
     mean = clamp((excess << 16) // np.maximum(1, excess_count), -ONE, ONE)
     bias = np.where(excess_count > 0, mean, 0)
     known = (squared_error << 16) // np.maximum(1, error_weight)
-    error = np.where(error_weight > 0, known, params.error_unknown)
+    error = np.where(error_weight > 0, np.maximum(0, known - (bias * bias >> 16)), params.error_unknown)
+    heard = params.doubt_mute - roster.take(raters.doubts)
+    np.maximum(heard, 0, out=heard)
+    heard <<= 16
+    heard //= params.doubt_mute
     fairness, favoured = _read_favours(raters, roster, bias, params)
     return Characters(
+        bias=bias,
+        error=error,
         bias_bp=bias * 10_000 >> 16,
-        precision=(params.error_floor << 16) // (params.error_floor + np.maximum(0, error - (bias * bias >> 16))),
+        precision=(params.error_floor << 16) // (params.error_floor + error),
         fairness=np.maximum(params.fairness_voice_min, fairness),
+        heard=heard.ravel(),
         favoured=favoured,
     )
 

@@ -53,6 +53,7 @@ class RatingScores:
     """Evidence of the rating before its voice."""
     voice: Ints
     contributed: Ints
+    heard: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,9 @@ class ScoreColumns:
 
     def explained(self) -> RatingScores:
         """What every rating did; laid out when somebody asks."""
-        columns = np.zeros((7, self.ratings + 1), dtype=np.int64)  # the last of each is for empty seats
+        columns = np.zeros((8, self.ratings + 1), dtype=np.int64)  # the last of each is for empty seats
         for part, weighed in self._weighed:
-            did = (weighed.evidence, weighed.voice, weighed.contributed)
+            did = (weighed.evidence, weighed.voice, weighed.contributed, part.heard)
             for column, values in zip(
                 columns, (part.rater, part.composite_bp, part.bin, part.counted, *did), strict=True
             ):
@@ -122,7 +123,7 @@ def aggregate_columns(raters: RaterColumns, ratings: RatingColumns, params: Aggr
     second = [(part, _weigh(part, after, characters, params, relative=True)) for part in slices]
     scores = _score(second, after, characters, ratings, roster.rows, drafted, params)
     taught = (_final_lessons(part, weighed, scores.verdict, params) for part, weighed in second)  # a slice at a time
-    learn(raters, roster, held, taught, params)
+    learn(raters, roster, held, characters, taught, params)
     return scores
 
 
@@ -130,6 +131,8 @@ def _weigh(
     part: Slice, worths: Worths, characters: Characters, params: AggregationParams, *, relative: bool
 ) -> _Weighed:
     voice = (worths.maturity * characters.fairness >> 16).take(part.rater)
+    voice *= part.heard
+    voice >>= 16
     voice *= part.votes
     if relative:
         loudest = np.maximum.reduce(voice, axis=0)

@@ -72,6 +72,10 @@ class Slice:
     """The rater if its rating teaches, else nobody."""
     counted: Ints
     """Position in `COUNTED_CODES`;"""
+    drawer: Ints
+    """[c] Of the candidate's category,"""
+    heard: Ints
+    """and what doubts leave there of the rater's voice."""
     votes: Ints
     """1 if that is COUNTED, else 0."""
 
@@ -114,6 +118,7 @@ def _cut(
     generator = ratings.generator.take(candidates)
     counted = _counted(counted, rater, generator, characters, nodes)
     probe = ratings.probe.take(candidates)
+    drawer = ratings.drawer.take(candidates)
     probes = (probe >= 0).nonzero()[0]
     scores_bp = ratings.scores.take(at, axis=0, mode="clip")
     composite_bp = np.vecdot(scores_bp, np.array(params.criterion_weights_bp))
@@ -137,6 +142,8 @@ def _cut(
         rater=rater,
         learner=np.where(counted == OWN, len(roster), rater),
         counted=counted,
+        drawer=drawer,
+        heard=characters.heard.take(drawer * len(roster) + rater),
         votes=(counted == COUNTED).astype(np.int64),
     )
 
