@@ -15,6 +15,9 @@ from node.errors import OperatorError, TransientError
 from node.store import Store
 from reputation import Score, epoch_scores, ledger_root
 
+ENDS_KEPT = 8
+"""Ends of epochs at hand. An anchor needs two, its signers two earlier ones, and comparing looks back at a few."""
+
 
 @dataclass(frozen=True, slots=True)
 class EpochEnd:
@@ -58,6 +61,8 @@ class LedgerFacts:
 
     def __init__(self, store: Store, genesis: Genesis, preset: Preset) -> None:
         self._store, self._genesis, self._preset = store, genesis, preset
+        self._ends: dict[int, EpochEnd] = {}
+        """Those read last: what is decided does not change."""
 
     @property
     def network(self) -> Hash:
@@ -86,6 +91,12 @@ class LedgerFacts:
             TransientError: The epoch is not over here.
             OperatorError: The state after its last round is not kept here.
         """
+        if epoch not in self._ends:  # states are large, and every look at the chain asks for the same few
+            self._ends[epoch] = await self._read_end(epoch)
+            self._ends = dict(list(self._ends.items())[-ENDS_KEPT:])
+        return self._ends[epoch]
+
+    async def _read_end(self, epoch: int) -> EpochEnd:
         if epoch < 0:
             return epoch_end(-1, first_state(self._genesis, self._preset), self._preset)
         height = (epoch + 1) * self._preset.epoch_rounds

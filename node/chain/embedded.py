@@ -12,9 +12,9 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from aiohttp import web
 from eth_utils.address import to_checksum_address
@@ -39,6 +39,8 @@ with _depth_kept():
     from eth.exceptions import HeaderNotFound
     from eth_tester import EthereumTester, PyEVMBackend
     from eth_tester.exceptions import BlockNotFound, TransactionFailed, TransactionNotFound
+
+T = TypeVar("T")
 
 GWEI = 10**9
 BODY_BYTES_MAX = 1 << 20
@@ -94,6 +96,9 @@ class EmbeddedChain:
         """By sender and nonce."""
         self._logs_by_block: dict[bytes, tuple[dict[str, Any], ...]] = {}
         """By the block's hash, which another block of that number does not have."""
+        self._answers: dict[Hashable, Any] = {}
+        """What was computed upon the head, by what was asked; and which head that is."""
+        self._answered_upon = b""
         self._methods: dict[str, Callable[..., Any]] = {
             "eth_chainId": lambda: hex(self._backend.chain.chain_id),
             "eth_blockNumber": lambda: hex(self.head),
@@ -220,10 +225,22 @@ class EmbeddedChain:
             "logs": [_log_json(log) for log in found["logs"]],
         }
 
+    def _upon_head(self, asked: Hashable, compute: Callable[[], T]) -> T:
+        """What `compute` gives, computed once upon each head: calls change nothing, and a swarm asks the same often."""
+        head = self._backend.chain.get_canonical_head().hash
+        if head != self._answered_upon:
+            self._answers, self._answered_upon = {}, head
+        if asked not in self._answers:
+            self._answers[asked] = compute()
+        return cast("T", self._answers[asked])
+
     def _call(self, call: dict[str, Any], block: str) -> str:
         named = "latest" if block in {"latest", "pending"} else int(block, 16)
+        fields = self._fields(call)
         try:
-            return str(self._tester.call(self._fields(call), named))
+            return self._upon_head(
+                ("call", named, tuple(sorted(fields.items()))), lambda: str(self._tester.call(fields, named))
+            )
         except TransactionFailed as error:
             raise _reverted(error) from error
         except ValidationError as error:
@@ -246,7 +263,7 @@ class EmbeddedChain:
 
     @property
     def _base_fee(self) -> int:
-        return int(self._tester.get_block_by_number("pending")["base_fee_per_gas"])
+        return self._upon_head("base fee", lambda: int(self._tester.get_block_by_number("pending")["base_fee_per_gas"]))
 
     def _logs(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:
         first = int(wanted.get("fromBlock", "0x0"), 16)

@@ -9,7 +9,7 @@ from consensus.aggregation import Counted
 from consensus.types import CandidateState, Decision, Hash, JobTerms, NodeId
 from node.desks.chronicle import Chronicle
 from node.desks.lessons import probes_of
-from node.desks.words import FATES, bits, factor, score
+from node.desks.words import FATES, bits, factor, is_whole, score
 from node.driver.driver import Driver
 from node.identity import short_name
 from node.store import DecisionRow
@@ -72,7 +72,7 @@ def _decision_steps(
         steps.append(views.ExplainedStep("R8", f"{place}, by {short_name(decision.generator)}, {made}", b""))
     if told["ratings"]:
         steps.append(_score_step(decision))
-        steps += [_rating_step(item) for item in told["ratings"]]
+        steps += [rating_step(item) for item in told["ratings"]]
     if "quality_bp" in told and decision.state in {CandidateState.ACCEPTED, CandidateState.SURPLUS}:
         place = f"quality {score(told['quality_bp'])}; {told.get('quota', 0)} places in its task, taken by score"
         steps.append(views.ExplainedStep("R29", place, b""))
@@ -87,7 +87,8 @@ def _score_step(decision: Decision) -> views.ExplainedStep:
     return views.ExplainedStep("R24", text, b"")
 
 
-def _rating_step(item: dict[str, Any]) -> views.ExplainedStep:
+def rating_step(item: dict[str, Any]) -> views.ExplainedStep:
+    """What one rating, as the archive keeps it, did to its candidate, and why."""
     rater = short_name(NodeId(bytes.fromhex(item["rater"])))
     gave = f"{rater} gave {score(item['composite_bp'])} (bin {item['bin']})"
     counted = Counted(item["counted"])
@@ -100,4 +101,6 @@ def _rating_step(item: dict[str, Any]) -> views.ExplainedStep:
         f"of what it scored so before, {factor(good)} of {factor(good_total)} good and "
         f"{factor(bad)} of {factor(bad_total)} bad items"
     )
+    if not is_whole(item["heard_q16"]):
+        past += f"; doubts about it in this category leave {factor(item['heard_q16'])} of its voice (R22)"
     return views.ExplainedStep("R21", f"{gave}: {worth}; {past}", b"")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from consensus.encoding import decode
-from consensus.params import Preset
-from consensus.rater_tables import ONE
-from consensus.types import ZERO_HASH, ChainState, Member, NodeId, Snapshot
+from consensus.params import AggregationParams, Preset
+from consensus.rater_tables import ONE, drawer_of, heard
+from consensus.types import ZERO_HASH, ChainState, Member, NodeId, RaterTable, Snapshot
 from node.desks.chronicle import Chronicle
 from node.desks.membership import role_text
-from node.desks.words import basis_points, factor
+from node.desks.words import basis_points, factor, is_whole
 from node.store import Store
 from node.values import views
+from node.values.example import CATEGORIES
 from reputation import LedgerEvent, Reason, ReasonKind, generating_skill_bp, standing_of
 
 FIRST_EARNED_EPOCH = 2
@@ -120,6 +121,7 @@ def explain_standing(
         f"and {good_right:.1f} of {good_right + good_wrong:.1f} good ones good"
     )
     steps.append(views.ExplainedStep("R37", probes, b""))
+    steps += doubt_steps(member.table, preset.aggregation)
     running = preset.epoch_of(state.height + 1)
     for snapshot in state.snapshots:
         if snapshot.epoch >= running:
@@ -135,6 +137,15 @@ def explain_standing(
         f"reputation now {standing.reputation_bp / 10_000:.3f}.",
         steps=tuple(steps),
     )
+
+
+def doubt_steps(table: RaterTable, params: AggregationParams) -> Iterator[views.ExplainedStep]:
+    """In which categories a rater is heard less than in others."""
+    for category in CATEGORIES:
+        left = heard(table, drawer_of(category), params)
+        if not is_whole(left):
+            text = f"in {category} it errs more than elsewhere: {factor(left)} of its voice is left there"
+            yield views.ExplainedStep("R22", text, b"")
 
 
 def _weight_text(snapshot: Snapshot, node: NodeId) -> str:

@@ -23,6 +23,11 @@ def factor(value_q16: int) -> str:
     return f"{value_q16 / Q16:.2f}"
 
 
+def is_whole(value_q16: int) -> bool:
+    """Whether a factor is one, as `factor` shows it."""
+    return factor(value_q16) == factor(Q16)
+
+
 def basis_points(value_q16: int) -> int:
     """A Q16 share within 0..1 in basis points."""
     return max(0, min(BP, value_q16 * BP // Q16))

@@ -158,6 +158,7 @@ def _explanation(decision: Decision, scored: ScoredCandidate | None, plan: Round
                 "bin": item.bin,
                 "evidence_q16": item.evidence_bits,
                 "voice_q16": item.voice,
+                "heard_q16": item.heard,
                 "contributed_q16": item.contributed_bits,
                 "history_q16": [item.bad_in_bin, item.bad_total, item.good_in_bin, item.good_total],
             }

@@ -5,6 +5,10 @@ relay passes it on to another one with even chances, or announces it: gossip tha
 fetch. So a notice's first hop does not tell its author: whoever sends one may have it from somebody else. What stays
 visible is traffic at a generator's own link; hiding that takes more than gossip has.
 
+A relay may keep what it was handed, or announce it and not give it. So an author that does not hear its notice
+announced hands it to another one, and in the end announces it itself; and a rater that does not get a content from
+whoever announced it asks everybody. Either is less hidden than a relay, and better than a candidate that nobody rates.
+
 Pseudonyms are free, so a notice without a valid ticket of its task's generators (`consensus.tickets`) is neither kept
 nor passed on: strangers can fill nobody's disk, and no member can take the places of what others made.
 """
@@ -12,9 +16,10 @@ nor passed on: strangers can fill nobody's disk, and no member can take the plac
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -38,13 +43,17 @@ CONTENT = "content/1"
 NOTICE_BUCKETS = 8
 """Topics that notices are spread over, by task: a node of a large swarm need only follow its own tasks'."""
 
-FETCH_TIMEOUT_S = 5.0
+FETCH_TIMEOUT_S = 3.0
 STEM_TIMEOUT_S = 3.0
+EMBARGO_S = 2.0
+"""An author waits this long to hear its notice announced; a few hops take a tenth of it."""
+RELAYS_TRIED = 3
 STEM_HOPS_CHANCE = 2
 """A relay passes on one notice in this many; the rest it announces."""
 ANNOUNCE_AFTER_S = 0.05
 """Notices are gathered this long, so that one gossip message carries many."""
-FETCHES_AT_ONCE = 8
+FETCHES_AT_ONCE = 32
+"""Of all contents: a few relays that answer none of their questions must not keep the others' waiting."""
 
 K = TypeVar("K")
 
@@ -105,11 +114,13 @@ class Contents:
         self._held, self._is_wanted, self._bytes_max = held, is_wanted, example_bytes_max
         self._booth = booth
         self._taken: dict[int, dict[tuple[int, Hash], Hash]] = {}
-        """By height, then by task and ticket's tag: the first content announced with it."""
+        """By height, then by task and ticket's tag: digest of the first notice with it."""
         self._tags: dict[int, dict[Hash, Hash]] = {}
         """By height, then by digest of the notice: tags of tickets that hold. A relay often hears of its own again."""
         self._outbox: dict[int, list[bytes]] = {}
         self._fetching: set[Hash] = set()
+        self._awaited: dict[bytes, asyncio.Event] = {}
+        """Own notices that have not been heard announced yet."""
         self._slots = asyncio.Semaphore(FETCHES_AT_ONCE)
         self._background = Background(_quietly)
 
@@ -133,11 +144,32 @@ class Contents:
             message = decode_message(self._domain, envelope)
             self._tags.setdefault(notice.height, {})[message.digest] = tag_of(ticketed)
             await self._keep(self._admit(message, ticketed), envelope, content)
-            self._background.begin(self._pass_on(Publication(envelope, content)))
+            self._background.begin(self._see_announced(Publication(envelope, content)))
+
+    async def _see_announced(self, item: Publication) -> None:
+        """Hand an own content to one relay after the other until it is announced; at last announce it here."""
+        heard = self._awaited[item.notice] = asyncio.Event()
+        tried: set[NodeId] = set()
+        try:
+            while len(tried) < RELAYS_TRIED and (relay := await self._hand_on(item, but=tried)) is not None:
+                tried.add(relay)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(EMBARGO_S):
+                        await heard.wait()
+                if heard.is_set():
+                    return
+            self._announce(item.notice)
+        finally:
+            self._awaited.pop(item.notice, None)
 
     async def _pass_on(self, item: Publication) -> None:
-        """Hand it to a relay; announce it here if none takes it."""
-        peers = [peer.node for peer in self._network.peers() if peer.connected]
+        """Hand it to another relay; announce it here if none takes it."""
+        if await self._hand_on(item) is None:
+            self._announce(item.notice)
+
+    async def _hand_on(self, item: Publication, *, but: Collection[NodeId] = ()) -> NodeId | None:
+        """Hand it to a relay; which one has taken it, None where nobody does."""
+        peers = [peer.node for peer in self._network.peers() if peer.connected and peer.node not in but]
         while peers:
             relay = peers.pop(secrets.randbelow(len(peers)))
             payload = pack_batch((item.notice, item.content), bytes_max=REQUEST_BYTES_MAX)
@@ -146,8 +178,8 @@ class Contents:
             except NodeError as error:
                 log.debug("relay %s did not take a notice: %s", relay.hex()[:8], error)
             else:
-                return
-        self._announce(item.notice)
+                return relay
+        return None
 
     async def _on_stem(self, _peer: NodeId, data: bytes) -> bytes:
         parts = parse_batch(data)
@@ -183,7 +215,7 @@ class Contents:
         tag = self._tags.get(body.height, {}).get(message.digest)
         if tag is None:
             tag = self._checked(message, body)
-        if self._first_of(body, tag) != body.content:
+        if self._first_of(body, tag, message.digest) != message.digest:
             # No fault of whoever passes it on: which of two a node hears of first is chance.
             raise TransientError(f"place {body.place} of its author is taken", waits_for="another place")
         self._tags.setdefault(body.height, {})[message.digest] = tag
@@ -199,11 +231,14 @@ class Contents:
         except RefusedError as refusal:
             raise PeerFaultError(refusal.rule, str(refusal)) from refusal
 
-    def _first_of(self, body: CandidateNotice, tag: Hash) -> Hash:
-        """The content that has this place of its author's: the first that came, and no other is kept."""
+    def _first_of(self, body: CandidateNotice, tag: Hash, notice: Hash) -> Hash:
+        """The notice that has this place of its author's: the first that came, and no other is kept.
+
+        Not the first content: its author could announce that under as many pseudonyms as it likes.
+        """
         if body.height not in self._taken:
             self._tags, self._taken = self._still_planned(self._tags), self._still_planned(self._taken)
-        return self._taken.setdefault(body.height, {}).setdefault((body.task, tag), body.content)
+        return self._taken.setdefault(body.height, {}).setdefault((body.task, tag), notice)
 
     def _still_planned(self, by_height: dict[int, dict[K, Hash]]) -> dict[int, dict[K, Hash]]:
         return {height: noted for height, noted in by_height.items() if self._booth(height, 0) is not None}
@@ -211,10 +246,16 @@ class Contents:
     def _announce(self, notice: bytes) -> None:
         body = decode_message(self._domain, notice).body
         assert isinstance(body, CandidateNotice), "only notices are announced"
+        self._note_announced(notice)  # a relay may have handed it back
         queue = self._outbox.setdefault(body.task % NOTICE_BUCKETS, [])
         queue.append(notice)
         if len(queue) == 1:
             self._background.begin(self._flush(body.task % NOTICE_BUCKETS))
+
+    def _note_announced(self, notice: bytes) -> None:
+        heard = self._awaited.get(notice)
+        if heard is not None:
+            heard.set()
 
     async def _flush(self, bucket: int) -> None:
         await asyncio.sleep(ANNOUNCE_AFTER_S)
@@ -237,6 +278,7 @@ class Contents:
     async def _take_notices(self, data: bytes) -> None:
         relay = NodeId(data[:32])
         for envelope in parse_batch(data[32:]):
+            self._note_announced(envelope)
             await _quietly(self.take_notice(envelope, relay))  # one that is no good says nothing of the others
 
     async def take_notice(self, envelope: bytes, relay: NodeId) -> None:
@@ -246,9 +288,10 @@ class Contents:
             return
         found = self._admit(message, body)
         await self._store.envelopes.put(_row(found.message, envelope))
-        if await self._store.blobs.find(body.content) is None and not await self._fetch(body, relay):
-            return
-        self._tell(found)
+        if await self._store.blobs.find(body.content) is not None or await self._fetch(body, relay):
+            self._tell(found)
+        else:
+            await self._fetch_from_anyone(found)
 
     async def resume(self, height: int) -> None:
         """After a restart: report the contents held of a round, and fetch those only announced so far."""
@@ -264,8 +307,9 @@ class Contents:
                 self._background.begin(self._fetch_from_anyone(found))
 
     async def _fetch_from_anyone(self, found: _Announced) -> None:
-        for peer in self._network.peers():
-            if peer.connected and await self._fetch(found.notice, peer.node):
+        peers = [peer.node for peer in self._network.peers() if peer.connected]
+        while peers:
+            if await self._fetch(found.notice, peers.pop(secrets.randbelow(len(peers)))):
                 self._tell(found)
                 return
 

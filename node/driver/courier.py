@@ -70,7 +70,8 @@ class Courier:
         network: What carries them.
         receive: Takes each new message of others once; may wait while too many are queued.
         receive_own: Takes this node's own messages at once: they are sent while a fact is being acted on.
-        is_wanted: Whether another node's application is of any use. Anybody can make them, so others are not stored.
+        is_wanted: Whether another node's message is of any use. Anybody can make some, so others are not stored.
+        is_needed: Whether it is one that a round waits for: stored whatever its sender has sent before.
     """
 
     def __init__(
@@ -83,9 +84,11 @@ class Courier:
         receive: Receiver,
         receive_own: Callable[[Signed[object]], None],
         is_wanted: Callable[[Signed[object]], bool],
+        is_needed: Callable[[Signed[object]], bool],
     ) -> None:
         self._key, self._domain, self._store, self._network = key, domain, store, network
-        self._receive, self._receive_own, self._is_wanted = receive, receive_own, is_wanted
+        self._receive, self._receive_own = receive, receive_own
+        self._is_wanted, self._is_needed = is_wanted, is_needed
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._pulling: set[Hash] = set()
         self._background = Background(_as_task)
@@ -177,7 +180,7 @@ class Courier:
     # In
 
     async def take(self, envelope: bytes, *, again: bool = False) -> Signed[object] | None:
-        """Verify, store and hand on a message; None if it was seen before, or is an application of no use now.
+        """Verify, store and hand on a message; None if it was seen before, or is of no use now.
 
         Args:
             envelope: The message, from anybody.
@@ -195,7 +198,7 @@ class Courier:
             self.faults[fault.rule] = self.faults.get(fault.rule, 0) + 1
             raise
         own = message.sender == self._key.node
-        if message.kind is Kind.APPLICATION and not own and not self._is_wanted(message):
+        if not own and not self._is_wanted(message):
             return None  # Not remembered as seen, either: it may be of use later.
         new = await self._keep(message, envelope, own=own)
         self._remember(envelope)
@@ -205,7 +208,7 @@ class Courier:
 
     async def _keep(self, message: Signed[object], envelope: bytes, *, own: bool) -> bool:
         row = EnvelopeRow(message.digest, message.kind, height_of(message), message.sender, own, envelope)
-        return await self._store.envelopes.put(row)
+        return await self._store.envelopes.put(row, needed=self._is_needed(message))
 
     def _is_seen(self, envelope: bytes) -> bool:
         name = hashlib.sha256(envelope).digest()

@@ -12,13 +12,14 @@ from consensus.genesis import Genesis, first_state
 from consensus.joining import last_of_epoch
 from consensus.params import Preset
 from consensus.tickets import Booth, booth_of
-from consensus.types import ChainState, Hash, JobId, JobStatus, Kind, NodeId, Signed
+from consensus.types import ChainState, Hash, JobId, JobStatus, Kind, Signed
 from consensus.vrf import prove
 from node.driver.archive import Archive
 from node.driver.contents import Contents
 from node.driver.courier import Courier
 from node.driver.joining import Joining
 from node.driver.member import Member, Workshop
+from node.driver.presence import Presence
 from node.driver.sync import Sync
 from node.errors import NodeError
 from node.identity import NodeKey
@@ -59,35 +60,9 @@ class Driver:
         self.domain = Domain(genesis.network)
         self.archive = Archive(store, preset.epoch_rounds, clock)
         self._clock = clock
-        self._last_seen: dict[NodeId, float] = {}
-        self.courier = Courier(
-            key=key,
-            domain=self.domain,
-            store=store,
-            network=network,
-            receive=self._receive,
-            receive_own=self._receive_own,
-            is_wanted=self._is_of_use,
-        )
-        self.contents = Contents(
-            key=key,
-            domain=self.domain,
-            store=store,
-            network=network,
-            held=self._held,
-            booth=self._booth,
-            is_wanted=self._is_wanted,
-            example_bytes_max=preset.example_bytes_max,
-        )
-        self.sync = Sync(
-            courier=self.courier,
-            network=network,
-            store=store,
-            records=self.archive,
-            pipeline=lambda: self.member.pipeline,
-            on_attestations=self._attestations_known,
-            hold=self._hold,
-        )
+        self.courier = self._new_courier()
+        self.contents = self._new_contents()
+        self.sync = self._new_sync()
         self.member = Member(
             pipeline=pipeline,
             courier=self.courier,
@@ -96,12 +71,14 @@ class Driver:
             archivist=self.archive,
             finder=self.sync,
         )
+        self._presence = self._new_presence()
         self.consent = consent
         """Of this node's owner; None for a node that does not ask to become a member."""
         self._joining = None if consent is None else Joining(consent, self.courier, preset)
         self.courier.attach()
         self.contents.attach()
         self.sync.attach()
+        self._presence.attach()
 
     async def run(self) -> None:
         """Take part until cancelled. The network is started and stopped by whoever made it."""
@@ -124,13 +101,61 @@ class Driver:
         """
         return await self.courier.introduce(envelope)
 
-    # The parts know each other through these, because none of them can be made first.
+    # The parts, each of which knows the others through what follows, because none of them can be made first.
+
+    def _new_courier(self) -> Courier:
+        return Courier(
+            key=self.key,
+            domain=self.domain,
+            store=self.store,
+            network=self.network,
+            receive=self._receive,
+            receive_own=self._receive_own,
+            is_wanted=self._is_of_use,
+            is_needed=self._is_needed,
+        )
+
+    def _new_contents(self) -> Contents:
+        return Contents(
+            key=self.key,
+            domain=self.domain,
+            store=self.store,
+            network=self.network,
+            held=self._held,
+            booth=self._booth,
+            is_wanted=self._is_wanted,
+            example_bytes_max=self.preset.example_bytes_max,
+        )
+
+    def _new_sync(self) -> Sync:
+        return Sync(
+            courier=self.courier,
+            network=self.network,
+            store=self.store,
+            records=self.archive,
+            pipeline=lambda: self.member.pipeline,
+            on_attestations=self._attestations_known,
+            hold=self._hold,
+        )
+
+    def _new_presence(self) -> Presence:
+        return Presence(
+            key=self.key,
+            domain=self.domain,
+            network=self.network,
+            members=lambda: frozenset(member.node for member in self.member.pipeline.state.members),
+            clock=self._clock,
+            absent_ms=self.preset.times.absent_ms,
+        )
 
     def _receive_own(self, message: Signed[object]) -> None:
         self.member.submit(message)
 
     def _is_of_use(self, message: Signed[object]) -> bool:
         return self.member.pipeline.wants(message)
+
+    def _is_needed(self, message: Signed[object]) -> bool:
+        return self.member.pipeline.needs(message)
 
     def _held(self, height: int, task: int, content: Hash, tag: Hash) -> None:
         self.member.held(height, task, content, tag)
@@ -186,24 +211,14 @@ class Driver:
         """Tell the member who has been away for too long, and whose deadline has passed; ask to become one."""
         while True:
             try:
-                self._watch_peers()
+                await self._presence.tell()
+                self.member.absent(self._presence.absent())
                 await self._watch_deadlines()
                 if self._joining is not None:
                     await self._joining.look(self.member.pipeline, follows=self.sync.follows)
             except NodeError:
                 log.exception("watch")
             await asyncio.sleep(WATCH_EVERY_S)
-
-    def _watch_peers(self) -> None:
-        now = asyncio.get_running_loop().time()
-        connected = {peer.node for peer in self.network.peers() if peer.connected}
-        absent = set()
-        for member in self.member.pipeline.state.members:
-            if member.node == self.key.node or member.node in connected:
-                self._last_seen[member.node] = now
-            elif now - self._last_seen.setdefault(member.node, now) > self.preset.times.absent_ms / 1000:
-                absent.add(member.node)
-        self.member.absent(frozenset(absent))
 
     async def _watch_deadlines(self) -> None:
         now = self._clock()

@@ -229,7 +229,7 @@ class Member:
     def _all_deeds(self) -> dict[type, Callable[[Any], Awaitable[None]]]:
         """What is done about each kind of effect."""
         return {
-            rd.Send: lambda effect: self._courier.send(effect.body),
+            rd.Send: self._send,
             ag.SignProposal: lambda effect: self._courier.send(effect.proposal),
             ag.SignVote: lambda effect: self._courier.send(effect.vote),
             ag.SendAgain: lambda effect: self._courier.tell_again(effect.message.digest),
@@ -245,6 +245,14 @@ class Member:
             Decided: self._decide,
             Halt: self._halt,
         }
+
+    async def _send(self, order: rd.Send) -> None:
+        try:
+            await self._courier.send(order.body)
+        except ValueError as error:
+            # Longer than anybody takes in. Without it this member's part is void; without the member, everything is.
+            log.exception("a message of this node cannot be sent")
+            self.failure = f"{order.kind.name}: {error}"
 
     async def _set_phase_timer(self, order: rd.SetPhaseTimer) -> None:
         self._after(order.delay_ms, lambda: self.pipeline.on_phase_timer(order.height, order.phase))

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from consensus.types import Certificate, Hash, NodeId
@@ -113,13 +113,17 @@ class Sync:
             await asyncio.sleep(PAUSE_S)
 
     def _choose(self) -> list[NodeId]:
-        """Those who said that they have more, then others by chance."""
+        """Some who said that they have more, then members by chance, others where no member is linked.
+
+        Half of the places at most go by what peers say of themselves: anybody can say it, and as often as it likes.
+        """
         count = ASKED_WHEN_MISSING if self._misses else ASKED_AT_ONCE
-        richer, self._richer = self._richer, set()
-        chosen = list(richer)[:count]
-        peers = [peer.node for peer in self._network.peers() if peer.connected and peer.node not in richer]
-        while peers and len(chosen) < count:
-            chosen.append(peers.pop(secrets.randbelow(len(peers))))
+        richer, self._richer = list(self._richer), set()
+        chosen = _some(richer, count // 2)
+        members = {member.node for member in self._pipeline().state.members}
+        others = [peer.node for peer in self._network.peers() if peer.connected and peer.node not in chosen]
+        chosen += _some([node for node in others if node in members], count - len(chosen))
+        chosen += _some([node for node in others if node not in chosen], count - len(chosen))
         return chosen
 
     async def _try(self, peer: NodeId) -> None:
@@ -151,8 +155,8 @@ class Sync:
         answer = parse_sync_answer(await self._network.request(peer, SYNC, question, timeout_s=TIMEOUT_S))
         await self._courier.take_all(answer.messages)
         self.follows = answer.height <= self._pipeline().state.height
-        if answer.height > self._pipeline().state.height and not self._following.locked():
-            async with self._following:
+        if answer.height > self._pipeline().state.height:
+            async with self._following:  # after whoever promised more first: it may keep its promise, or nobody waiting
                 await self._follow(peer, answer.height)
 
     def _held(self) -> list[Hash]:
@@ -230,3 +234,9 @@ class Sync:
         if len(packed) > REQUEST_BYTES_MAX:
             raise PeerFaultError("too-long", "the round's record is beyond a request")
         return packed
+
+
+def _some(peers: Sequence[NodeId], count: int) -> list[NodeId]:
+    """At most so many of them, by chance."""
+    left = list(peers)
+    return [left.pop(secrets.randbelow(len(left))) for _ in range(min(count, len(left)))]

@@ -13,7 +13,7 @@ from consensus import agreement as ag
 from consensus.certificate import header_hash
 from consensus.errors import RefusedError
 from consensus.narrowing import narrow
-from consensus.types import Certificate, Hash, Proposal, Vote
+from consensus.types import Certificate, Hash, Header, Proposal, Vote
 from node.pipeline.effects import Effect, FetchMessages, FetchRound, Halt, Message, SetAgreementTimer
 from node.pipeline.headers import HeaderWork
 from node.pipeline.inputs import IncompleteError
@@ -87,7 +87,6 @@ class HeightInAgreement:
             RefusedError: It does not belong here or breaks a rule.
         """
         if isinstance(message.body, Proposal):
-            self._headers.learn(message.body.header.attestation_root, message.body.attestations)
             self._agree(ag.ProposalReceived(narrow(message, Proposal)))
         else:
             self._agree(ag.VoteReceived(narrow(message, Vote)))
@@ -143,7 +142,7 @@ class HeightInAgreement:
         if certificate is None:
             return None
         header = certificate.header
-        attestations = self._headers.attestations_of(header)
+        attestations = self._attestations_of(header)
         if attestations is None:
             self._out.append(FetchRound(certificate))
             return None
@@ -153,7 +152,7 @@ class HeightInAgreement:
             self._out.append(FetchMessages(self.height, missing.digests))
             return None
         except RefusedError as refusal:
-            self._doubt(certificate, refusal)
+            self._halt(f"the certified header {self.height} breaks a rule here: {refusal}", certificate)
             return None
         if transition.header != header:
             self._halt(f"round {self.height} is certified with another result than is computed here", certificate)
@@ -184,13 +183,13 @@ class HeightInAgreement:
         self._checking.pop(name, None)
         self._agree(ag.HeaderChecked(name, valid))
 
-    def _doubt(self, certificate: Certificate, refusal: RefusedError) -> None:
-        # The digests may be a peer's invention: their root tells. A certified header itself is believed.
-        if refusal.rule == "bad-attestations":
-            self._headers.forget(certificate.header.attestation_root)
-            self._out.append(FetchRound(certificate))
-        else:
-            self._halt(f"the certified header {self.height} breaks a rule here: {refusal}", certificate)
+    def _attestations_of(self, header: Header) -> tuple[Hash, ...] | None:
+        """Those that a header was built from: computed with here, listed by a peer, or proposed; None if not known."""
+        known = self._headers.attestations_of(header)
+        if known is not None:
+            return known
+        proposals = (item.body for item in self._agreement.messages() if isinstance(item.body, Proposal))
+        return next((body.attestations for body in proposals if body.header == header), None)
 
     def _agree(self, event: ag.Event) -> None:
         for effect in self._agreement.handle(event):

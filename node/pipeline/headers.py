@@ -7,6 +7,7 @@ from collections.abc import Callable
 from consensus.agreement.validity import check_builder, check_place
 from consensus.certificate import header_hash
 from consensus.genesis import Genesis
+from consensus.inputs import attestation_root
 from consensus.params import Preset
 from consensus.types import ChainState, Hash, Header
 from node.pipeline.transition import Builder, ChainInputs, ComputeTransition, Transition
@@ -38,12 +39,13 @@ class HeaderWork:
         self._transitions: dict[Hash, Transition] = {}
 
     def learn(self, root: Hash, attestations: tuple[Hash, ...]) -> None:
-        """Somebody says which attestations have this root; the first to say so is believed until `forget`."""
-        self._attestations.setdefault(root, attestations)
+        """Somebody says which attestations have this root: remembered if they have.
 
-    def forget(self, root: Hash) -> None:
-        """What was said of this root was not true."""
-        self._attestations.pop(root, None)
+        Believed without that, an invented list would be asked for for ever, and one of other attestations that exist
+        leads to another header, so that this member would take the certified one for a fork and stop.
+        """
+        if attestation_root(attestations) == root:
+            self._attestations[root] = attestations
 
     def attestations_of(self, header: Header) -> tuple[Hash, ...] | None:
         """Those that a header was built from, as far as known."""

@@ -20,7 +20,7 @@ from consensus import agreement as ag
 from consensus import round as rd
 from consensus.draw import builder_alpha
 from consensus.errors import RefusedError
-from consensus.evidence import ROUND_KINDS, prove_equivocation
+from consensus.evidence import ROUND_KINDS, offence, prove_equivocation
 from consensus.genesis import Genesis
 from consensus.narrowing import narrow
 from consensus.params import Preset
@@ -51,6 +51,7 @@ from node.pipeline.message_book import MessageBook, height_of
 from node.pipeline.rounds import RoundsInWork, Secrets, told_shortfalls
 from node.pipeline.stored_votes import checked_votes
 from node.pipeline.transition import Builder, ComputeTransition, compute_transition, may_admit
+from node.pipeline.welcome import is_member, is_of_use, is_welcome
 from node.values.job import JobCancel
 
 _AGREEMENT_KINDS = {Kind.PROPOSAL, Kind.PREVOTE, Kind.PRECOMMIT}
@@ -134,9 +135,7 @@ class Pipeline:
             case Kind.CANCEL:
                 self._mempool.add_cancel(narrow(message, JobCancel))
             case Kind.EVIDENCE:
-                assert isinstance(message.body, Equivocation)
-                if self._is_of_use(message.body):
-                    self._mempool.add_evidence(message.body, message.digest)
+                self._on_evidence(narrow(message, Equivocation))
             case Kind.APPLICATION:
                 self._on_application(narrow(message, Application))
             case Kind.CERTIFICATE:
@@ -198,7 +197,7 @@ class Pipeline:
         return self._flush()
 
     def on_attestations_known(self, height: int, digests: tuple[Hash, ...]) -> list[Effect]:
-        """The answer to `FetchRound`: a certified header's attestations, as a peer lists them (the root is checked)."""
+        """The answer to `FetchRound`: the attestations a peer lists for a certified header. Their root is checked."""
         if height == self._agreeing.height:
             self._agreeing.on_attestations_known(digests)
         return self._flush()
@@ -222,14 +221,16 @@ class Pipeline:
         return self._mempool.digests()
 
     def wants(self, message: Message) -> bool:
-        """Whether an application is of use here. Others are not worth storing: anybody can make as many as it likes."""
-        if message.digest in self._asked:
+        """Whether another node's message is worth storing (`welcome`): anybody can make as many as it likes."""
+        if self.needs(message):
             return True
-        try:
-            self._mempool.lobby.check(narrow(message, Application), self.state)
-        except RefusedError:
-            return False
-        return True
+        certified = self._agreeing.certificate is not None
+        return is_welcome(message, self.state, self._mempool, self._genesis, self._preset, certified=certified)
+
+    def needs(self, message: Message) -> bool:
+        """Whether a round cannot be decided here without this message: it counts, whatever its sender sent before."""
+        body = message.body
+        return message.digest in self._asked or (isinstance(body, Equivocation) and offence(body) in self._asked)
 
     def plan(self, height: int) -> RoundPlan | None:
         """The plan of a coming round, if it is issued."""
@@ -266,17 +267,14 @@ class Pipeline:
             return
         self._mempool.lobby.add(message, self.state)
 
-    def _is_of_use(self, proof: Equivocation) -> bool:
-        """Whether a reported equivocation may count in a round that is not decided here, or is soon to be planned.
-
-        What has been punished may: a round may have been attested before its punishment was known.
-        """
-        soon = self.state.plans[-1].height + self._preset.lookback
-        return self._is_member(proof.offender) and proof.height <= soon
+    def _on_evidence(self, message: Signed[Equivocation]) -> None:
+        needed = self.needs(message)
+        if needed or is_of_use(message.body, self.state, self._preset):
+            self._mempool.add_evidence(message.body, message.digest, needed=needed)
 
     def _on_round_message(self, message: Message) -> None:
         height = getattr(message.body, "height", 0)
-        if not self._is_near(height) or message.kind not in _SLOT_KINDS or not self._is_member(message.sender):
+        if not self._is_near(height) or message.kind not in _SLOT_KINDS or not is_member(message.sender, self.state):
             return
         if self._book.has(message):
             return
@@ -291,12 +289,9 @@ class Pipeline:
     def _is_near(self, height: int) -> bool:
         return self.state.height < height <= self.state.height + self._preset.lookback
 
-    def _is_member(self, node: NodeId) -> bool:
-        return any(member.node == node for member in self.state.members)
-
     def _report(self, first: Message, second: Message) -> None:
         proof = prove_equivocation(first, second)
-        if self._is_of_use(proof) and self._mempool.add_evidence(proof):
+        if is_of_use(proof, self.state, self._preset) and self._mempool.add_evidence(proof):
             self._out.append(Report(proof, first.digest, second.digest))
 
     def _on_agreement_message(self, message: Message) -> None:
@@ -305,7 +300,7 @@ class Pipeline:
             return
         if height == self._agreeing.height and self._agreeing.begun:
             self._agreeing.on_message(message)
-        elif self._is_member(message.sender):
+        elif is_member(message.sender, self.state):
             self._book.keep_early(message)
 
     # What has become possible

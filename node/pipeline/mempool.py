@@ -20,12 +20,19 @@ from node.values.job import JobCancel
 
 JOBS_MAX = 256
 """Unadmitted jobs kept; a coordinator whose job does not fit submits it again."""
-EVIDENCE_MAX = 256
+EVIDENCE_PER_MEMBER_MAX = 16
+"""Offences kept of one member: more than it can commit in the slots of the rounds that are planned. One is enough to
+punish it, and nobody takes the room of others' by signing twice more often."""
 
 
 def is_unpunished(proof: Equivocation, state: ChainState) -> bool:
     """Whether an equivocation counts in the round after `state`: a member's, in a planned round, not settled (R33)."""
     settled = next((member.settled for member in state.members if member.node == proof.offender), None)
+    return _is_open(proof, settled, state)
+
+
+def _is_open(proof: Equivocation, settled: int | None, state: ChainState) -> bool:
+    """The same, given up to which height the offender's offences are settled; None for who is no member."""
     return settled is not None and settled < proof.height <= state.plans[-1].height
 
 
@@ -62,11 +69,22 @@ class Mempool:
         """A job's deadline has passed by this member's clock."""
         self._expired.add(job)
 
-    def add_evidence(self, proof: Equivocation, message: Hash | None = None) -> bool:
-        """Remember an equivocation; False when the offence is known. `message` is the digest of what proves it."""
+    def knows(self, proof: Equivocation) -> bool:
+        """Whether the offence waits here, with the message that proves it."""
+        return offence(proof) in self._proofs
+
+    def add_evidence(self, proof: Equivocation, message: Hash | None = None, *, needed: bool = False) -> bool:
+        """Remember an equivocation; False when the offence is known, or there is no room for it.
+
+        Args:
+            proof: By whom, and in which slot.
+            message: Digest of what proves it.
+            needed: A round's inputs name it: it is kept whatever there is of the same member.
+        """
         name = offence(proof)
         known = name in self._evidence
-        if not known and len(self._evidence) >= EVIDENCE_MAX:
+        of_offender = sum(item.offender == proof.offender for item in self._evidence.values())
+        if not known and not needed and of_offender >= EVIDENCE_PER_MEMBER_MAX:
             return False
         self._evidence[name] = proof
         if message is not None:
@@ -93,10 +111,11 @@ class Mempool:
             if message.body.job in open_jobs and open_jobs[message.body.job].coordinator == message.sender
         ]
         news += [AttestedMessage(Kind.EXPIRY, NOBODY, Hash(job)) for job in self._expired if job in open_jobs]
+        settled = {member.node: member.settled for member in state.members}
         news += [
             AttestedMessage(Kind.EVIDENCE, proof.offender, name)
             for name, proof in self._evidence.items()
-            if is_unpunished(proof, state) or self._voids(proof, state)
+            if _is_open(proof, settled.get(proof.offender), state) or self._voids(proof, state)
         ]
         return (*news, *self.lobby.attested(state))
 

@@ -6,7 +6,7 @@ It only keeps and finds; whether a message belongs here at all, and what follows
 from __future__ import annotations
 
 from consensus.evidence import MessageSlot, slot_of
-from consensus.types import Hash, Proposal
+from consensus.types import Certificate, Hash, Proposal
 from node.pipeline.effects import Message
 
 EARLY_PER_MEMBER_MAX = 32
@@ -15,7 +15,7 @@ EARLY_PER_MEMBER_MAX = 32
 
 def height_of(message: Message) -> int:
     """The round a message belongs to, 0 for none."""
-    if isinstance(message.body, Proposal):
+    if isinstance(message.body, Proposal | Certificate):
         return message.body.header.height
     return int(getattr(message.body, "height", 0))
 

@@ -208,16 +208,24 @@ def _decided_round(plan: RoundPlan, outcome: Outcome, outcome_root: Hash) -> Dec
 
 
 _GOOD = {CandidateState.ACCEPTED, CandidateState.SURPLUS}
-_BAD = {CandidateState.REJECTED_SCORE, CandidateState.REJECTED_CHECK, CandidateState.CONTAMINATED}
+_BAD = {
+    CandidateState.REJECTED_SCORE,
+    CandidateState.REJECTED_CHECK,
+    CandidateState.CONTAMINATED,
+    CandidateState.MALFORMED,
+}
 
 
 def _generated(outcome: Outcome) -> dict[NodeId, Generated]:
     """What became of each generator's candidates.
 
-    A probe that did not hold counts like a rejected candidate: planting one costs generating skill.
+    A probe that did not hold counts like a rejected candidate: planting one costs generating skill. So does a slot that
+    was left empty where others had something for theirs.
     """
     accepted: dict[NodeId, int] = {}
     decided = dict(outcome.conduct.false_probes)
+    for node, count in outcome.conduct.slots_left:
+        decided[node] = decided.get(node, 0) + count
     for decision in outcome.decisions:
         if decision.state in _GOOD | _BAD:
             decided[decision.generator] = decided.get(decision.generator, 0) + 1

@@ -15,6 +15,14 @@ from node.store.limits import StoreLimits, bounded
 from node.store.rows import EnvelopeRow
 from node.store.schema import envelopes
 
+_SHARED_KINDS = frozenset({Kind.JOB, Kind.CANCEL, Kind.EVIDENCE, Kind.APPLICATION, Kind.CANDIDATE_NOTICE})
+"""Kinds whose senders need not be members. They have one room together, and cannot take that of members."""
+
+_Room = tuple[int, NodeId]
+"""Height, and the sender whose room it is; nobody's is the shared one."""
+
+_EVERYBODY = NodeId(b"")
+
 
 class Envelopes:
     """Envelopes by digest, and by height and kind."""
@@ -24,17 +32,22 @@ class Envelopes:
         self._limits = limits
         self._received_bytes = database.read_now(_received_bytes)
 
-    async def put(self, row: EnvelopeRow) -> bool:
+    async def put(self, row: EnvelopeRow, *, needed: bool = False) -> bool:
         """Keep an envelope; whether it was new. A second copy changes nothing.
 
+        Args:
+            row: What to keep.
+            needed: It has room in any case: a round cannot be decided without it.
+
         Raises:
-            TransientError: Others have sent more than `envelope_bytes_per_height_max` for this height. Whose fault
-                that is cannot be said here: pseudonyms are free, so no sender can be blamed.
+            TransientError: Its sender has sent more than `envelope_bytes_per_sender_max` for this height, or everybody
+                together more than `envelope_bytes_per_height_max` of kinds that anybody may send.
         """
         bounded("envelope", row.envelope, self._limits.envelope_bytes_max)
         size = 0 if row.own else len(row.envelope)
-        held = self._received_bytes.get(row.height, 0)
-        if size and held + size > self._limits.envelope_bytes_per_height_max:
+        room = _room(row.height, row.kind, row.sender)
+        held = self._received_bytes.get(room, 0)
+        if size and not needed and held + size > self._bytes_max(room):
             if not await self.missing([row.digest]):
                 return False
             raise TransientError(
@@ -50,17 +63,21 @@ class Envelopes:
             "envelope": row.envelope,
         }
         # Counted before it is written, so that many at once cannot pass the bound together.
-        self._count(row.height, size)
+        self._count(room, size)
         new = False
         try:
             new = await self._database.write(lambda connection: insert_new(connection, envelopes, values))
         finally:
             if not new:
-                self._count(row.height, -size)
+                self._count(room, -size)
         return new
 
-    def _count(self, height: int, size: int) -> None:
-        self._received_bytes[height] = self._received_bytes.get(height, 0) + size
+    def _bytes_max(self, room: _Room) -> int:
+        limits = self._limits
+        return limits.envelope_bytes_per_height_max if room[1] == _EVERYBODY else limits.envelope_bytes_per_sender_max
+
+    def _count(self, room: _Room, size: int) -> None:
+        self._received_bytes[room] = self._received_bytes.get(room, 0) + size
 
     async def get(self, digest: Hash) -> EnvelopeRow | None:
         """The envelope with this digest, if it is at hand."""
@@ -126,7 +143,9 @@ class Envelopes:
             return connection.execute(delete(envelopes).where(old)).rowcount
 
         count = await self._database.write(drop)
-        self._received_bytes = {h: size for h, size in self._received_bytes.items() if h >= below or h < 1}
+        self._received_bytes = {
+            room: size for room, size in self._received_bytes.items() if room[0] >= below or room[0] < 1
+        }
         return count
 
 
@@ -141,7 +160,17 @@ def _row(row: Row[Any]) -> EnvelopeRow:
     )
 
 
-def _received_bytes(connection: Connection) -> dict[int, int]:
+def _room(height: int, kind: Kind, sender: NodeId) -> _Room:
+    return height, _EVERYBODY if kind in _SHARED_KINDS else sender
+
+
+def _received_bytes(connection: Connection) -> dict[_Room, int]:
     total = func.sum(func.length(envelopes.c.envelope))
-    statement = select(envelopes.c.height, total).where(envelopes.c.own.is_(False)).group_by(envelopes.c.height)
-    return {height: int(size) for height, size in connection.execute(statement)}
+    each = (envelopes.c.height, envelopes.c.kind, envelopes.c.sender)
+    held: dict[_Room, int] = {}
+    for height, kind, sender, size in connection.execute(
+        select(*each, total).where(envelopes.c.own.is_(False)).group_by(*each)
+    ):
+        room = _room(height, Kind(kind), NodeId(bytes(sender)))
+        held[room] = held.get(room, 0) + int(size)
+    return held

@@ -11,8 +11,11 @@ class StoreLimits:
 
     envelope_bytes_max: int = 2 << 20
     """Of one envelope: the protocol's 1 MiB payload with room for what is around it."""
+    envelope_bytes_per_sender_max: int = 8 << 20
+    """Of all envelopes of one member for one height: what fills each of its slots three times, and a thousand views of
+    votes. Own ones, and those that a round cannot be decided without, are never refused."""
     envelope_bytes_per_height_max: int = 256 << 20
-    """Of all envelopes that others sent for one height. Own ones are never refused."""
+    """Of all envelopes of kinds that others than members send, for one height."""
     blob_bytes_max: int = 64 << 20
     blob_inline_bytes_max: int = 256 << 10
     """Larger blobs become files: a database page chain gains nothing there and makes every backup copy it."""

@@ -10,7 +10,7 @@ from consensus.genesis import Genesis
 from consensus.params import MAINNET
 from consensus.types import Equivocation, Hash, Kind
 from node.pipeline.lobby import Lobby
-from node.pipeline.mempool import EVIDENCE_MAX, Mempool, is_unpunished
+from node.pipeline.mempool import EVIDENCE_PER_MEMBER_MAX, Mempool, is_unpunished
 from reputation import new_member
 from tests.support.ratings import node
 
@@ -77,8 +77,24 @@ def test_only_members_offences_in_planned_rounds_that_are_not_settled_count(evid
     assert is_unpunished(evidence, state(10, settled=3)) is counts
 
 
-def test_a_full_mempool_takes_no_more_and_names_what_it_holds():
+def full_of_adas():
     mempool = empty()
-    assert all(mempool.add_evidence(proof(5, view=view), DIGEST) for view in range(EVIDENCE_MAX))
-    assert not mempool.add_evidence(proof(5, view=EVIDENCE_MAX), DIGEST)
-    assert len(mempool.digests()) == EVIDENCE_MAX
+    assert all(mempool.add_evidence(proof(5, view=view), DIGEST) for view in range(EVIDENCE_PER_MEMBER_MAX))
+    return mempool
+
+
+def test_of_one_member_so_many_offences_are_kept_and_named():
+    mempool = full_of_adas()
+    assert not mempool.add_evidence(proof(5, view=EVIDENCE_PER_MEMBER_MAX), DIGEST)
+    assert len(mempool.digests()) == EVIDENCE_PER_MEMBER_MAX
+
+
+def test_who_signs_twice_in_a_thousand_views_hides_nobody_elses_offence():
+    mempool = full_of_adas()
+    assert mempool.add_evidence(proof(5, offender=node("ben")), DIGEST)
+
+
+def test_what_a_rounds_inputs_name_has_room_or_the_round_would_never_be_decided():
+    mempool, named = full_of_adas(), proof(5, view=EVIDENCE_PER_MEMBER_MAX)
+    assert mempool.add_evidence(named, DIGEST, needed=True)
+    assert mempool.proofs((offence(named),)) == (DIGEST,)

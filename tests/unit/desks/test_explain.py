@@ -1,12 +1,17 @@
 """Answers to "why", for whatever has a name."""
 
 import re
+from dataclasses import replace
 from statistics import fmean
 
 import pytest
 
-from consensus.types import CandidateState
+from consensus.rater_tables import EMPTY_TABLE, ONE, drawer_of
+from consensus.types import DRAWERS, CandidateState
+from node.desks.candidates import rating_step
+from node.desks.standing import doubt_steps
 from node.errors import ExitCode, OperatorError
+from tests.support.ratings import PARAMS
 from tests.unit.desks.conftest import LIAR
 
 
@@ -74,12 +79,29 @@ def test_a_liar_learns_which_rounds_took_its_standing(front):
     assert any(step.rule == "R37" and "of its latest hidden probes it called" in step.text for step in told.steps)
 
 
+def test_a_node_learns_where_it_is_heard_less_than_elsewhere():
+    table = replace(
+        EMPTY_TABLE, doubts=tuple(PARAMS.doubt_mute // 2 * (n == drawer_of("code_search")) for n in range(DRAWERS))
+    )
+    (step,) = doubt_steps(table, PARAMS)
+    assert step.rule == "R22"
+    assert step.text == "in code_search it errs more than elsewhere: 0.50 of its voice is left there"
+
+
+@pytest.mark.parametrize(("heard", "told"), [(ONE // 4, True), (ONE - 1, False), (ONE, False)])
+def test_a_rating_that_is_heard_less_in_its_category_says_so(heard, told):
+    kept = {"rater": "00" * 32, "counted": "counted", "composite_bp": 9500, "bin": 9, "history_q16": [0, ONE, ONE, ONE]}
+    worth = {"evidence_q16": ONE, "voice_q16": heard, "heard_q16": heard, "contributed_q16": heard}
+    text = rating_step(kept | worth).text
+    assert ("doubts about it in this category leave 0.25 of its voice (R22)" in text) is told
+
+
 def scored(explanation):
     """What a node scored good and bad, on average, in the rounds that its explanation tells of."""
     found = {}
     for text in texts(explanation):
-        for kind, mean in re.findall(r"turned out (good|bad) (0\.\d+) on average", text):
-            found.setdefault(kind, []).append(float(mean))
+        for count, kind, mean in re.findall(r"(\d+) that turned out (good|bad) ([01]\.\d+) on average", text):
+            found.setdefault(kind, []).extend([float(mean)] * int(count))
     return {kind: fmean(means) for kind, means in found.items()}
 
 

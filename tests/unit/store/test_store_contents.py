@@ -18,7 +18,8 @@ SMALL = StoreLimits(
     blob_bytes_max=10_000,
     blob_inline_bytes_max=1000,
     blob_bytes_total_max=20_000,
-    envelope_bytes_per_height_max=100,
+    envelope_bytes_per_sender_max=100,
+    envelope_bytes_per_height_max=300,
     verdicts_max=16,
     peers_max=5,
     jobs_max=3,
@@ -152,8 +153,8 @@ def test_a_killed_writers_leftovers_are_swept_and_known_files_stay(place, run):
 # Envelopes
 
 
-def envelope(number, *, height=3, kind=Kind.PREVOTE, own=False, size=10) -> EnvelopeRow:
-    return EnvelopeRow(Hash(some(number)), kind, height, NodeId(some(99)), own, bytes([number]) * size)
+def envelope(number, *, height=3, kind=Kind.PREVOTE, own=False, size=10, sender=99) -> EnvelopeRow:
+    return EnvelopeRow(Hash(some(number)), kind, height, NodeId(some(sender)), own, bytes([number]) * size)
 
 
 def test_an_envelope_comes_back_and_a_copy_changes_nothing(store, run):
@@ -192,6 +193,27 @@ def test_envelopes_are_listed_by_height_kind_and_owner_in_pages(store, run):
 
     assert sorted(run(all_of(3))) == [0, 1, 2, 3, 4, 5, 6]
     assert run(all_of(3, Kind.PREVOTE, own=True)) == [6]
+
+
+def test_what_one_fills_is_not_taken_from_others(store, run):
+    run(store.envelopes.put(envelope(1, size=100)))
+    with pytest.raises(TransientError):
+        run(store.envelopes.put(envelope(2)))
+    assert run(store.envelopes.put(envelope(3, size=100, sender=98)))
+    assert run(store.envelopes.put(envelope(4, height=4)))
+
+
+def test_what_a_round_cannot_be_decided_without_has_room_in_any_case(store, run):
+    run(store.envelopes.put(envelope(1, size=100)))
+    assert run(store.envelopes.put(envelope(2, size=100), needed=True))
+
+
+def test_strangers_share_one_room_and_take_none_of_a_members(store, run):
+    for number in range(3):
+        assert run(store.envelopes.put(envelope(number, kind=Kind.CANDIDATE_NOTICE, size=100, sender=number)))
+    with pytest.raises(TransientError):
+        run(store.envelopes.put(envelope(4, kind=Kind.CANDIDATE_NOTICE, sender=4)))
+    assert run(store.envelopes.put(envelope(5, size=100)))
 
 
 def test_what_others_send_for_a_height_is_bounded_also_after_a_restart(place, run):

@@ -1,59 +1,17 @@
 """Decided rounds, decisions and ledger events: all of a round or nothing of it."""
 
-import hashlib
 import random
-import subprocess
-import sys
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from consensus.types import ZERO_HASH, CandidateState, Decision, Hash, JobId, JobStatus, NodeId
+from consensus.types import ZERO_HASH, CandidateState, JobId, JobStatus, NodeId
 from node.errors import OperatorError
-from node.store import BrokenLedgerError, DecidedCandidate, LedgerRow, RoundRow, check_chain, open_store
+from node.store import BrokenLedgerError, DecidedCandidate, check_chain, open_store
+from tests.support.store_writers import JOB, chain, decision, link, named, row, writer
 
-JOB, OTHER_JOB = JobId(bytes([9] * 32)), JobId(bytes([8] * 32))
-
-
-def named(*words) -> Hash:
-    return Hash(hashlib.sha256(repr(words).encode()).digest())
-
-
-def decision(content, state=CandidateState.ACCEPTED, *, job=JOB, slot=0, category=0, generator="g") -> Decision:
-    return Decision(
-        job=job,
-        crate=0,
-        category=category,
-        generator=NodeId(named(generator)),
-        task=0,
-        slot=slot,
-        content=content,
-        state=state,
-        score_bp=8123,
-        criteria_bp=(8000, 8100, 8200, 8300),
-        spread_bp=400,
-        raters=5,
-        evidence_bits=-70000,
-        cut_bits=180000,
-    )
-
-
-def row(height, *, words="") -> RoundRow:
-    return RoundRow(height, named("header", height, words), b"certificate", b"state", b"manifest")
-
-
-def link(previous, body) -> Hash:
-    return Hash(hashlib.sha256(previous + body).digest())
-
-
-def chain(height, count, *, seq=0, previous=ZERO_HASH) -> list[LedgerRow]:
-    events = []
-    for number in range(seq, seq + count):
-        body = b"event %d" % number
-        events.append(LedgerRow(number, height, previous, link(previous, body), body))
-        previous = events[-1].digest
-    return events
+OTHER_JOB = JobId(bytes([8] * 32))
 
 
 def test_a_round_comes_back_as_it_was_committed(store, run):
@@ -244,39 +202,13 @@ def test_events_of_later_rounds_must_follow(store, run):
     assert run(store.ledger.verify(link)) == 4
 
 
-COMMITTER = """
-import asyncio, importlib.util, sys
-from pathlib import Path
-from node.store import DecidedCandidate, open_store
-spec = importlib.util.spec_from_file_location("given", sys.argv[3])
-given = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(given)
-
-async def main():
-    async with await open_store(Path(sys.argv[1]), url=sys.argv[2] or None) as store:
-        tip, head = await store.rounds.tip(), await store.ledger.head()
-        height, events = (tip.height, [head]) if tip else (0, given.chain(1, 0))
-        while True:
-            height += 1
-            decided = [DecidedCandidate(given.decision(given.named(height, n))) for n in range(40)]
-            last = events[-1:]
-            seq, previous = (last[0].seq + 1, last[0].digest) if last else (0, given.ZERO_HASH)
-            events = given.chain(height, 10, seq=seq, previous=previous)
-            await store.rounds.commit(given.row(height), decided=decided, events=events)
-            print(height, flush=True)
-
-asyncio.run(main())
-"""
-
-
 @pytest.mark.processes
 def test_a_node_killed_while_it_commits_keeps_whole_rounds_and_loses_none_it_announced(place, run):
     seed = random.randrange(1 << 32)
     dice = random.Random(seed)
     for _ in range(4):
         announced = 0
-        command = [sys.executable, "-c", COMMITTER, place.folder, place.url or "", __file__]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        with writer("commit", place) as child:
             for _line in range(dice.randint(1, 25)):
                 announced = int(child.stdout.readline())
             child.kill()

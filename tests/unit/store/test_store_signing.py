@@ -2,13 +2,12 @@
 
 import asyncio
 import random
-import subprocess
-import sys
 
 import pytest
 
 from consensus.types import Hash
 from node.store import SlotClosedError, open_store
+from tests.support.store_writers import writer
 
 ONE, TWO = Hash(bytes([1] * 32)), Hash(bytes([2] * 32))
 
@@ -65,23 +64,6 @@ def test_beyond_the_bounds_nothing_is_signed(store, run, slot, size):
         run(store.signing.claim_slot(slot, ONE, bytes(size)))
 
 
-# Signs slot after slot with words that are new in every life, and tells what it may send. Announced means sent.
-SIGNER = """
-import asyncio, hashlib, os, sys
-from pathlib import Path
-from node.store import open_store
-
-async def main():
-    async with await open_store(Path(sys.argv[1]), url=sys.argv[2] or None) as store:
-        for number in range(100_000):
-            mine = os.urandom(16).hex().encode()
-            sent = await store.signing.claim_slot(f"vote/{number}", hashlib.sha256(mine).digest(), mine)
-            print(number, sent.decode(), flush=True)
-
-asyncio.run(main())
-"""
-
-
 @pytest.mark.processes
 def test_a_node_killed_at_any_moment_never_sends_two_envelopes_for_a_slot(place):
     seed = random.randrange(1 << 32)
@@ -89,8 +71,7 @@ def test_a_node_killed_at_any_moment_never_sends_two_envelopes_for_a_slot(place)
     sent: dict[int, bytes] = {}
     lives = 6
     for _ in range(lives):
-        command = [sys.executable, "-c", SIGNER, place.folder, place.url or ""]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        with writer("sign", place) as child:
             for _line in range(dice.randint(1, 120)):
                 announce(child.stdout.readline(), sent, seed)
             child.kill()
