@@ -9,9 +9,10 @@ import numpy as np
 
 from consensus.aggregation import Counted, Verdict
 from consensus.aggregation.vectorised import COUNTED_CODES, VERDICT_CODES, RatingColumns
+from consensus.rater_tables import drawer_of
 from node.simulate.attacks import Bools, Floats
 from node.simulate.seating import Waiting
-from node.simulate.worlds import NOBODY, DrawnRound, Ints
+from node.simulate.worlds import NOBODY, DrawnRound, Ints, World, category_of
 from reputation import Generated
 
 _COUNTED, _OWN, _OBSERVER = (
@@ -90,14 +91,15 @@ def first_ballot(drawn: DrawnRound) -> Ballot:
     return Ballot(drawn, task, slot, drawn.committee[task], drawn.observing[task], scores)
 
 
-def in_columns(ballots: Sequence[Ballot], reviewable: Bools, committee: int) -> RatingColumns:
+def in_columns(ballots: Sequence[Ballot], reviewable: Bools, world: World) -> RatingColumns:
     """All ratings of these ballots.
 
     Args:
         ballots: One after the other.
         reviewable: Of each candidate, whether fresh raters could score it.
-        committee: K.
+        world: Whose rounds they are of.
     """
+    drawers = np.array([drawer_of(category_of(task, world)) for task in range(world.tasks)], dtype=np.int64)
     seated = [ballot.seated for ballot in ballots]
     sizes = np.concatenate([taken.sum(axis=1) for taken in seated])
     pairs = list(zip(ballots, seated, strict=True))
@@ -109,11 +111,12 @@ def in_columns(ballots: Sequence[Ballot], reviewable: Bools, committee: int) -> 
     return RatingColumns(
         starts=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         generator=generator.astype(np.int64),
-        raters=np.full(len(sizes), committee, dtype=np.int64),
+        raters=np.full(len(sizes), world.committee, dtype=np.int64),
         accept_bp=np.full(len(sizes), ACCEPT_BP, dtype=np.int64),
         review_bp=np.full(len(sizes), REVIEW_BP, dtype=np.int64),
         probe=probes,
         reviewable=reviewable & (probes < 0),
+        drawer=drawers[np.concatenate([ballot.task for ballot in ballots])],
         rater=rater.astype(np.int64),
         scores=np.concatenate([ballot.scores[taken] for ballot, taken in pairs]),
         counted=np.where(own, _OWN, np.where(observing, _OBSERVER, _COUNTED)).astype(np.int64),

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from consensus.types import Hash
 from node.pipeline.effects import Decided
-
-if TYPE_CHECKING:
-    from node.simulate.members import SimulatedMember
+from node.simulate.surroundings import Answer, Peer
 
 SYNC_MS = 2_000
 ASK_PAUSE_MS = 200
 ROUNDS_AT_ONCE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one member gives another that asked."""
-
-    messages: tuple[Hash, ...]
-    held: tuple[tuple[int, int, Hash, Hash], ...]
-    """(height, task, content, tag of its ticket)"""
-    rounds: tuple[tuple[int, tuple[Hash, ...], Hash], ...]
-    """(height, attestations, digest of the certificate's message) of decided rounds."""
 
 
 class CatchingUp:
@@ -36,7 +21,7 @@ class CatchingUp:
         member: Whose they are.
     """
 
-    def __init__(self, member: SimulatedMember) -> None:
+    def __init__(self, member: Peer) -> None:
         self._member = member
         self._wanted: set[Hash] = set()
         """Messages that the pipeline knows of and nobody has sent."""
@@ -75,7 +60,7 @@ class CatchingUp:
         height, wanted = me.pipeline.state.height, frozenset(self._wanted)
         me.swarm.network.carry(me.index, peer.index, lambda: peer.catching_up.on_asked(me, height, wanted))
 
-    def on_asked(self, asker: SimulatedMember, height: int, wanted: frozenset[Hash]) -> None:
+    def on_asked(self, asker: Peer, height: int, wanted: frozenset[Hash]) -> None:
         """Give what the asker lacks; it is told by looking, where a real node is sent a list of what it has."""
         me = self._member
         if not me.up:
@@ -84,7 +69,7 @@ class CatchingUp:
         if answer.messages or answer.held or answer.rounds:
             me.swarm.network.carry(me.index, asker.index, lambda: asker.catching_up.on_answer(me, answer))
 
-    def _answer(self, asker: SimulatedMember, height: int, wanted: frozenset[Hash]) -> Answer:
+    def _answer(self, asker: Peer, height: int, wanted: frozenset[Hash]) -> Answer:
         me = self._member
         has = asker.disk.messages
         digests = [digest for digest in wanted if digest in me.disk.messages]
@@ -113,7 +98,7 @@ class CatchingUp:
         me.store(message, envelope)
         return message.digest
 
-    def on_answer(self, giver: SimulatedMember, answer: Answer) -> None:
+    def on_answer(self, giver: Peer, answer: Answer) -> None:
         """Take in what another gave."""
         me = self._member
         if not me.up:

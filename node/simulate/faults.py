@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from consensus import round as rd
 from consensus.draw import SlotContent
 from consensus.encoding import hash_value
+from consensus.openings import probe_alpha
 from consensus.types import (
     Attestation,
+    CandidateCommit,
     CheckFact,
     GeneratorReveal,
     Hash,
     Kind,
+    NodeId,
+    Proposal,
     Rating,
     RatingCommit,
     RatingReveal,
@@ -22,14 +26,15 @@ from consensus.types import (
     Vote,
     VotePhase,
 )
+from consensus.vrf import prove
+from node.identity import NodeKey
+from node.pipeline.effects import FillSlots, Message
 from node.simulate import opinions
+from node.simulate.catching_up import CatchingUp
 from node.simulate.disks import Disk
 from node.simulate.members import SimulatedMember
 from node.simulate.opinions import Opinion
-
-if TYPE_CHECKING:
-    from node.identity import NodeKey
-    from node.simulate.protocol import Swarm
+from node.simulate.surroundings import Answer, Peer, Surroundings
 
 
 class Dishonest(SimulatedMember):
@@ -63,7 +68,7 @@ class Gang(SimulatedMember):
     said = CheckFact.FAILED
     """Of what strangers made."""
 
-    def __init__(self, swarm: Swarm, index: int, key: NodeKey) -> None:
+    def __init__(self, swarm: Surroundings, index: int, key: NodeKey) -> None:
         super().__init__(swarm, index, key)
         self._taken_over: set[int] = set()
 
@@ -196,6 +201,71 @@ class Diskless(SimulatedMember):
         super().come_back()
 
 
+class Idler(SimulatedMember):
+    """Takes its places as a generator and commits to nothing in them; rates like everybody."""
+
+    kind = "idler"
+
+    def _fill(self, effect: FillSlots) -> None:
+        self._work(lambda: self.pipeline.on_candidates_ready(effect.plan.height, (), ()))
+
+
+class Thief(SimulatedMember):
+    """Makes nothing: repeats the commitment of another generator, and opens it as its own once the other has."""
+
+    kind = "thief"
+
+    def __init__(self, swarm: Surroundings, index: int, key: NodeKey) -> None:
+        super().__init__(swarm, index, key)
+        self._victims: dict[int, NodeId] = {}
+
+    def _fill(self, effect: FillSlots) -> None:
+        del effect
+
+    def receive(self, message: Message, envelope: bytes) -> None:
+        """Take it in, and for oneself where it is another one's work."""
+        super().receive(message, envelope)
+        body = message.body
+        if message.sender in self.swarm.friends:
+            return
+        if isinstance(body, CandidateCommit) and body.height not in self._victims and self._fits(body):
+            self._victims[body.height] = message.sender
+            self.say(body)
+        elif isinstance(body, GeneratorReveal) and self._victims.get(body.height) == message.sender:
+            plan = self.pipeline.plan(body.height)
+            if plan is not None:
+                self.say(replace(body, vrf_proof=prove(self.key.seed, probe_alpha(plan.seed, body.height))))
+
+    def _fits(self, commit: CandidateCommit) -> bool:
+        """Whether it has a place in every task that the other one has filled."""
+        plan = self.pipeline.plan(commit.height)
+        return plan is not None and all(self.node in plan.tasks[item.task].generators for item in commit.counts)
+
+
+class _ForgedLists(CatchingUp):
+    """Answers with lists of attestations that lack one."""
+
+    def _answer(self, asker: Peer, height: int, wanted: frozenset[Hash]) -> Answer:
+        answer = super()._answer(asker, height, wanted)
+        return replace(answer, rounds=tuple((at, listed[1:], proof) for at, listed, proof in answer.rounds))
+
+
+class ListForger(SimulatedMember):
+    """Gives other attestations than those that a header counts: to who catches up, and in proposals out of turn."""
+
+    kind = "list-forger"
+
+    def __init__(self, swarm: Surroundings, index: int, key: NodeKey) -> None:
+        super().__init__(swarm, index, key)
+        self.catching_up = _ForgedLists(self)
+
+    def receive(self, message: Message, envelope: bytes) -> None:
+        """Take it in, and propose another's header anew with a list that lacks one."""
+        super().receive(message, envelope)
+        if isinstance(message.body, Proposal) and message.sender not in self.swarm.friends:
+            self.broadcast(*self.sign(replace(message.body, attestations=message.body.attestations[1:])))
+
+
 class Silent(SimulatedMember):
     """Has a seat and says nothing at all."""
 
@@ -223,6 +293,9 @@ BEHAVIOURS: dict[str, type[SimulatedMember]] = {
     "flooder": Flooder,
     "crowder": Crowder,
     "diskless": Diskless,
+    "idler": Idler,
+    "list-forger": ListForger,
     "silent": Silent,
+    "thief": Thief,
 }
 """Hostile members by name."""

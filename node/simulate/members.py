@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from consensus import agreement as ag
 from consensus import round as rd
@@ -53,11 +53,9 @@ from node.pipeline.effects import (
 from node.simulate.catching_up import CatchingUp
 from node.simulate.disks import Disk
 from node.simulate.opinions import Opinion, honest
+from node.simulate.surroundings import Peer, Surroundings
 from node.values.job import JobSpec
 from node.wire import seal_evidence, seal_message
-
-if TYPE_CHECKING:
-    from node.simulate.protocol import Swarm
 
 WATCH_MS = 5_000
 _NO_SLOT = {Kind.JOB, Kind.CANCEL, Kind.EVIDENCE, Kind.CERTIFICATE, Kind.CANDIDATE_NOTICE, Kind.APPLICATION}
@@ -69,7 +67,7 @@ class SimulatedMember:
     kind = "honest"
     opinion: Opinion = staticmethod(honest)
 
-    def __init__(self, swarm: Swarm, index: int, key: NodeKey) -> None:
+    def __init__(self, swarm: Surroundings, index: int, key: NodeKey) -> None:
         self.swarm, self.index, self.key = swarm, index, key
         self.node = key.node
         self.chance = swarm.fork(f"member/{index}")
@@ -172,6 +170,8 @@ class SimulatedMember:
         """A message has arrived: stored, then handed in, once."""
         if not self.up or message.digest in self.disk.messages:
             return
+        if message.sender != self.node and not self.pipeline.wants(message):
+            return  # It may be of use later, and is then had by asking.
         self.store(message, envelope)
         self.put(lambda: self.take(message))
 
@@ -241,7 +241,7 @@ class SimulatedMember:
             if peer is not self and (share >= 1 or self.chance.random() < share):
                 self.send(peer, message, envelope)
 
-    def send(self, peer: SimulatedMember, message: Message, envelope: bytes) -> None:
+    def send(self, peer: Peer, message: Message, envelope: bytes) -> None:
         """Send a message to one other."""
         self.swarm.note_sent(message, len(envelope))
         self.swarm.network.carry(self.index, peer.index, lambda: peer.receive(message, envelope))
@@ -317,7 +317,7 @@ class SimulatedMember:
             if peer is not self:
                 self._offer(peer, height, task, content, tag)
 
-    def _offer(self, peer: SimulatedMember, height: int, task: int, content: Hash, tag: Hash) -> None:
+    def _offer(self, peer: Peer, height: int, task: int, content: Hash, tag: Hash) -> None:
         self.swarm.network.carry(self.index, peer.index, lambda: peer.hold(height, task, content, tag))
 
     def hold(self, height: int, task: int, content: Hash, tag: Hash) -> None:

@@ -25,6 +25,7 @@ from node.simulate.faults import BEHAVIOURS
 from node.simulate.figures import area
 from node.simulate.members import SimulatedMember
 from node.simulate.opinions import Truth
+from node.simulate.surroundings import Peer
 from node.simulate.transitions import SharedTransitions
 from node.simulate.worlds import World
 from node.values.crate import CratePin
@@ -239,7 +240,7 @@ class Swarm:
         self.findings.violations.append(what)
         self.tell(f"VIOLATION: {what}")
 
-    def decided(self, member: SimulatedMember, decided: Decided) -> None:
+    def decided(self, member: Peer, decided: Decided) -> None:
         """A member has decided a round. The first honest one's is judged, all others' have to be the same."""
         if member.node in self.friends:
             return

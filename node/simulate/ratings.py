@@ -18,7 +18,7 @@ import numpy as np
 from consensus.aggregation.vectorised import RaterColumns, ScoreColumns, aggregate_columns
 from consensus.encoding import hash_bytes
 from consensus.params import MAINNET, Preset
-from consensus.types import NodeId
+from consensus.types import NodeId, RaterTable
 from node.simulate.attacks import IDENTITY_ROUNDS, SLEEPER_WAKES, Bools, Floats
 from node.simulate.ballots import ACCEPT, REVIEW, Ballot, first_ballot, in_columns, made_by, waiting
 from node.simulate.figures import Figures, Tally
@@ -95,9 +95,13 @@ class RatingRun:
 
     def reputations(self) -> Floats:
         """[N] Basis points, as `reputation` publishes them; a newcomer that is still examined has none."""
-        standings = (standing_of(self.raters.table(row), self._preset) for row in range(self._world.nodes))
+        standings = (standing_of(table, self._preset) for table in self._tables())
         points = np.array([standing.reputation_bp for standing in standings], dtype=np.float64)
         return points if self._planned is None else np.where(self._planned.examined, 0.0, points)
+
+    def _tables(self) -> list[RaterTable]:
+        """Of all nodes, in their order."""
+        return self.raters.tables(np.arange(self._world.nodes))
 
     # One round
 
@@ -114,7 +118,7 @@ class RatingRun:
         ballots = [ballot for ballot in (carried, new) if ballot is not None]
         final = np.zeros(len(carried) if carried is not None else 0, dtype=np.bool_)
         reviewable = np.concatenate([final, self._reviewable(new)]) if new is not None else final
-        columns = in_columns(ballots, reviewable, self._world.committee)
+        columns = in_columns(ballots, reviewable, self._world)
         self.ratings += len(columns.rater)
         scores = aggregate_columns(self.raters, columns, self._preset.aggregation)
         if self._preset.ends_epoch(number):
@@ -185,8 +189,7 @@ class RatingRun:
     def _look(self, number: int) -> None:
         """See who has no standing (R37)."""
         params = self._preset.reputation
-        for row in range(self._world.nodes):
-            table = self.raters.table(row)
+        for row, table in enumerate(self._tables()):
             standing = standing_of(table, self._preset)
             known = standing.maturity >= params.suspend_maturity_min
             fallen = known and standing.reputation_bp < params.suspend_below_bp and is_blind(table, self._preset)

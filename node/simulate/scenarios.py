@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from node.simulate.worlds import DrawnRound, World, bad_nodes, draw_rounds
+from node.simulate.worlds import DrawnRound, World, bad_nodes, category_of, draw_rounds
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def make_scenario(world: World, seed: int) -> Scenario:
         scenario.adversaries.update(drawn.names[node] for node in bad)
         scenario.present = set(drawn.names)
         _add_truths(scenario, drawn)
-        scenario.records += _candidate_records(drawn)
+        scenario.records += _candidate_records(world, drawn)
         for stage in (1, 2):
             scenario.records += _rating_records(drawn, stage)
         scenario.records += _reveal_records(drawn)
@@ -76,14 +76,14 @@ def _add_truths(scenario: Scenario, drawn: DrawnRound) -> None:
         )
 
 
-def _candidate_records(drawn: DrawnRound) -> Iterator[dict[str, Any]]:
+def _candidate_records(world: World, drawn: DrawnRound) -> Iterator[dict[str, Any]]:
     for task, slot, name in drawn.named():
         yield {
             "type": "candidate",
             "round": drawn.number,
             "id": name,
             "task": f"r{drawn.number}-t{task}",
-            "category": "code_generation",
+            "category": category_of(task, world),
             "check": str(drawn.checks[task, slot]),
         }
 

@@ -116,12 +116,13 @@ class PlannedSeats:
         generated = {self._nodes[row]: some for row, some in made.items()}
         decided = DecidedRound(height=1, outcome_root=ZERO_HASH, generated=generated)  # skill alone: no epoch ends here
         examined = []
-        for row in sorted({*rows.tolist(), *made}):
+        changed = sorted({*rows.tolist(), *made})
+        for row, table in zip(changed, raters.tables(np.array(changed, dtype=np.int64)), strict=True):
             known = self._members[row]
             (member,) = members_after([replace(known, examined_from=0, admitted_from=0)], decided, self._preset)
             member = replace(
                 member,
-                table=raters.table(row),
+                table=table,
                 examined_from=known.examined_from,
                 admitted_from=known.admitted_from,
             )

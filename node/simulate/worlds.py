@@ -29,6 +29,7 @@ from node.simulate.attacks import (
     Scene,
     is_poisoned,
 )
+from node.values.example import CATEGORIES
 
 Words = NDArray[np.str_]
 
@@ -89,6 +90,8 @@ class World:
     """How often a clique-like generator makes junk."""
     leaks: float | None = None
     """Share of probes that adversaries tell from candidates; None for their share of the nodes, who make as many."""
+    categories: int = 5
+    """The tasks of a round take turns among so many, 1 to 15."""
     seats: str = "alike"
     """`alike`: everybody has the same chance, as in the study. `standing`: as plans that ship draw them."""
 
@@ -171,6 +174,11 @@ def judged_tasks(world: World) -> Bools:
     """[task] Which tasks of a round are judged: all, but of poisoners only those they are after."""
     tasks = np.arange(world.tasks)
     return is_poisoned(tasks) if world.attack == "poisoning" else np.ones(world.tasks, dtype=np.bool_)
+
+
+def category_of(task: int, world: World) -> str:
+    """The category of a round's task, by its number: the same in every round."""
+    return CATEGORIES[task % world.categories]
 
 
 def makers_of_task(world: World) -> int:

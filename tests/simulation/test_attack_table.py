@@ -87,6 +87,14 @@ def test_other_shapes_of_the_same_kind_hold_too(world, f1, auc):
     assert figures.reputation_auc >= auc
 
 
+@pytest.mark.parametrize("seats", ["alike", "standing"])
+@pytest.mark.parametrize(("share", "f1"), [(0.30, 0.92), (0.45, 0.85)])
+def test_who_lies_in_one_category_alone_is_not_believed_there(seats, share, f1):
+    """Judged by the poisoned category, a fifth of the tasks; before R22 doubted anybody 0.91 and 0.79."""
+    table = make_table(share, SEEDS, shape=World(seats=seats), attacks=("poisoning",))
+    assert table.overall.f1 >= f1
+
+
 def test_the_same_seed_gives_the_same_figures():
     world = World("sybil", 0.3, rounds=10)
     first, second = play(world, 3), play(world, 3)

@@ -9,8 +9,9 @@ from itertools import permutations
 
 import pytest
 
-from consensus.aggregation import Verdict, aggregate
+from consensus.aggregation import Verdict, aggregate, reference
 from consensus.encoding import hash_value
+from consensus.outcome import best_first
 from consensus.params import MAINNET
 from consensus.rater_tables import EMPTY_TABLE, ONE
 from consensus.round import Phase, Round, Send
@@ -71,6 +72,20 @@ def test_a_late_scorer_that_copies_the_mean_gains_nothing_for_there_is_no_mean_t
 # "Arithmetic bricks the round."
 
 
+AS = {
+    "known": lambda table: table,
+    "new": lambda _table: EMPTY_TABLE,
+    "inverted": lambda table: replace(  # what they say tells nothing, so that all weights are zero
+        table,
+        slow_bad=table.slow_good,
+        slow_good=table.slow_bad,
+        fast_bad=table.fast_good,
+        fast_good=table.fast_bad,
+    ),
+    "voiceless": lambda table: replace(table, maturity=0),
+}
+
+
 @pytest.mark.parametrize(
     "scores",
     [
@@ -83,10 +98,11 @@ def test_a_late_scorer_that_copies_the_mean_gains_nothing_for_there_is_no_mean_t
     ],
     ids=str,
 )
-@pytest.mark.parametrize("tables", ["known", "new"])
-def test_no_scores_keep_a_round_from_being_decided(known, scores, tables):
-    members = known if tables == "known" else newcomers(*RATERS, "generator")
-    found = aggregate(members, [candidate("x", dict(zip(RATERS, scores, strict=True)))], PARAMS)
+@pytest.mark.parametrize("tables", ["known", "new", "inverted", "voiceless"])
+@pytest.mark.parametrize("form", [aggregate, reference.aggregate], ids=["fast", "plain"])
+def test_no_scores_keep_a_round_from_being_decided(known, scores, tables, form):
+    members = {name: AS[tables](table) for name, table in known.items()}
+    found = form(members, [candidate("x", dict(zip(RATERS, scores, strict=True)))], PARAMS)
     (scored,) = found.candidates
     assert 0 <= scored.score_bp <= 10_000
     assert scored.verdict in Verdict
@@ -158,8 +174,7 @@ def test_ties_go_to_no_place_in_the_queue(known):
     winners = set()
     for order in permutations(tied):
         scored = aggregate(known, order, PARAMS).candidates
-        ranked = sorted(scored, key=lambda item: (-item.score_bp, item.content))
-        winners.add(ranked[0].content)
+        winners.add(best_first(scored)[0].content)
     assert winners == {content("a")}, "the content decides, and nobody can choose its hash and its place"
 
 

@@ -9,7 +9,7 @@ from consensus.types import CandidateState, Kind
 from node.cli import main
 from node.simulate.faults import BEHAVIOURS
 from node.simulate.protocol import Setting, Swarm, run_protocol
-from reputation import ReasonKind
+from reputation import ReasonKind, generating_skill_bp
 
 
 @pytest.mark.slow
@@ -29,6 +29,25 @@ def test_bad_networks_and_crashes_delay_rounds_and_change_nothing_else(network):
     assert not found.violations
     assert found.unfinished == 0
     assert not found.penalties
+
+
+def test_who_was_away_believes_no_list_of_attestations_that_is_not_the_headers():
+    setting = Setting(behaviour="list-forger", network="lossy", crashes=True, rounds=5)
+    found = run_protocol(setting, seed=3)  # in which a member that believed them takes a certified header for a fork
+    assert not found.violations
+    assert found.unfinished == 0
+
+
+@pytest.mark.parametrize("behaviour", ["idler", "thief"])
+def test_who_makes_nothing_ends_no_task_and_takes_nobodys_examples(behaviour):
+    swarm = Swarm(Setting(behaviour=behaviour, rounds=8), seed=1)
+    found = swarm.run()
+    assert found.lost == 0
+    state = swarm.honest[0].disk.state
+    assert not any(task.exhausted for task in state.jobs[0].tasks)
+    skills = {member.node: generating_skill_bp(member, swarm.preset) for member in state.members}
+    (bad,) = swarm.friends
+    assert skills[bad] == min(skills.values())
 
 
 @pytest.mark.parametrize("behaviour", ["equivocator", "flooder"])

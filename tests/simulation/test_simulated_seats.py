@@ -6,11 +6,13 @@ from click.testing import CliRunner
 
 from consensus.aggregation import Counted, RatedCandidate, Verdict, reference
 from consensus.aggregation.vectorised import COUNTED_CODES, VERDICT_CODES, aggregate_columns
+from consensus.rater_tables import drawer_of
 from consensus.types import GivenRating
 from node.cli.simulate import simulate
 from node.simulate import ratings
 from node.simulate.ratings import RatingRun
 from node.simulate.worlds import NOBODY, World
+from node.values.example import CATEGORIES
 from reputation import is_blind, standing_of
 from tests.support.ratings import content
 
@@ -122,6 +124,7 @@ def as_candidate(raters, columns, row):
     return RatedCandidate(
         content=content(row),
         task=0,
+        category=next(name for name in CATEGORIES if drawer_of(name) == columns.drawer[row]),
         generator=raters.nodes[columns.generator[row]],
         ratings=tuple(GivenRating(raters.nodes[columns.rater[at]], tuple(columns.scores[at].tolist())) for at in mine),
         raters=int(columns.raters[row]),

@@ -263,8 +263,8 @@ def test_a_split_swarm_waits_and_goes_on_when_it_heals(tmp_path):
 
 def test_a_cancelled_job_stops_and_only_its_coordinator_can_cancel_it(tmp_path):
     async def scenario():
-        async with Swarm(tmp_path, 5, preset=PATIENT) as swarm:
-            job = await swarm.submit(make_job(PATIENT, crates=3, categories=15))
+        async with Swarm(tmp_path, 5, preset=STEADY) as swarm:
+            job = await swarm.submit(make_job(STEADY, crates=3, categories=15))
             await swarm.until(lambda: swarm.job(job) is not None)
             driver = swarm.nodes[1].driver
             await driver.publish(seal_message(swarm.domain, JobCancel(job), swarm.nodes[1].key))
@@ -278,8 +278,8 @@ def test_a_cancelled_job_stops_and_only_its_coordinator_can_cancel_it(tmp_path):
 
 def test_a_job_past_its_deadline_expires_by_the_clocks_of_more_than_a_third(tmp_path):
     async def scenario():
-        async with Swarm(tmp_path, 5, preset=PATIENT) as swarm:
-            job = await swarm.submit(make_job(PATIENT, crates=3, categories=15, deadline=1_000_003))
+        async with Swarm(tmp_path, 5, preset=STEADY) as swarm:
+            job = await swarm.submit(make_job(STEADY, crates=3, categories=15, deadline=1_000_003))
             await swarm.until(lambda: swarm.job(job) is not None)
             swarm.now_s += 10
             await swarm.until(lambda: swarm.job(job).status is JobStatus.EXPIRED)
