@@ -34,15 +34,16 @@ def test_ten_thousand_random_and_mutated_frames_on_every_layer(victim):
 
     async def main():
         with trio.fail_after(240):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(fuzz_tcp, victim.port, mutator)
-                nursery.start_soon(fuzz_noise, victim.port, mutator)
-                for talk, rounds in ((fuzz_yamux, 16), (fuzz_gossip, 14), (fuzz_requests, 14), (fuzz_links, 60)):
-                    nursery.start_soon(repeatedly, victim.port, mutator, talk, rounds)
+            # How many frames get through before a link is ended is chance, and fewer do while the machine is busy.
+            while mutator.sent < FRAMES_SENT_MIN:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(fuzz_tcp, victim.port, mutator)
+                    nursery.start_soon(fuzz_noise, victim.port, mutator)
+                    for talk, rounds in ((fuzz_yamux, 16), (fuzz_gossip, 14), (fuzz_requests, 14), (fuzz_links, 60)):
+                        nursery.start_soon(repeatedly, victim.port, mutator, talk, rounds)
 
     try:
         trio.run(main)
-        assert mutator.sent >= FRAMES_SENT_MIN
         assert victim.alive(), victim.last_words()
     except BaseException:
         print(f"seed of the fuzz: {seed}")

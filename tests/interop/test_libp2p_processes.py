@@ -123,11 +123,11 @@ def test_a_frozen_node_is_dropped_and_comes_back_when_it_thaws(swarm):
 
 
 def test_a_killed_node_returns_under_its_identity_from_its_peer_cache_alone(swarm, tmp_path):
-    port, cache = free_port(), tmp_path / "peers.json"
+    port, cache = free_port(), tmp_path / "store"
     doomed = NodeProcess(9, bootstrap=[swarm[0].address], port=port, cache=cache).ready()
     try:
         hears(swarm[3], doomed, b"before")
-        eventually(cache.exists, what="the peer cache")
+        eventually(lambda: doomed.tell("kept"), what="the peer cache")
         doomed.kill()
         eventually(lambda: doomed.node not in swarm[3].links(), what="the loss of the killed node")
         with nodes_of(NodeProcess(9, port=port, cache=cache)) as (again,):

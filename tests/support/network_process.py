@@ -1,13 +1,16 @@
 """One libp2p node in a process of its own, told what to do by lines of JSON. And the test's end of that pipe.
 
-Run as a script it is the node; imported it is `NodeProcess`, which starts such a script and talks to it.
+`serve` is the node; `NodeProcess` starts one, forked from a process that has imported all it needs, and talks to it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import base64
+import contextlib
 import faulthandler
+import functools
 import json
 import os
 import select
@@ -19,11 +22,18 @@ import time
 from pathlib import Path
 
 from node.errors import NodeError
+from tests.support.stems import Stem
 
 QUICK = {"ping_s": 1.5, "explore_s": 2.0, "exchange_s": 2.0, "backoff_max_s": 2.0, "handshake_s": 3.0}
 """Limits for tests: the same rules at a quicker pace."""
 
-REPO = Path(__file__).resolve().parents[2]
+
+@functools.cache
+def _stem():
+    """What nodes of this process's tests are forked from."""
+    stem = Stem(__name__, "node.network.libp2p_core", "node.network.libp2p_network")
+    atexit.register(stem.close)
+    return stem
 
 
 class NodeProcess:
@@ -40,15 +50,7 @@ class NodeProcess:
             "limits": QUICK | (limits or {}),
         }
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - a pipe that nobody reads would stop the node
-        environment = os.environ | {"PYTHONPATH": str(REPO)}
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, json.dumps(config)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            env=environment,
-        )
+        self.process = _stem().fork(f"{__name__}:serve", config, stderr=self._errors.fileno())
         self.port = None
         self.node = None
 
@@ -64,7 +66,7 @@ class NodeProcess:
 
     def tell(self, command, within_s=30, **arguments):
         """Have it do something and return what came of it."""
-        self.process.stdin.write(json.dumps({"command": command, **arguments}) + "\n")
+        self.process.stdin.write(json.dumps({"command": command, **arguments}).encode() + b"\n")
         self.process.stdin.flush()
         return self._read(within_s)["result"]
 
@@ -128,10 +130,9 @@ def eventually(holds, within_s=20.0, what="it"):
 class _Node:
     """The process's side."""
 
-    def __init__(self, config):
+    def __init__(self, config, cache):
         from node.network.libp2p_network import Libp2pConfig, Libp2pNetwork
         from node.network.limits import NetworkLimits
-        from node.network.peer_cache import FilePeerCache
 
         settings = Libp2pConfig(
             seed=bytes.fromhex(config["seed"]),
@@ -141,8 +142,7 @@ class _Node:
             bootstrap=tuple(config["bootstrap"]),
             limits=NetworkLimits(**config["limits"]),
         )
-        cache = FilePeerCache(Path(config["cache"])) if config["cache"] else None
-        self.network = Libp2pNetwork(settings, cache=cache)
+        self.network, self.cache = Libp2pNetwork(settings, cache=cache), cache
         self.news = []
         self.network.subscribe("news", lambda _forwarder, data: self.news.append(data))
         self.network.serve("echo/1", self._echo)
@@ -174,6 +174,10 @@ class _Node:
 
     async def do_known(self):
         return [peer.node.hex() for peer in self.network.peers()]
+
+    async def do_kept(self):
+        """Whom the peer cache knows."""
+        return [peer.node.hex() for peer in await asyncio.to_thread(self.cache.load)]
 
     async def do_health(self):
         health = self.network.health()
@@ -214,17 +218,31 @@ class _Node:
         return count
 
 
-async def _main():
+def serve(config):
+    """Be the node, until standard input ends."""
     faulthandler.register(signal.SIGUSR1)  # `kill -USR1` shows where a node that says nothing stands
-    node = _Node(json.loads(sys.argv[1]))
-    await node.network.start()
-    print(json.dumps({"port": node.network.port, "node": node.network.node.hex()}), flush=True)
-    loop = asyncio.get_running_loop()
-    while line := await loop.run_in_executor(None, sys.stdin.readline):
-        result = await node.do(json.loads(line))
-        print(json.dumps({"result": result}), flush=True)
-    await node.network.stop()
+    asyncio.run(_serve(config))
 
 
-if __name__ == "__main__":
-    asyncio.run(_main())
+async def _serve(config):
+    async with _peer_cache(config["cache"]) as cache:
+        node = _Node(config, cache)
+        await node.network.start()
+        print(json.dumps({"port": node.network.port, "node": node.network.node.hex()}), flush=True)
+        loop = asyncio.get_running_loop()
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            result = await node.do(json.loads(line))
+            print(json.dumps({"result": result}), flush=True)
+        await node.network.stop()
+
+
+@contextlib.asynccontextmanager
+async def _peer_cache(folder):
+    """What a node with a store remembers of its peers; None without a folder."""
+    if folder is None:
+        yield None
+        return
+    from node.store import open_store
+
+    async with await open_store(Path(folder)) as store:
+        yield store.peers
