@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from consensus.encoding import hash_value
+from consensus.encoding import hash_bytes, hash_value
 from consensus.merkle import merkle_root
 from consensus.types import Hash, NodeId, Rating, SlotOpening
+
+
+def content_name(body: Hash, claim: Hash) -> Hash:
+    """The name of a content: what it is asked for by, committed to, rated and certified under (R13).
+
+    It binds the claim. Nobody who opens a slot could otherwise be held to the claim that its content makes (R16): an
+    example accepted before could come again under another one, or take the claim of somebody else's. Whoever fetches a
+    content reads the claim out of it, so that bytes under a name that binds another claim are not that content.
+
+    Args:
+        body: Hash of the content's bytes.
+        claim: Hash of what the content claims, as read from these bytes.
+    """
+    return hash_bytes("example", body + claim)
 
 
 def slot_leaf(node: NodeId, height: int, opening: SlotOpening) -> bytes:

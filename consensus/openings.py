@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consensus import vrf
-from consensus.commitments import ratings_digest, slots_root
+from consensus.commitments import content_name, ratings_digest, slots_root
 from consensus.draw import SlotContent, slot_content
 from consensus.encoding import hash_value
 from consensus.errors import RefusedError
@@ -113,6 +113,8 @@ def fault_of(
         return "opened a slot it was not given"
     if len({(opening.task, opening.slot) for opening in opened}) < len(opened):
         return "opened a slot twice"  # one that may hold a candidate, in the stead of one that must hold a probe
+    if any(opening.content != content_name(opening.body, opening.claim) for opening in opened):
+        return "opened a content under a claim that is not its own"
     return None
 
 

@@ -157,8 +157,6 @@ class ReputationParams:
     skill_forget: int = q16(97, 100)
     skill_prior_accepted: int = q16(7)
     skill_prior_generated: int = q16(10)
-    trial_below_bp: int = 3500
-    """Generators below this skill get one trial slot in ten rounds."""
     fade: int = q16(511, 512)
     """What a round leaves of everybody's maturity, taken at once for all rounds of an epoch at its end (R33)."""
     no_show_ratings: int = q16(1, 2)

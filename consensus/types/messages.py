@@ -152,6 +152,9 @@ class SlotOpening:
     slot: int
     pseudonym: bytes
     content: Hash
+    """The name that raters fetched it by; binds the next two (`commitments.content_name`)."""
+    body: Hash
+    """Hash of the content's bytes alone."""
     claim: Hash
     """Hash of crate, category, input and output alone: what makes two examples the same (R16)."""
     salt: bytes

@@ -16,6 +16,7 @@ from typing import Any
 from consensus import agreement as ag
 from consensus import round as rd
 from consensus.certificate import precommit_bytes
+from consensus.commitments import content_name
 from consensus.draw import SlotContent
 from consensus.errors import RefusedError
 from consensus.evidence import slot_of
@@ -285,7 +286,9 @@ class SimulatedMember:
     def make(self, plan: RoundPlan, task: int, slot: int, rule: SlotContent) -> SlotOpening:
         """Fill one slot (R14)."""
         context = b"%d/%d/%d" % (plan.height, task, slot)
-        content = Hash(hashlib.sha256(self.node + context).digest())
+        body = Hash(hashlib.sha256(self.node + context).digest())
+        claim = Hash(hashlib.sha256(b"claim" + body).digest())
+        content = content_name(body, claim)
         good = None if rule is SlotContent.CANDIDATE else rule is SlotContent.GOOD_PROBE
         self.plant(content, good)
         return SlotOpening(
@@ -293,7 +296,8 @@ class SimulatedMember:
             slot=slot,
             pseudonym=self.key.derive_key("pseudonym", context).node,
             content=content,
-            claim=Hash(hashlib.sha256(b"claim" + content).digest()),
+            body=body,
+            claim=claim,
             salt=self.key.derive_secret("slot-salt", context),
             probe=None if good is None else ProbeOpening(good=good, evidence=b"{}"),
         )

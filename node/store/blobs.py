@@ -1,7 +1,8 @@
 """Contents by hash: small ones in the database, large ones as files beside it, every one verified when read.
 
-A name is either the plain SHA-256 of the bytes (tag "") or SHA-256 over a domain tag and the bytes
-(`consensus.encoding.hash_bytes`), so that a blob is kept under the very hash that messages name it by.
+A name is the plain SHA-256 of the bytes (tag ""), what `node.values.example.content_hash` makes of them (tag
+"example"), or SHA-256 over a domain tag and the bytes (`consensus.encoding.hash_bytes`), so that a blob is kept under
+the very hash that messages name it by.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from node.store.database import Database
 from node.store.limits import StoreLimits, bounded
 from node.store.rows import BlobRow
 from node.store.schema import blobs, decisions
+from node.values.example import content_hash
 
 PLAIN = ""
 """Tag of a blob whose name is its SHA-256 and nothing else, as cargo's checksums are."""
@@ -36,7 +38,9 @@ _log = logging.getLogger(__name__)
 
 def blob_name(data: bytes, tag: str) -> Hash:
     """The name under which `data` is kept."""
-    return Hash(hashlib.sha256(data).digest()) if tag == PLAIN else hash_bytes(tag, data)
+    if tag == PLAIN:
+        return Hash(hashlib.sha256(data).digest())
+    return content_hash(data) if tag == EXAMPLE else hash_bytes(tag, data)
 
 
 class Blobs:

@@ -2,15 +2,22 @@
 
 The content of an example is one canonical JSON object (keys sorted, no white space, UTF-8, no escapes beyond what JSON
 demands). Its bytes are what generators commit to, what nodes fetch by hash, and what a shard row can be turned back
-into: `example_id` is the hash of exactly these bytes. Who generated it and how it was rated is not content.
+into: `example_id` names exactly these bytes. Who generated it and how it was rated is not content.
+
+The name is a hash over the hash of the bytes and the claim that they make (`consensus.commitments.content_name`). So
+a generator that opens a slot shows the claim that raters had before them, though nobody who decides a round reads
+contents.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass
+
+from consensus.commitments import content_name
+from consensus.encoding import hash_bytes
+from consensus.types import Hash
 
 CATEGORIES = (
     "code_generation",
@@ -69,15 +76,15 @@ class Example:
         return canonical_json(dataclasses.asdict(self))
 
     @property
-    def example_id(self) -> bytes:
-        """SHA-256 over the domain tag and the content, 32 bytes."""
-        return content_hash(self.content())
+    def example_id(self) -> Hash:
+        """The name of the content: equal to `content_hash` of it."""
+        return content_name(body_hash(self.content()), self.claim)
 
     @property
-    def claim(self) -> bytes:
-        """What makes two examples the same: crate, category, input and output; 32 bytes (R16)."""
+    def claim(self) -> Hash:
+        """What makes two examples the same: crate, category, input and output (R16)."""
         parts = (self.crate_name, self.crate_version, self.task_category, self.input_data, self.output_data)
-        return hashlib.sha256(b"swarm-node/v1/claim\0" + canonical_json(parts)).digest()
+        return hash_bytes("claim", canonical_json(parts))
 
 
 def canonical_json(value: object) -> bytes:
@@ -85,9 +92,25 @@ def canonical_json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
-def content_hash(content: bytes) -> bytes:
-    """SHA-256 over the example domain tag and `content`, 32 bytes."""
-    return hashlib.sha256(b"swarm-node/v1/example\0" + content).digest()
+def body_hash(content: bytes) -> Hash:
+    """Hash of a content's bytes alone."""
+    return hash_bytes("example-body", content)
+
+
+def content_hash(content: bytes) -> Hash:
+    """The name of a content, from its bytes: what whoever fetched it by that name checks."""
+    return content_name(body_hash(content), claim_in(content))
+
+
+def claim_in(content: bytes) -> Hash:
+    """What a content claims.
+
+    What is no example claims nothing but itself, so that it has a name, too: raters fetch it and call it malformed.
+    """
+    try:
+        return parse_example(content, bytes_max=len(content)).claim
+    except MalformedExampleError:
+        return body_hash(content)
 
 
 class MalformedExampleError(ValueError):
@@ -113,7 +136,11 @@ def parse_example(content: bytes, *, bytes_max: int) -> Example:
         if not _fits(str(fields[name].type), item):
             raise MalformedExampleError(f"{name}: {type(item).__name__} where {fields[name].type} is expected")
     example = Example(**value)
-    if example.content() != content:
+    try:
+        is_canonical = example.content() == content
+    except UnicodeEncodeError as error:  # half of a surrogate pair, escaped: JSON has it, UTF-8 does not
+        raise MalformedExampleError(f"no Unicode text: {error}") from error
+    if not is_canonical:
         raise MalformedExampleError("not in canonical form")
     return example
 

@@ -178,6 +178,7 @@ GENERATOR_REVEAL = Record(
             slot=SLOT,
             pseudonym=NODE,
             content=HASH,
+            body=HASH,
             claim=HASH,
             salt=SALT,
             probe=Optional(

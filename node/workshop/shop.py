@@ -38,7 +38,7 @@ from node.tasks.measures import scrutiny_measures
 from node.tasks.plans import plan_for, scrutiny_for
 from node.tasks.probes import probe_plan
 from node.values.crate import CratePin
-from node.values.example import Example, MalformedExampleError, parse_example
+from node.values.example import Example, MalformedExampleError, body_hash, parse_example
 from node.values.job import JobSpec
 from node.values.verdict import CheckPlan, PlanResult
 from node.workshop.authors import Authors
@@ -200,8 +200,9 @@ class Shop:
             task=task,
             slot=slot,
             pseudonym=self._pseudonym(height, task, slot).node,
-            content=Hash(example.example_id),
-            claim=Hash(example.claim),
+            content=example.example_id,
+            body=body_hash(content),
+            claim=example.claim,
             salt=self._key.derive_secret("slot-salt", _place(height, task, slot)),
             probe=probe,
         )

@@ -58,6 +58,7 @@ openings = st.builds(
     slot=st.integers(0, 1023),
     pseudonym=hashes,
     content=hashes,
+    body=hashes,
     claim=hashes,
     salt=salts,
     probe=st.none() | st.builds(types.ProbeOpening, good=st.booleans(), evidence=st.binary(max_size=50)),

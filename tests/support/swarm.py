@@ -22,7 +22,7 @@ from node.identity.consent import give_consent
 from node.network.memory import MemoryHub
 from node.store import EXAMPLE, Store, open_store
 from node.values.crate import CratePin
-from node.values.example import CATEGORIES, content_hash
+from node.values.example import CATEGORIES, body_hash, claim_in, content_hash
 from node.values.job import JobSpec, Sampling
 from node.wire import Domain, decode_message, seal_message
 
@@ -83,13 +83,13 @@ class PlantedWorkshop:
         if rule is not SlotContent.CANDIDATE:
             probe = ProbeOpening(good=rule is SlotContent.GOOD_PROBE, evidence=b"{}")
         pseudonym = self.key.derive_key("pseudonym", context)
-        claim = Hash(hashlib.sha256(f"{spec.crate}/{spec.category}/{number}".encode()).digest())
         opening = SlotOpening(
             task=spec.index,
             slot=slot,
             pseudonym=pseudonym.node,
             content=name,
-            claim=claim,
+            body=body_hash(content),
+            claim=claim_in(content),
             salt=self.key.derive_secret("slot-salt", context),
             probe=probe,
         )

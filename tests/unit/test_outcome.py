@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from nacl.signing import SigningKey
 
-from consensus.commitments import ratings_digest, slots_root
+from consensus.commitments import content_name, ratings_digest, slots_root
 from consensus.draw import SlotContent
 from consensus.encoding import hash_value
 from consensus.genesis import Founder, Genesis, first_state
@@ -60,10 +60,11 @@ def rules(node):
 
 
 def opening(node, slot, *, claim=None, said="rule"):
-    content = Hash(hash_value("content", (node, slot)))
+    body = hash_value("body", (node, slot))
+    claim = claim or body
     rule = rules(node)[slot] if said == "rule" else said
     probe = None if rule is SlotContent.CANDIDATE else ProbeOpening(rule is SlotContent.GOOD_PROBE, b"{}")
-    return SlotOpening(0, slot, bytes(32), content, claim or content, bytes(32), probe)
+    return SlotOpening(0, slot, bytes(32), content_name(body, claim), body, claim, bytes(32), probe)
 
 
 def signed(sender, kind, body):
@@ -308,7 +309,7 @@ def test_the_second_of_two_equal_claims_is_a_duplicate_whoever_made_it():
     story, claim = Story(), Hash(b"c" * 32)
     for node in GENERATORS:
         slot = candidates_of(node)[0]
-        story.slots[node][slot] = replace(story.slots[node][slot], claim=claim)
+        story.slots[node][slot] = opening(node, slot, claim=claim)
     found = states(story.decide())
     both = [found[node, candidates_of(node)[0]] for node in GENERATORS]
     assert both.count(CandidateState.DUPLICATE) == 1
@@ -318,6 +319,16 @@ def test_a_claim_accepted_in_an_earlier_round_is_a_duplicate():
     node, story = GENERATORS[0], Story()
     target = story.slots[node][candidates_of(node)[0]]
     assert states(story.decide(claims=(target.claim,)))[node, target.slot] is CandidateState.DUPLICATE
+
+
+def test_a_content_opened_under_a_claim_that_is_not_its_own_voids_what_its_generator_made():
+    """Else an example accepted before could come again, or another generator's claim be taken (R13, R16)."""
+    story, (liar, other) = Story(), GENERATORS
+    slot, rivals = candidates_of(liar)[0], story.slots[other][candidates_of(other)[0]]
+    story.slots[liar][slot] = replace(story.slots[liar][slot], claim=rivals.claim)
+    found = states(story.decide())
+    assert {found[liar, number] for number in range(SLOTS)} == {CandidateState.VOID}
+    assert found[other, rivals.slot] is not CandidateState.DUPLICATE
 
 
 def test_a_probe_whose_evidence_did_not_hold_is_void_and_costs_its_generator():

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from consensus.commitments import content_name
 from consensus.encoding import hash_value
 from consensus.openings import claim_order
 from consensus.params import MINIMAL
@@ -80,8 +81,8 @@ def plan(*tasks: Task) -> RoundPlan:
 
 
 def opening(slot: int, who: int, probe: ProbeOpening | None = None) -> SlotOpening:
-    content = Hash(hash_value("content", (slot, who)))
-    return SlotOpening(0, slot, bytes([who, slot]) * 16, content, content, bytes(32), probe)
+    body = hash_value("body", (slot, who))
+    return SlotOpening(0, slot, bytes([who, slot]) * 16, content_name(body, body), body, body, bytes(32), probe)
 
 
 def round_of(me: NodeId, **changes) -> Round:

@@ -274,7 +274,7 @@ def test_the_two_largest_conflicting_messages_still_fit_into_evidence():
     def largest(first):
         probe = types.ProbeOpening(good=True, evidence=bytes(60_000))
         slots = tuple(
-            types.SlotOpening(task, 0, bytes(32), ZERO, ZERO, bytes([first]) * 32, probe) for task in range(8)
+            types.SlotOpening(task, 0, bytes(32), ZERO, ZERO, ZERO, bytes([first]) * 32, probe) for task in range(8)
         )
         return seal_message(DOMAIN, types.GeneratorReveal(1, bytes(80), slots, ()), KEY)
 

@@ -98,7 +98,7 @@ class ProbeOpening(_message.Message):
     def __init__(self, good: _Optional[bool] = ..., evidence: _Optional[bytes] = ...) -> None: ...
 
 class SlotOpening(_message.Message):
-    __slots__ = ("task", "slot", "pseudonym", "content", "claim", "salt", "probe")
+    __slots__ = ("task", "slot", "pseudonym", "content", "claim", "salt", "probe", "body")
     TASK_FIELD_NUMBER: _ClassVar[int]
     SLOT_FIELD_NUMBER: _ClassVar[int]
     PSEUDONYM_FIELD_NUMBER: _ClassVar[int]
@@ -106,6 +106,7 @@ class SlotOpening(_message.Message):
     CLAIM_FIELD_NUMBER: _ClassVar[int]
     SALT_FIELD_NUMBER: _ClassVar[int]
     PROBE_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
     task: int
     slot: int
     pseudonym: bytes
@@ -113,7 +114,8 @@ class SlotOpening(_message.Message):
     claim: bytes
     salt: bytes
     probe: ProbeOpening
-    def __init__(self, task: _Optional[int] = ..., slot: _Optional[int] = ..., pseudonym: _Optional[bytes] = ..., content: _Optional[bytes] = ..., claim: _Optional[bytes] = ..., salt: _Optional[bytes] = ..., probe: _Optional[_Union[ProbeOpening, _Mapping]] = ...) -> None: ...
+    body: bytes
+    def __init__(self, task: _Optional[int] = ..., slot: _Optional[int] = ..., pseudonym: _Optional[bytes] = ..., content: _Optional[bytes] = ..., claim: _Optional[bytes] = ..., salt: _Optional[bytes] = ..., probe: _Optional[_Union[ProbeOpening, _Mapping]] = ..., body: _Optional[bytes] = ...) -> None: ...
 
 class Shortfall(_message.Message):
     __slots__ = ("task", "reason")
