@@ -194,7 +194,8 @@ def test_a_killed_node_comes_back_as_itself_where_it_was(swarm):
 
 def test_no_node_outlives_whoever_started_it(tmp_path):
     """Not even when that one is killed: a program starts a node, says its pid, and is killed with SIGKILL."""
-    run("init", "--data", tmp_path / "n", "--port", find_ports(2)[0], "--rpc-port", find_ports(2)[1])
+    gossip, rpc = find_ports(2)
+    run("init", "--data", tmp_path / "n", "--port", gossip, "--rpc-port", rpc)
     program = (
         "import sys, time; from pathlib import Path; from node.home import NodeHome\n"
         "from node.demo.processes import start_all\n"
