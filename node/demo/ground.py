@@ -23,6 +23,9 @@ HOST = "127.0.0.1"
 PORTS = range(20_000, 32_000)
 """Below the ports that systems give to outgoing connections, which would take one between finding and using it."""
 
+_GIVEN: set[int] = set()
+"""Ports found in this process, which whoever asked for them may not listen on yet."""
+
 LIE = "invert"
 """How the liar rates: what is good it damns, what is bad it praises."""
 
@@ -111,13 +114,15 @@ def lay_ground(folder: Path, count: int, *, liar: bool, crates: Path, bench: Pat
 
 
 def find_ports(count: int) -> tuple[int, ...]:
-    """Ports that nothing listens on now.
+    """Ports that nothing listens on now, and that this process was not given before.
 
     Raises:
         OperatorError: There are not so many.
     """
     found: list[int] = []
     for port in secrets.SystemRandom().sample(PORTS, len(PORTS)):  # two demos at once should not ask for the same
+        if port in _GIVEN:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -126,5 +131,6 @@ def find_ports(count: int) -> tuple[int, ...]:
                 continue
         found.append(port)
         if len(found) == count:
+            _GIVEN.update(found)
             return tuple(found)
     raise OperatorError(f"only {len(found)} of {count} ports are free", hint="End what listens on all the others.")

@@ -333,7 +333,7 @@ def test_a_flood_of_empty_frames_slows_only_its_own_link(victim):
             for _ in range(100):
                 await peer.yamux(*[yamux_frame(2, 1, 0, number) for number in range(100)])
 
-    attack(victim.port, talk, limit_s=120)
+    attack(victim.port, talk)
 
 
 def test_idle_connections_do_not_keep_a_newcomer_out(victim):
@@ -366,7 +366,7 @@ def test_a_handshake_that_never_ends_is_given_up(victim):
 
     async def main():
         stream = await connect(victim.port)
-        with trio.fail_after(15):
+        with trio.fail_after(60):
             await stream.send_all(b"\x13/multistream/1.0")
             while await stream.receive_some(100):
                 pass
@@ -389,7 +389,7 @@ def test_a_peer_that_reads_nothing_is_cut_off(victim):
                 await stream.write(encode_request("echo/1", bytes(200_000)))
                 await stream.write(encode_request("echo/1", bytes(200_000)))
         me = peer.peer.to_bytes()[6:]
-        with trio.fail_after(20):
+        with trio.fail_after(120):
             while me in await trio.to_thread.run_sync(victim.links):  # noqa: ASYNC110 - a process, not an event
                 await trio.sleep(0.1)
 

@@ -11,6 +11,7 @@ import trio
 from libp2p.security.insecure.transport import PLAINTEXT_PROTOCOL_ID
 
 from consensus.types import NodeId
+from node.demo.ground import find_ports
 from node.errors import OperatorError, PeerFaultError
 from node.identity.names import peer_id
 from node.network.fallback import FallbackNetwork
@@ -46,7 +47,7 @@ async def running(*networks):
         yield
 
 
-async def until(holds, within_s=20.0):
+async def until(holds, within_s=120.0):
     async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.05)
@@ -111,9 +112,7 @@ def test_settings_that_no_peer_would_accept_are_refused_before_anything_starts(w
 
 def test_a_node_does_not_link_to_itself():
     async def story():
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        (port,) = find_ports(1)
         own = network(1, f"127.0.0.1:{port}", listen_port=port)
         async with running(own):
             await asyncio.sleep(1)
@@ -151,14 +150,17 @@ def test_strangers_are_refused_on_both_sides_and_said_so_once(caplog):
                     with pytest.raises(UnreachableError):
                         await ours.request(theirs.node, "echo/1", b"", timeout_s=2)
                 assert (links(ours), links(theirs)) == ({friend.node}, set())
+                await until(lambda: len(said()) >= 2)
                 assert friend.node not in {peer.node for peer in theirs.peers()}  # strangers are told nothing
+
+    def said():
+        return [record.message for record in caplog.records if "not of our network" in record.message]
 
     with caplog.at_level(logging.WARNING, logger="node.network"):
         asyncio.run(story())
-    said = [record for record in caplog.records if "not of our network" in record.message]
-    assert len(said) == 2  # one on either side, though they met more often
-    assert "'other'" in said[0].message
-    assert "'test'" in said[0].message
+    assert len(said()) == 2  # one on either side, though they met more often
+    assert "'other'" in said()[0]
+    assert "'test'" in said()[0]
 
 
 def test_two_halves_that_have_links_enough_merge_when_one_node_hears_of_another():
@@ -180,7 +182,7 @@ def test_two_halves_that_have_links_enough_merge_when_one_node_hears_of_another(
                         await left[0].publish("news", b"merged")
                         await asyncio.sleep(0.2)
 
-                await asyncio.wait_for(all_hear(), 20)
+                await asyncio.wait_for(all_hear(), 120)
 
     asyncio.run(story())
 
@@ -236,7 +238,7 @@ def test_stopping_twice_is_no_harm_and_a_stopped_network_refuses_by_name():
 
 def test_a_hanging_network_thread_is_replaced(monkeypatch):
     monkeypatch.setattr("node.network.supervisor.WATCH_S", 0.2)
-    monkeypatch.setattr("node.network.supervisor.HANGS_S", 1.0)
+    monkeypatch.setattr("node.network.supervisor.HANGS_S", 3.0)
 
     async def story():
         first = network(1)
@@ -247,12 +249,12 @@ def test_a_hanging_network_thread_is_replaced(monkeypatch):
                 release = threading.Event()
                 hung = first._life
                 hung._token.run_sync_soon(release.wait)
-                await until(lambda: first.health().restarts == 1)
+                await until(lambda: first.health().restarts >= 1)
                 assert first.health().summary.startswith("libp2p is down: no sign of life") or first._core
                 await until(lambda: first.node in links(second) and second.node in links(first))
                 assert first._life is not hung
                 release.set()
-                await asyncio.wait_for(hung.ended.wait(), 5)
+                await asyncio.wait_for(hung.ended.wait(), 60)
 
     asyncio.run(story())
 
@@ -278,11 +280,12 @@ def test_a_node_whose_network_thread_keeps_dying_is_still_reached_and_heard_by_t
         async with running(*both):
             both[0].add_address(below[1].node, address(below[1]), source="bootstrap")
             await until(lambda: links(below[0]) and links(below[1]))
-            await asyncio.sleep(2.5)  # one look at the peers: the carrier learns where they listen
+            for one, other in zip(both, reversed(below), strict=True):  # the carrier learns where peers listen
+                await until(lambda one=one, other=other: other.node in one._servers)
             below[0]._life._token.run_sync_soon(crash)
             await until(lambda: not below[0].health().running)
-            assert await both[0].request(below[1].node, "echo/1", b"over the wire", timeout_s=5) == b"over the wire"
-            assert await both[1].request(below[0].node, "echo/1", b"and back", timeout_s=10) == b"and back"
+            assert await both[0].request(below[1].node, "echo/1", b"over the wire", timeout_s=30) == b"over the wire"
+            assert await both[1].request(below[0].node, "echo/1", b"and back", timeout_s=60) == b"and back"
             await both[0].publish("fallback", b"cut off")
             await until(lambda: heard)
             assert heard == [(below[0].node, b"cut off")]

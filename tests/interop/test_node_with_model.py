@@ -8,6 +8,7 @@ import pytest
 
 from node.app import open_node
 from node.config import EngineSection, load_config, render_config
+from node.demo.ground import find_ports
 from node.errors import OperatorError
 from node.home import NodeHome
 from node.identity import IdentityStore, peer_id
@@ -20,14 +21,21 @@ pytestmark = pytest.mark.slow
 CONTEXT = 16_384
 
 
-def make_home(folder, port, **settings):
+def make_home(folder, **settings):
     """A data folder as `init` makes it, with settings of its own."""
-    assert run("init", "--data", folder, "--port", port, "--rpc-port", port + 1).code == 0
+    gossip, rpc = find_ports(2)
+    assert run("init", "--data", folder, "--port", gossip, "--rpc-port", rpc).code == 0
     home = NodeHome(folder)
     config = load_config(home.config)
-    rpc = dataclasses.replace(config.rpc, model_users=settings.pop("model_users", ()))
-    home.config.write_text(render_config(dataclasses.replace(config, rpc=rpc, engine=EngineSection(**settings))))
+    home.config.write_text(render_config(dataclasses.replace(config, engine=EngineSection(**settings))))
     return home
+
+
+def lend(home, user):
+    """What an operator writes who lets another node use the model."""
+    config = load_config(home.config)
+    rpc = dataclasses.replace(config.rpc, model_users=(user,))
+    home.config.write_text(render_config(dataclasses.replace(config, rpc=rpc)))
 
 
 async def status_of(home):
@@ -41,13 +49,13 @@ def engine_component(view):
 
 
 def test_a_node_with_a_model_lends_it_to_whom_its_operator_names_and_to_nobody_else(tmp_path):
-    borrower = make_home(tmp_path / "borrower", 26_120, kind="peer", url="127.0.0.1:26111")
-    stranger = make_home(tmp_path / "stranger", 26_140, kind="peer", url="127.0.0.1:26111")
-    own_id = peer_id(IdentityStore(borrower.root).load().node)
-
     async def scenario():
         async with serving(context=CONTEXT) as server:
-            box = make_home(tmp_path / "box", 26_110, kind="openai", url=server.url, model_users=(own_id,))
+            box = make_home(tmp_path / "box", kind="openai", url=server.url)
+            address = f"127.0.0.1:{load_config(box.config).rpc.port}"
+            borrower = make_home(tmp_path / "borrower", kind="peer", url=address)
+            stranger = make_home(tmp_path / "stranger", kind="peer", url=address)
+            lend(box, peer_id(IdentityStore(borrower.root).load().node))
             async with open_node(box):
                 view = await status_of(box)
                 assert view.engine == "openai: tiny"
@@ -73,7 +81,7 @@ async def opened(home):
 def test_a_context_too_small_for_a_category_ends_the_start(tmp_path):
     async def scenario():
         async with serving(context=1024) as server:
-            home = make_home(tmp_path / "node", 26_150, kind="openai", url=server.url)
+            home = make_home(tmp_path / "node", kind="openai", url=server.url)
             with pytest.raises(OperatorError, match="1024 tokens: too small for") as caught:
                 await opened(home)
             assert "--max-model-len" in caught.value.hint
@@ -84,7 +92,7 @@ def test_a_context_too_small_for_a_category_ends_the_start(tmp_path):
 def test_a_broken_calibration_ends_the_start(tmp_path):
     async def scenario():
         async with serving(context=CONTEXT) as server:
-            home = make_home(tmp_path / "node", 26_160, kind="openai", url=server.url)
+            home = make_home(tmp_path / "node", kind="openai", url=server.url)
             home.judge.write_text("{}")
             with pytest.raises(OperatorError, match="no calibration of a judge"):
                 await opened(home)

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.cargo, pytest.mark.slow]
 NODES = 4
 CRATE = "shlex@2.0.1"
 CATEGORIES = "code_completion function_naming docstring_generation"
-WAIT_S = 120.0
+WAIT_S = 300.0
 
 
 @dataclass
@@ -80,6 +80,11 @@ def is_linked(home):
     return {item["name"]: item["value"] for item in json.loads(ended.out)["counters"]}["peers_connected"] == NODES - 1
 
 
+def are_level(homes):
+    all_ended = [run("status", "--data", home.root, "--json") for home in homes]
+    return all(ended.code == 0 for ended in all_ended) and len({json.loads(e.out)["height"] for e in all_ended}) == 1
+
+
 @pytest.fixture(scope="module")
 def swarm(tmp_path_factory):
     """A swarm that has worked one job to its end."""
@@ -94,6 +99,7 @@ def swarm(tmp_path_factory):
         ended = run("job", "watch", job[:16], "--data", homes[0].root)
         assert ended.code == 0, ended.err
         assert "JobDone" in ended.out
+        eventually(lambda: are_level(homes), "the same height of all nodes")
         yield Swarm(homes, processes, folder / "shared", job)
     finally:
         stop_all(processes)
@@ -146,7 +152,8 @@ def test_every_member_has_a_standing(swarm):
     members = told("reputation", "show", "--data", swarm.homes[0].root, "--changes", "3")
     assert len(members) == NODES
     assert any(member["changes"] for member in members)
-    assert f"{NODES - 1} of {NODES - 1} connected" in run("peers", "--data", swarm.homes[0].root).out
+    all_of_them = f"{NODES - 1} of {NODES - 1} connected"
+    eventually(lambda: all_of_them in run("peers", "--data", swarm.homes[0].root).out, "links to all others")
 
 
 def test_what_was_pulled_holds_offline_and_loads_as_a_table(swarm, pulled, tmp_path):
@@ -184,17 +191,19 @@ def test_a_killed_node_comes_back_as_itself_where_it_was(swarm):
     try:
         eventually(lambda: run("status", "--data", process.home.root).code == 0, "the node again")
         after = told("status", "--data", process.home.root)
-        assert (after["node"], after["height"]) == (before["node"], before["height"])
+        assert after["node"] == before["node"]
+        assert after["height"] >= before["height"]  # the others may have certified a round meanwhile
         view = told("job", "show", swarm.job, "--data", process.home.root)
         assert view["status"] == "done"
-        assert run("stop", "--data", process.home.root).out == "stopped\n"
+        assert run("stop", "--data", process.home.root, "--timeout", WAIT_S).out == "stopped\n"
     finally:
         stop_all(again)
 
 
 def test_no_node_outlives_whoever_started_it(tmp_path):
     """Not even when that one is killed: a program starts a node, says its pid, and is killed with SIGKILL."""
-    run("init", "--data", tmp_path / "n", "--port", find_ports(2)[0], "--rpc-port", find_ports(2)[1])
+    gossip, rpc = find_ports(2)
+    run("init", "--data", tmp_path / "n", "--port", gossip, "--rpc-port", rpc)
     program = (
         "import sys, time; from pathlib import Path; from node.home import NodeHome\n"
         "from node.demo.processes import start_all\n"

@@ -42,7 +42,7 @@ async def scenario(layout, folder, seed):
 
 async def still_works(swarm):
     """The attacked node answers, its network never had to be restarted, and a job handed to it is done."""
-    counters = {counter.name: counter.value for counter in (await swarm.clients[1].status()).counters}
+    counters = {counter.name: counter.value for counter in (await swarm.answer(swarm.clients[1].status)).counters}
     assert counters["network_restarts"] == 0
     assert any(counters[name] for name in counters if name.startswith("refused:")), (
         "no frame came as far as the courier"

@@ -9,7 +9,7 @@ from consensus.types import JobStatus
 from node.cli.peer_source import PeerSource, pull_to_the_end
 from node.cli.trust import load_trust_root
 from tests.support.hostile_member import Siege
-from tests.support.process_swarm import CHEAP, ProcessSwarm, assert_one_history, identities, lay_swarm, order
+from tests.support.process_swarm import CHEAP, FOLLOW_S, ProcessSwarm, assert_one_history, identities, lay_swarm, order
 
 pytestmark = [pytest.mark.processes, pytest.mark.cargo, pytest.mark.slow]
 
@@ -28,10 +28,14 @@ async def scenario(layout, folder, chance):
         async with Siege(swarm, 4, chance) as siege:
             job = await swarm.submit(swarm.sign(order(CHEAP)))
             view = await swarm.until_ended(job)
+
+            async def all_was_said():
+                return siege.sent.keys() == SORTS
+
+            await swarm.until(all_was_said, FOLLOW_S, "every sort of lie")
         await swarm.until_level()
         print(view.rows, dict(siege.sent), [dict(await refusals(swarm, number)) for number in swarm.running()])
         assert view.status is JobStatus.DONE
-        assert siege.sent.keys() == SORTS
         await pulled_rows_verify(swarm, job, view.rows, folder / "out")
     chains = await swarm.chains()
     assert len(chains) == 4
@@ -40,7 +44,7 @@ async def scenario(layout, folder, chance):
 
 
 async def refusals(swarm, number):
-    counters = (await swarm.clients[number].status()).counters
+    counters = (await swarm.answer(swarm.clients[number].status)).counters
     return [(item.name, item.value) for item in counters if item.name.startswith(("refused:", "dropped:"))]
 
 
@@ -49,9 +53,9 @@ async def pulled_rows_verify(swarm, job, rows, out):
     client = swarm.clients[2]
 
     async def published():
-        return sum(shard.rows for shard in await client.list_shards(job)) >= rows
+        return sum(shard.rows for shard in await swarm.answer(lambda: client.list_shards(job))) >= rows
 
-    await swarm.until(published, 60, "published shards")
+    await swarm.until(published, FOLLOW_S, "published shards")
     trust = load_trust_root(swarm.ground.homes[0].genesis, swarm.ground.homes[0])
     report = await pull_to_the_end(PeerSource(client), trust, out, job)
     assert report.refused == ()

@@ -11,7 +11,7 @@ from node.cli import main
 from node.demo.ground import HOST, find_ports
 from node.home import NodeHome
 from node.identity import IdentityStore, peer_id
-from tests.support.process_swarm import ProcessSwarm, assert_one_history, lay_swarm, order
+from tests.support.process_swarm import FOLLOW_S, ProcessSwarm, assert_one_history, lay_swarm, order
 
 pytestmark = [pytest.mark.processes, pytest.mark.cargo, pytest.mark.slow]
 
@@ -50,7 +50,8 @@ async def part(swarm, number):
 
 
 async def standing(swarm, node):
-    return next((view for view in await swarm.clients[0].reputation(None, 100) if view.node == node), None)
+    views = await swarm.answer(lambda: swarm.clients[0].reputation(None, 100))
+    return next((view for view in views if view.node == node), None)
 
 
 def test_a_fifth_node_joins_a_running_swarm_of_four(tmp_path, start):
@@ -66,10 +67,10 @@ async def scenario(layout):
         async def examined():
             return "it is examined" in await part(swarm, NEW)
 
-        await swarm.until(examined, 60, "the beginning of the examination")  # an idle swarm works a round for it
+        await swarm.until(examined, FOLLOW_S, "the beginning of the examination")  # an idle swarm works a round for it
         swarm.kill(NEW)  # a node that dies goes on with its examination
         swarm.start(NEW)
-        await swarm.until(examined, 60, "the examination after a death")
+        await swarm.until(examined, FOLLOW_S, "the examination after a death")
         await swarm.until_linked()
         view = await standing(swarm, node)
         assert (view.owner, view.weight, view.coming_weight) == (peer_id(node), 0, 0)

@@ -45,9 +45,9 @@ def test_a_job_goes_all_the_way_and_every_node_decides_alike(tmp_path):
     async def scenario():
         async with Swarm(tmp_path, 5, preset=CALM) as swarm:
             job = await swarm.submit(make_job(CALM))
-            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=200)
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)))
             assert swarm.job(job).status is JobStatus.DONE
-            assert len(heads(swarm)) == 1
+            await swarm.until(lambda: len(heads(swarm)) == 1)
             contents = await accepted(swarm, job)
             assert len(contents) == 8
             assert all(swarm.truth.quality[content] > 5000 for content in contents)
@@ -59,7 +59,7 @@ def test_the_states_of_all_candidates_add_up_to_the_commitments(tmp_path):
     async def scenario():
         async with Swarm(tmp_path, 5, preset=CALM) as swarm:
             job = await swarm.submit(make_job(CALM, categories=3))
-            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=200)
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)))
             store = swarm.nodes[0].store
             counts = await store.decisions.counts(job)
             committed = 0
@@ -81,7 +81,7 @@ def test_a_rater_that_inverts_its_scores_loses_its_weight(tmp_path):
     async def scenario():
         async with Swarm(tmp_path, 5, preset=UNHURRIED, styles={2: "inverted"}) as swarm:
             job = await swarm.submit(make_job(UNHURRIED, crates=2, categories=6))
-            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=200)
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)))
             contents = await accepted(swarm, job)
             good = [content for content in contents if swarm.truth.quality[content] > 5000]
             assert len(contents) >= 40
@@ -104,7 +104,7 @@ def test_loss_delay_duplication_and_reordering_change_no_result(tmp_path, seed):
         hub = MemoryHub(seed=seed, conditions=conditions)
         async with Swarm(tmp_path, 5, hub=hub, preset=PATIENT) as swarm:
             job = await swarm.submit(make_job(PATIENT))
-            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=200)
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)))
             await swarm.until(lambda: len(heads(swarm)) == 1)
             contents = await accepted(swarm, job)
             assert contents
@@ -126,7 +126,7 @@ def test_a_node_killed_at_any_moment_rejoins_and_never_signs_twice(tmp_path, see
                 await swarm.stop(victim)
                 await asyncio.sleep(chance.uniform(0.0, 1.0))
                 await swarm.start(victim)
-            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=200)
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)))
             await swarm.until(lambda: len(heads(swarm)) == 1)
             for node in swarm.nodes:
                 assert not await node.store.envelopes.at(0, Kind.EVIDENCE)
@@ -142,7 +142,7 @@ def test_a_node_stops_even_in_the_moment_in_which_it_hears_that_something_is_mis
             node = swarm.nodes[1]
             node.driver.sync.want_messages((Hash(bytes(32)),))
             node.task.cancel()
-            ended, _ = await asyncio.wait({node.task}, timeout=20)
+            ended, _ = await asyncio.wait({node.task}, timeout=120)
             assert ended
 
     asyncio.run(scenario())
@@ -154,8 +154,8 @@ def test_a_job_ends_without_a_node_that_stays_dead(tmp_path):
             job = await swarm.submit(make_job(PATIENT))
             await asyncio.sleep(0.3)
             await swarm.stop(swarm.nodes[4])
-            await swarm.until(lambda: all(done(swarm, job, n) for n in range(4)), within_s=100)
-            assert len(heads(swarm)) == 1
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(4)))
+            await swarm.until(lambda: len(heads(swarm)) == 1)
             assert await accepted(swarm, job)
 
     asyncio.run(scenario())
@@ -166,9 +166,9 @@ def test_a_node_that_was_away_follows_the_decided_rounds_by_their_certificates(t
         async with Swarm(tmp_path, 5, preset=PATIENT) as swarm:
             await swarm.stop(swarm.nodes[3])
             job = await swarm.submit(make_job(PATIENT))
-            await swarm.until(lambda: done(swarm, job), within_s=100)
+            await swarm.until(lambda: done(swarm, job))
             await swarm.start(swarm.nodes[3])
-            await swarm.until(lambda: swarm.state(3) == swarm.state(0), within_s=60)
+            await swarm.until(lambda: swarm.state(3) == swarm.state(0))
             assert await accepted(swarm, job, 3) == await accepted(swarm, job, 0)
 
     asyncio.run(scenario())
@@ -179,7 +179,7 @@ async def round_without_the_last(swarm):
     away = swarm.nodes[-1]
     await swarm.stop(away)
     job = await swarm.submit(make_job(PATIENT))
-    await swarm.until(lambda: done(swarm, job), within_s=100)
+    await swarm.until(lambda: done(swarm, job))
     return (await swarm.nodes[0].driver.archive.record(1)).certificate
 
 
@@ -196,7 +196,7 @@ def test_a_node_killed_before_it_acted_on_a_certificate_that_it_had_stored_goes_
             async with await open_store(swarm.nodes[4].folder) as store:
                 await keep(store, swarm.domain, certificate)
             await swarm.start(swarm.nodes[4])
-            await swarm.until(lambda: swarm.state(4) == swarm.state(0), within_s=60)
+            await swarm.until(lambda: swarm.state(4) == swarm.state(0))
 
     asyncio.run(scenario())
 
@@ -214,7 +214,7 @@ def test_certificates_that_certify_nothing_keep_nobody_from_following(tmp_path):
             async with await open_store(swarm.nodes[4].folder) as store:
                 await keep(store, swarm.domain, forged[0])
             await swarm.start(swarm.nodes[4])
-            await swarm.until(lambda: swarm.state(4) == swarm.state(0), within_s=60)
+            await swarm.until(lambda: swarm.state(4) == swarm.state(0))
 
     asyncio.run(scenario())
 
@@ -233,7 +233,7 @@ def test_a_node_killed_before_it_told_what_it_decided_tells_it_after_its_start(t
             await swarm.stop(node)
             remove_own(node.folder, height)
             await swarm.start(node)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while await node.driver.archive.record(height) is None:  # noqa: ASYNC110 -- a store tells nobody
                     await asyncio.sleep(0.02)
 
@@ -255,8 +255,8 @@ def test_a_split_swarm_waits_and_goes_on_when_it_heals(tmp_path):
             await asyncio.sleep(3)
             assert all(swarm.state(n).height == 0 for n in range(5)), "neither side has more than two thirds"
             swarm.hub.heal()
-            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=200)
-            assert len(heads(swarm)) == 1
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)))
+            await swarm.until(lambda: len(heads(swarm)) == 1)
 
     asyncio.run(scenario())
 
@@ -291,7 +291,7 @@ def test_two_runs_of_one_job_over_the_same_nodes_accept_the_same_examples(tmp_pa
     async def one_run(folder):
         async with Swarm(folder, 5, preset=CALM) as swarm:
             job = await swarm.submit(make_job(CALM, categories=4))
-            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)), within_s=200)
+            await swarm.until(lambda: all(done(swarm, job, n) for n in range(5)))
             return await accepted(swarm, job)
 
     assert asyncio.run(one_run(tmp_path / "one")) == asyncio.run(one_run(tmp_path / "two"))
@@ -303,7 +303,7 @@ def test_old_states_and_refused_contents_make_room_and_what_is_certified_stays(t
     async def scenario():
         async with Swarm(tmp_path, 5, preset=STEADY) as swarm:
             job = await swarm.submit(make_job(STEADY, crates=2, categories=10))
-            await swarm.until(lambda: done(swarm, job), within_s=100)
+            await swarm.until(lambda: done(swarm, job))
             store = swarm.nodes[0].store
             last_epoch = swarm.state().height // STEADY.epoch_rounds * STEADY.epoch_rounds
             assert last_epoch >= 2 * STEADY.epoch_rounds

@@ -22,7 +22,7 @@ from node.workshop.library import OpenCrate
 from node.workshop.shop import Shop
 from tests.support.calibrations import full_calibration
 from tests.support.scripted_model import MODEL, ScriptedModel, answers_from
-from tests.support.swarm import PATIENT, Swarm, make_job
+from tests.support.swarm import CALM, Swarm, make_job
 from tests.support.wordwise import wordwise
 
 CATEGORIES = ("code_summarization", "function_naming", "code_completion")
@@ -89,20 +89,19 @@ class ModelShops:
 
 
 def ordered(**changes):
-    job = make_job(PATIENT, crates=1, quota=2)
+    job = make_job(CALM, crates=1, quota=2)
     pin = wordwise().kb.pin
     return dataclasses.replace(job, crates=(pin,), categories=CATEGORIES, prompt_set_digest=PROMPTS.digest, **changes)
 
 
 async def run_job(tmp_path, shops, spec):
-    async with Swarm(tmp_path, 3, preset=PATIENT, workshop=shops) as swarm:
+    async with Swarm(tmp_path, 3, preset=CALM, workshop=shops) as swarm:
         shops.swarm = swarm
         job = await swarm.submit(spec)
         await swarm.until(
             lambda: all((p := swarm.job(job, n)) is not None and p.status is not JobStatus.OPEN for n in range(3)),
-            within_s=120,
         )
-        assert len({swarm.state(n).previous for n in range(3)}) == 1
+        await swarm.until(lambda: len({swarm.state(n).previous for n in range(3)}) == 1)
         store = swarm.nodes[0].store
         found = await store.decisions.find(job=job, state=CandidateState.ACCEPTED)
         contents = [await swarm.nodes[0].driver.contents.obtain(row.decision.content) for row in found]

@@ -73,7 +73,7 @@ def test_what_a_relay_withholds_is_rated_all_the_same(tmp_path, monkeypatch, ann
             author = await party(hub, AUTHOR, one, asyncio.Queue(), rates=False)
             rater = await party(hub, RATER, other, held, rates=True)
             await author.publish([(PSEUDONYM, NOTICE, CONTENT)])
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(120):
                 first = await held.get()
             for network in (relay.network, author.network, rater.network):
                 await network.stop()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from consensus.types import JobStatus
 from tests.support.process_swarm import (
     CHEAP,
+    FOLLOW_S,
     Layout,
     ProcessSwarm,
     assert_no_slot_was_signed_twice,
@@ -44,10 +45,12 @@ async def cut_off(layout: Layout, *, away_s: float, categories: Sequence[str] = 
     async with ProcessSwarm(layout) as swarm:
         victim, others = len(swarm.processes) - 1, list(range(len(swarm.processes) - 1))
         job = await swarm.submit(swarm.sign(order(categories)))
-        await swarm.until(lambda: _knows(swarm, job, victim), 60, "the victim's knowing of the job")
+        await swarm.until(lambda: _knows(swarm, job, victim), FOLLOW_S, "the victim's knowing of the job")
         began = time.monotonic()
         swarm.signal(victim, signal.SIGSTOP)
         before = max((await swarm.chains())[victim].rounds, default=0)
+        if await swarm.has_ended(job):  # before we came to stop the victim
+            job = await swarm.submit(swarm.sign(order(categories[:1])))
         view = await swarm.until_ended(job, others)
         await asyncio.sleep(max(0.0, began + away_s - time.monotonic()))
         missed = max((await swarm.chains())[0].rounds) - before

@@ -138,7 +138,7 @@ class HostilePeer:
         """One RPC."""
         await stream.write(encode_varint_prefixed(rpc_pb2.RPC(publish=messages, **fields).SerializeToString()))
 
-    async def hung_up(self, within_s=10):
+    async def hung_up(self, within_s=60):
         """Whether the victim ends the connection in time."""
         with trio.move_on_after(within_s):
             while not self.tcp.closed:  # noqa: ASYNC110 - the library tells nobody
@@ -162,7 +162,7 @@ async def hostile(port, seed=None, *, hello=TEST_HELLO):
             nursery.cancel_scope.cancel()
 
 
-def attack(port, *talks, limit_s=60):
+def attack(port, *talks, limit_s=240):
     """Run attacks at once, each as a peer of its own; what they return, in order."""
     results = [None] * len(talks)
 

@@ -92,7 +92,7 @@ class Stem:
         """End the stem; a process of it that still runs goes on until its standard input ends, or longer."""
         if self._link is not None:
             self._link.close()
-            assert self._process.wait(20) == 0
+            assert self._process.wait(120) == 0
 
 
 class Forked:

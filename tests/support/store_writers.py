@@ -38,7 +38,7 @@ def writer(does: str, place) -> Iterator[Forked]:
             yield process
     finally:
         process.kill()
-        process.wait(20)
+        process.wait(120)
 
 
 def sign(folder: str, url: str | None) -> None:

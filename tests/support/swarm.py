@@ -240,7 +240,8 @@ class Swarm:
     def job(self, job: JobId, node: int = 0):
         return next((item for item in self.state(node).jobs if item.terms.job == job), None)
 
-    async def until(self, holds, *, within_s: float = 60.0) -> None:
+    async def until(self, holds, *, within_s: float = 300.0) -> None:
+        """Wait until it holds; the limit ends a hang."""
         async with asyncio.timeout(within_s):
             while not holds():  # noqa: ASYNC110 -- what holds is read from several nodes' states, none of which says so
                 await asyncio.sleep(0.02)

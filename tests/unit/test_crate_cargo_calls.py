@@ -1,8 +1,10 @@
 """How cargo is called and what its failures mean. The stand-in programs here are shell scripts of a few words."""
 
+import itertools
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -96,8 +98,16 @@ def test_output_arguments_and_environment_pass_through(cargo_script, monkeypatch
     assert cargo.run("two words", subject="x") == (b"two words|http://127.0.0.1:9||never\n", "told\n")
 
 
+@pytest.fixture
+def overdue_once_it_has_spoken(monkeypatch):
+    """However long a program takes to begin, its time is up after its first words."""
+    times = itertools.chain([0.0, 0.0], itertools.repeat(1e6))  # when it is up; what is left for the first words
+    monkeypatch.setattr("node.crates.cargo.time", SimpleNamespace(monotonic=lambda: next(times)))
+
+
+@pytest.mark.usefixtures("overdue_once_it_has_spoken")
 def test_a_cargo_that_does_not_end_is_ended_with_what_it_started(cargo_script, tmp_path):
-    cargo = cargo_script(f"sleep 600 & echo $! > {tmp_path}/child; wait", cargo_timeout_s=0.5)
+    cargo = cargo_script(f"sleep 600 & echo $! > {tmp_path}/child; echo started >&2; wait")
     with pytest.raises(TransientError, match="did not end"):
         cargo.run("fetch", subject="x")
     child = int((tmp_path / "child").read_text())
@@ -106,7 +116,7 @@ def test_a_cargo_that_does_not_end_is_ended_with_what_it_started(cargo_script, t
 
 def is_gone(process):
     """Within a bound: the kernel takes a moment to reap an orphan."""
-    for _ in range(500):
+    for _ in range(6000):
         try:
             if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in {"Z", "X"}:
                 return True
@@ -117,10 +127,9 @@ def is_gone(process):
     return False
 
 
+@pytest.mark.usefixtures("overdue_once_it_has_spoken")
 def test_waiting_for_anothers_lock_says_so(cargo_script):
-    cargo = cargo_script(
-        'echo "    Blocking waiting for file lock on package cache" >&2; sleep 600', cargo_timeout_s=0.5
-    )
+    cargo = cargo_script('echo "    Blocking waiting for file lock on package cache" >&2; sleep 600')
     with pytest.raises(TransientError) as late:
         cargo.run("fetch", subject="x")
     assert late.value.waits_for == "package cache"

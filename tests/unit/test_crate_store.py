@@ -202,7 +202,7 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path):
 
 
 def put_and_know(root, start, results):
-    start.wait(60)
+    start.wait(120)
     store = CrateStore(Path(root), cargo="no-such-cargo")
     source = store.put_packed(PIN, DATA)
     results.put((encode(source.pin), store.knowledge(source).digest, len(store.offers())))
@@ -235,7 +235,7 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_holds_is_no
     held = context.Queue()
     process = context.Process(target=hold_a_folder, args=(str(tmp_path), held))
     process.start()
-    name = held.get(timeout=60)
+    name = held.get(timeout=120)
     Workplace(tmp_path)
     assert (tmp_path / name / "half-done").exists()
     os.kill(process.pid, signal.SIGKILL)

@@ -76,7 +76,7 @@ async def play(scene, until):
 
     tasks = [asyncio.ensure_future(work) for work in (scene.sync.run(), promise())]
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not until():  # noqa: ASYNC110 -- what is asked is told to a list
                 await asyncio.sleep(0.001)
     finally:

@@ -6,6 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from node.cli import main
+from node.config import load_config
+from node.demo.ground import find_ports
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,17 @@ def run(*words, stdin=None):
 
 @pytest.fixture
 def home(tmp_path):
-    """A data folder as `init` makes it."""
+    """A data folder as `init` makes it, with ports that no test of another worker has."""
     folder = tmp_path / "node"
-    assert run("init", "--data", folder, "--port", 26_001, "--rpc-port", 26_002).code == 0
+    gossip, rpc = find_ports(2)
+    assert run("init", "--data", folder, "--port", gossip, "--rpc-port", rpc).code == 0
     return folder
+
+
+def ports_of(home):
+    """For gossip and for gRPC, as its settings say."""
+    config = load_config(home / "config.toml")
+    return config.network.port, config.rpc.port
 
 
 def files_below(folder):

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from consensus.types import NodeId
-from node.demo import processes, show
+from node.demo import ground, processes, show
 from node.demo.ground import find_ports, lay_ground
 from node.demo.tables import verdict_on_liar
 from node.errors import OperatorError, TransientError
@@ -25,12 +25,12 @@ def standing(number, reputation_bp, coming):
 
 
 def test_the_ground_is_one_swarm_whose_last_node_lies(tmp_path):
-    ground = lay_ground(tmp_path, 3, liar=True, crates=tmp_path / "crates", bench=tmp_path / "bench")
-    genesis = [load_genesis(home.genesis)[0] for home in ground.homes]
+    laid = lay_ground(tmp_path, 3, liar=True, crates=tmp_path / "crates", bench=tmp_path / "bench")
+    genesis = [load_genesis(home.genesis)[0] for home in laid.homes]
     assert genesis[0] == genesis[1] == genesis[2]
-    assert genesis[0].coordinators == (ground.coordinator.node,)
-    assert ground.liar in {founder.node for founder in genesis[0].founders}
-    texts = [home.config.read_text() for home in ground.homes]
+    assert genesis[0].coordinators == (laid.coordinator.node,)
+    assert laid.liar in {founder.node for founder in genesis[0].founders}
+    texts = [home.config.read_text() for home in laid.homes]
     assert ['misbehave = "invert"' in text for text in texts] == [False, False, True]
     honest = lay_ground(tmp_path / "honest", 3, liar=False, crates=tmp_path / "crates", bench=tmp_path / "bench")
     assert honest.liar is None
@@ -45,8 +45,16 @@ def test_kept_nodes_are_not_founded_anew(tmp_path):
 
 
 def test_ports_are_free_and_none_is_given_twice():
-    ports = find_ports(40)
+    ports = *find_ports(20), *find_ports(20)
     assert len(set(ports)) == 40
+
+
+def test_no_port_is_given_while_whoever_got_it_does_not_listen_yet(monkeypatch):
+    monkeypatch.setattr(ground, "PORTS", ground.PORTS[:50])
+    monkeypatch.setattr(ground, "_GIVEN", set())
+    find_ports(30)
+    with pytest.raises(OperatorError, match="of 21 ports are free"):
+        find_ports(21)
 
 
 @pytest.mark.parametrize("content", [{"thesis.txt": "dear"}, {"data/train.parquet": "rows of somebody else"}])

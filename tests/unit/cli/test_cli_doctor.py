@@ -10,7 +10,7 @@ from node.cli.examination import CLOCK_MIN_UNIX_S
 from node.findings import Grade
 from node.home import NodeHome
 from node.identity import DataDirLock
-from tests.unit.cli.conftest import run
+from tests.unit.cli.conftest import ports_of, run
 
 pytestmark = pytest.mark.cargo  # it tries the toolchain
 
@@ -51,7 +51,7 @@ def test_a_node_is_told_with_its_swarm_and_key(home):
 
 @pytest.mark.usefixtures("no_checks")
 def test_a_taken_port_is_wrong_unless_the_node_itself_has_it(home):
-    with socket.create_server(("127.0.0.1", 26_001)):
+    with socket.create_server(("127.0.0.1", ports_of(home)[0])):
         ended, _ = findings("--data", home)
         assert ended.code == 1
         assert "port" in ended.error

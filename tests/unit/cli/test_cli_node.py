@@ -12,7 +12,7 @@ import pytest
 from node.identity import DataDirLock, IdentityStore, NodeKey, peer_id
 from node.values import views
 from tests.support.rpc_desks import JOB, NODE, fixed_desks, serving
-from tests.unit.cli.conftest import files_below, run
+from tests.unit.cli.conftest import files_below, ports_of, run
 
 DIGITS = JOB.hex()[:12]
 
@@ -49,7 +49,7 @@ def node():
 @pytest.fixture
 def own(home):
     """A data folder whose node answers at its address."""
-    with Answering(IdentityStore(home).load(), port=26_002) as answering:
+    with Answering(IdentityStore(home).load(), port=ports_of(home)[1]) as answering:
         yield answering, home
 
 
@@ -160,7 +160,7 @@ def test_peers_are_told_to_the_operator_alone(own, tmp_path):
 
 
 def test_another_node_at_the_own_address_is_not_believed(home):
-    with Answering(NodeKey(b"\x07" * 32), port=26_002):
+    with Answering(NodeKey(b"\x07" * 32), port=ports_of(home)[1]):
         ended = run("status", "--data", home)
     assert ended.code == 1
     assert "wrong-node" in ended.hint
@@ -198,24 +198,26 @@ def test_a_second_process_with_the_same_identity_is_refused(home):
 
 
 def test_a_port_in_use_is_named(home):
-    with socket.create_server(("127.0.0.1", 26_001)):
+    port, _ = ports_of(home)
+    with socket.create_server(("127.0.0.1", port)):
         ended = run("start", "--data", home)
     assert ended.code == 2
-    assert ended.error == "cannot listen on 127.0.0.1 port 26001: it is in use"
+    assert ended.error == f"cannot listen on 127.0.0.1 port {port}: it is in use"
     assert "Choose another port" in ended.hint
 
 
 def test_an_rpc_port_in_use_is_named(home):
-    with socket.create_server(("127.0.0.1", 26_002)):
+    _, port = ports_of(home)
+    with socket.create_server(("127.0.0.1", port)):
         ended = run("start", "--data", home)
     assert ended.code == 2
-    assert "26002" in ended.error
+    assert str(port) in ended.error
 
 
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        ("port = 26001", "unknown setting `porte`"),
+        ("bootstrap = []", "unknown setting `bootstraps`"),
         ("cores = 1", "`work.cores` is 0"),
         ('sandbox = "auto"', "`work.sandbox` is 'weak'"),
         ('log_level = "info"', "`node.log_level` is 'loud'"),
@@ -225,7 +227,7 @@ def test_an_rpc_port_in_use_is_named(home):
 )
 def test_a_setting_that_is_none_is_named(home, change, error):
     wrong = {
-        "port = 26001": "porte = 26001",
+        "bootstrap = []": "bootstraps = []",
         "cores = 1": "cores = 0",
         'sandbox = "auto"': 'sandbox = "weak"',
         'log_level = "info"': 'log_level = "loud"',
