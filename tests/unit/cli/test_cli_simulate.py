@@ -7,6 +7,8 @@ from click.testing import CliRunner
 
 from node.cli.simulate import simulate
 from node.errors import OperatorError
+from node.simulate.attacks import ATTACKS, MORE_ATTACKS
+from node.simulate.faults import BEHAVIOURS
 
 
 def told(*arguments: str) -> str:
@@ -35,6 +37,13 @@ def test_what_would_change_nothing_is_refused_with_what_to_do_instead(arguments,
     with pytest.raises(OperatorError) as refused:
         told(*arguments)
     assert hint in refused.value.hint
+
+
+def test_help_names_every_attack_there_is():
+    words = told("--help").split("Attacks on ratings:")[1].replace(";", " ").split("Attacks on the protocol:")
+    on_ratings, on_protocol = (set(part.split("Example:")[0].split()) - {"also"} for part in words)
+    assert on_ratings == ATTACKS.keys() | MORE_ATTACKS.keys()
+    assert on_protocol == BEHAVIOURS.keys()
 
 
 def test_a_table_says_of_which_world_it_is_and_why_figures_are_missing():
