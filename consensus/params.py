@@ -42,8 +42,8 @@ class PhaseTimes:
     absent_ms: int
     """A member that has been unreachable this long is no longer waited for (R12)."""
     lag_ms: int
-    """How much later than here generating may end elsewhere, where it ends by its time: twice what a clock of the
-    simulated ones gains in it. Contents that were committed to are waited for that much longer (R12)."""
+    """How much later than here generating or rating may end elsewhere, where it ends by its time: twice what a clock of
+    the simulated ones gains in it. Until then nothing is shown of what was committed to (R12)."""
 
     def scaled(self, numerator: int, denominator: int) -> PhaseTimes:
         """All times multiplied by a fraction, at least one millisecond each."""

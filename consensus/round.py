@@ -6,18 +6,19 @@ follows from the messages (`consensus.outcome`).
 
     GENERATE -> PUBLISH -> RATE -> REVEAL -> UNMASK -> VERIFY -> ATTEST -> CLOSED
 
-A phase ends when everything it waits for is there, when its time is up, or when more than a third of the committee's
-weight has shown to be past it. Observers are waited for `observe_ms` beyond the last rater, no longer. A message counts
-as "in time" if it came before the phase that waits for its kind was over here; an early one always does. Members that
-have no part in a phase pass through it at once.
+A phase ends when everything it waits for is there, when its time is up, or when more than two thirds of the committee's
+weight have shown to be past it; `reveal_ms` after more than one third has. Observers are waited for `observe_ms` beyond
+the last rater, no longer. Where the time for commitments is up, nothing is shown before `lag_ms` more. A message counts
+as "in time" if it came before the time of the phase that waits for its kind was up here; an early one always does.
+Members that have no part in a phase pass through it at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 
 from consensus.commitments import ratings_digest, slots_root
+from consensus.inbox import WAITED_FOR_IN, Inbox
 from consensus.narrowing import narrow
 from consensus.openings import claim_order, fault_of
 from consensus.params import PhaseTimes
@@ -66,35 +67,8 @@ __all__ = [
     "Waiting",
 ]
 
-_WAITED_FOR_IN = {
-    Kind.CANDIDATE_COMMIT: Phase.GENERATE,
-    Kind.RATING_COMMIT: Phase.RATE,
-    Kind.RATING_REVEAL: Phase.REVEAL,
-    Kind.GENERATOR_REVEAL: Phase.UNMASK,
-    Kind.ATTESTATION: Phase.ATTEST,
-}
-"""The phase that waits for a kind of message: after it, a message of this kind is late."""
-
-_SHOWS_PAST = {
-    Kind.RATING_REVEAL: Phase.RATE,
-    Kind.GENERATOR_REVEAL: Phase.REVEAL,
-    Kind.ATTESTATION: Phase.VERIFY,
-}
-"""The phase that the sender of a kind of message has left.
-
-Commitments show nothing: a member sends its own as soon as its own work is done.
-"""
-
-
-@dataclass(slots=True)
-class _Inbox:
-    """What has arrived: one message per kind and sender, and whether it was in time."""
-
-    messages: dict[Kind, dict[NodeId, Signed[object]]] = field(default_factory=dict)
-    in_time: set[Hash] = field(default_factory=set)
-
-    def of(self, kind: Kind) -> dict[NodeId, Signed[object]]:
-        return self.messages.setdefault(kind, {})
+_COMMITTED_IN = {Phase.GENERATE, Phase.RATE}
+"""The phases after which what was committed to is shown."""
 
 
 class Round:
@@ -123,7 +97,7 @@ class Round:
         self._raters = seated | self._observers
         self._mine = tuple(task for task in plan.tasks if me in task.generators)
         self._rated_by_me = {task.index for task in plan.tasks if me in task.raters or me in task.observers}
-        self._inbox = _Inbox()
+        self._inbox = Inbox(self._weights)
         self._absent: frozenset[NodeId] = frozenset()
         self._held: dict[int, dict[Hash, Hash]] = {index: {} for index in self._rated_by_me}
         """By task: the content that is held for each ticket."""
@@ -133,9 +107,12 @@ class Round:
         self._ratings: tuple[Rating, ...] | None = None
         self._findings: tuple[ProbeFinding, ...] | None = None
         self._extras: tuple[AttestedMessage, ...] = ()
-        self._past: dict[NodeId, Phase] = {}
         self._waits_for_observers = False
         self._generating_ran_out = False
+        self._settles = False
+        """Time is up: a commitment that comes now is late, and nothing is shown yet."""
+        self._hurries = False
+        """More than a third of the weight is past this phase: it ends soon."""
 
     # Inputs
 
@@ -176,15 +153,10 @@ class Round:
         """
         if not self._may_send(signed):
             return []
-        box = self._inbox.of(signed.kind)
-        if signed.sender in box:
+        waits = WAITED_FOR_IN[signed.kind]
+        in_time = self.phase < waits or (self.phase is waits and not self._settles)
+        if not self._inbox.take(signed, in_time=in_time):
             return []
-        box[signed.sender] = signed
-        if self.phase <= _WAITED_FOR_IN[signed.kind]:
-            self._inbox.in_time.add(signed.digest)
-        shown = _SHOWS_PAST.get(signed.kind)
-        if shown is not None:
-            self._past[signed.sender] = max(shown, self._past.get(signed.sender, shown))
         return self._advance()
 
     def on_candidate_held(self, task: int, content: Hash, tag: Hash) -> list[Effect]:
@@ -232,6 +204,9 @@ class Round:
                 return self._enter(Phase.CLOSED)
             return [SetPhaseTimer(self.height, Phase.ATTEST, self._times.attest_ms)]
         self._generating_ran_out |= phase is Phase.GENERATE
+        if self._must_settle():
+            self._settles = True
+            return [SetPhaseTimer(self.height, phase, self._times.lag_ms)]
         return self._enter(Phase(phase + 1)) + self._advance()
 
     def on_absent(self, nodes: Collection[NodeId]) -> list[Effect]:
@@ -248,7 +223,7 @@ class Round:
     @property
     def waiting(self) -> Waiting:
         """What the round waits for right now."""
-        kinds = {wait: kind for kind, wait in _WAITED_FOR_IN.items()}
+        kinds = {wait: kind for kind, wait in WAITED_FOR_IN.items()}
         kind = kinds.get(self.phase)
         if kind is None:
             return Waiting(self.phase, 0, 0, ())
@@ -263,7 +238,7 @@ class Round:
     # Phases
 
     def _may_send(self, signed: Signed[object]) -> bool:
-        if signed.kind not in _WAITED_FOR_IN or getattr(signed.body, "height", None) != self.height:
+        if signed.kind not in WAITED_FOR_IN or getattr(signed.body, "height", None) != self.height:
             return False
         return signed.sender in self._part_of(signed.kind)
 
@@ -289,7 +264,7 @@ class Round:
             return self._findings is not None or not self._probes_opened()
         if self.phase is Phase.ATTEST and not self._attested_enough():
             return False
-        for kind, phase in _WAITED_FOR_IN.items():
+        for kind, phase in WAITED_FOR_IN.items():
             if phase is self.phase:
                 return self._expected(kind) - self._absent <= self._inbox.of(kind).keys()
         return False
@@ -309,16 +284,40 @@ class Round:
             return 0
         return self.plan.tasks[task].slots
 
-    def _overtaken(self) -> bool:
-        """Whether more than a third of the weight has left the phase this member is in (R12)."""
-        weight = sum(self._weights.get(node, 0) for node, past in self._past.items() if past >= self.phase)
-        return weight * 3 > self._total and self.phase < Phase.ATTEST
+    def _thirds_ahead(self) -> int:
+        """More than how many thirds of the weight have left the phase that this member is in (R12), 0 to 2."""
+        if self.phase >= Phase.ATTEST:
+            return 0
+        return self._inbox.thirds_past(self.phase)
 
     def _advance(self) -> list[Effect]:
         effects: list[Effect] = []
-        while self.started and self.phase < Phase.CLOSED and (self._complete() or self._overtaken()):
+        while self.started and self.phase < Phase.CLOSED and (self._complete() or self._thirds_ahead() == 2):
             effects += self._enter(Phase(self.phase + 1))
-        return effects + self._bound_observers()
+        return effects + self._bound_observers() + self._hurry()
+
+    def _hurry(self) -> list[Effect]:
+        """One honest member at least is past this phase, if no more than a third is not: the rest gets limited time.
+
+        It gets some, because of a third only one may be honest: if all others went on at once, whoever says at once to
+        be past everything would decide together with the quickest what was in time, and which probes were executed.
+        """
+        if not self.started or self._hurries or not self._thirds_ahead():
+            return []
+        self._hurries = True
+        return [SetPhaseTimer(self.height, self.phase, self._times.reveal_ms)]
+
+    def _must_settle(self) -> bool:
+        """Whether somebody may still commit elsewhere to what would be shown here (R12).
+
+        Clocks differ. Whoever keeps its commitment back until the first member shows what it has would copy that, and
+        be in time wherever the phase has not ended yet. Who lags that far that a third is past it shows nothing new.
+        """
+        if self.phase not in _COMMITTED_IN or self._settles or self._hurries:
+            return False
+        kind = Kind.CANDIDATE_COMMIT if self.phase is Phase.GENERATE else Kind.RATING_COMMIT
+        waited_for = self._expected(kind) - self._observers - self._absent
+        return not waited_for <= self._inbox.of(kind).keys()
 
     def _bound_observers(self) -> list[Effect]:
         """Once all raters have committed, the phase ends soon, with the observers that have by then."""
@@ -331,12 +330,12 @@ class Round:
         return [SetPhaseTimer(self.height, Phase.RATE, self._times.observe_ms)]
 
     def _enter(self, phase: Phase) -> list[Effect]:
-        self.phase = phase
+        self.phase, self._settles, self._hurries = phase, False, False
         if phase is Phase.PUBLISH:
             own: list[Effect] = [PublishCandidates(self.height)] if self._slots else []
             # Where all have committed, all publish now. Where time is up here, it may not be elsewhere, and one member
             # that says nothing would make contents late whose generators' clocks are slower than their raters'.
-            lag_ms = self._times.lag_ms if self._generating_ran_out else 0
+            lag_ms = 2 * self._times.lag_ms if self._generating_ran_out else 0  # twice: they have settled, too
             return [*own, SetPhaseTimer(self.height, phase, self._times.publish_ms + lag_ms)]
         if phase is Phase.RATE:
             return self._enter_rate()
@@ -407,14 +406,7 @@ class Round:
         return weight * 3 > self._total * 2
 
     def _attestation(self) -> Attestation:
-        listed = [
-            AttestedMessage(kind, sender, signed.digest)
-            for kind in _WAITED_FOR_IN
-            if kind is not Kind.ATTESTATION
-            for sender, signed in self._inbox.of(kind).items()
-            if signed.digest in self._inbox.in_time
-        ]
-        listed += self._extras
+        listed = [*self._inbox.in_time(), *self._extras]
         messages = tuple(sorted(set(listed), key=lambda item: (item.kind, item.sender, item.digest)))
         return Attestation(self.height, messages, self._findings or ())
 

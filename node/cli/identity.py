@@ -1,4 +1,4 @@
-"""`identity`: show, export, import and rotate the key that a node is."""
+"""`identity`: show, protect, export, import and rotate the key that a node is."""
 
 from __future__ import annotations
 
@@ -54,6 +54,30 @@ def show(data: Path, passphrase_file: Path | None, as_json: bool) -> None:
     click.echo(f"protected  by {store.protection.value}")
     for hand_over in earlier:
         click.echo(f"succeeds   {peer_id(hand_over.old)}")
+
+
+@identity.command(epilog=example("swarm-node identity protect --data ./node1 --new-passphrase-file secret"))
+@data_option
+@passphrase_option
+@click.option(
+    "--new-passphrase-file",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File whose first line opens the identity from then on. Mode 0600.",
+)
+def protect(data: Path, passphrase_file: Path | None, new_passphrase_file: Path) -> None:
+    """Put the key under a passphrase, or under another one, and the keys before it.
+
+    Give the passphrase file to every command that opens the key from then on. The node has to be stopped.
+    """
+    from node.identity import DataDirLock
+
+    secret = read_passphrase(new_passphrase_file)
+    assert secret is not None, "the option is required"
+    store = _store(data, passphrase_file)
+    with DataDirLock(home_of(data).root):
+        store.protect(secret)
+    click.echo(f"the identity in {home_of(data).root} opens with the passphrase in {new_passphrase_file}")
 
 
 @identity.command(

@@ -71,7 +71,7 @@ def _decision_steps(
         made = "carried over for review" if decision.slot < 0 else f"slot {decision.slot}"
         steps.append(views.ExplainedStep("R8", f"{place}, by {short_name(decision.generator)}, {made}", b""))
     if told["ratings"]:
-        steps.append(_score_step(decision))
+        steps.append(_score_step(decision, told))
         steps += [rating_step(item) for item in told["ratings"]]
     if "quality_bp" in told and decision.state in {CandidateState.ACCEPTED, CandidateState.SURPLUS}:
         place = f"quality {score(told['quality_bp'])}; {told.get('quota', 0)} places in its task, taken by score"
@@ -79,10 +79,12 @@ def _decision_steps(
     return steps
 
 
-def _score_step(decision: Decision) -> views.ExplainedStep:
+def _score_step(decision: Decision, told: dict[str, Any]) -> views.ExplainedStep:
     evidence, cut = bits(decision.evidence_bits), bits(decision.cut_bits)
+    prior = decision.evidence_bits - sum(item["contributed_q16"] for item in told["ratings"])
     text = (
-        f"evidence {evidence} of {decision.raters} counted ratings, cut {cut}, hence score {score(decision.score_bp)}"
+        f"evidence {evidence}, {bits(prior)} of it before any rating, the rest of {decision.raters} counted ratings; "
+        f"cut {cut}, hence score {score(decision.score_bp)}"
     )
     return views.ExplainedStep("R24", text, b"")
 
@@ -101,6 +103,8 @@ def rating_step(item: dict[str, Any]) -> views.ExplainedStep:
         f"of what it scored so before, {factor(good)} of {factor(good_total)} good and "
         f"{factor(bad)} of {factor(bad_total)} bad items"
     )
+    if not item["evidence_q16"]:
+        past += "; what it scores so tells nothing by its two memories"
     if not is_whole(item["heard_q16"]):
         past += f"; doubts about it in this category leave {factor(item['heard_q16'])} of its voice (R22)"
     return views.ExplainedStep("R21", f"{gave}: {worth}; {past}", b"")

@@ -9,8 +9,8 @@ BP = 10_000
 
 
 def score(basis_points: int) -> str:
-    """A score or share in basis points as `0.84`."""
-    return f"{basis_points / BP:.2f}"
+    """A score or share in basis points as `0.84`, and as `0.7004` where two digits would hide what it is above."""
+    return f"{basis_points / BP:.2f}" if basis_points % 100 == 0 else f"{basis_points / BP:.4f}"
 
 
 def bits(evidence_q16: int) -> str:

@@ -92,14 +92,30 @@ class IdentityStore:
         """What opens the stored identity; raises as `load` does."""
         return protection_of(read_private(self.path, DOCUMENT_BYTES_MAX))
 
-    def reseal(self) -> None:
-        """Put the identity under this store's passphrase, e.g. one that was given only after it had been made.
+    def protect(self, passphrase: bytes) -> None:
+        """Put every key in the folder under a passphrase, whatever opens them now; the machine key is removed.
 
-        The machine key file is removed once nothing needs it. Raises as `load` and `save` do.
+        The identity itself comes last. So if this is cut short, the secret of before still opens it, and to ask again
+        goes on.
+
+        Raises:
+            OperatorError: As for `load` and `save`.
         """
-        self.save(self.load(), replace=True)
-        if self._passphrase is not None and not (self._directory / "retired").exists():
-            (self._directory / _MACHINE_KEY_NAME).unlink(missing_ok=True)
+        key = self.load()
+        waiting = self._directory / "identity.next.json"
+        for path in (*sorted((self._directory / "retired").glob("*.json")), waiting):
+            if path.exists():
+                document = read_private(path, DOCUMENT_BYTES_MAX)
+                write_private(path, seal_key(self._opened(document, passphrase), passphrase, cost=self._cost))
+        write_private(self.path, seal_key(key, passphrase, cost=self._cost))
+        (self._directory / _MACHINE_KEY_NAME).unlink(missing_ok=True)
+
+    def _opened(self, document: bytes, passphrase: bytes) -> NodeKey:
+        """A key that this store's secret opens, or the passphrase already: protecting was cut short before."""
+        try:
+            return self._unseal(document)
+        except OperatorError:
+            return open_sealed_key(document, passphrase)
 
     def save(self, key: NodeKey, *, replace: bool = False) -> None:
         """Store a key, e.g. an imported one, or the same one under a new passphrase.

@@ -155,6 +155,11 @@ def _scores(given: Any) -> Scores | None:
     return first, second, third, fourth
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether it has an encoding: JSON can spell half of a surrogate pair, which has none."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def _number(item: Any) -> float | None:
     return float(item) if isinstance(item, int | float) and not isinstance(item, bool) and abs(item) < 1e9 else None
 
@@ -175,7 +180,7 @@ class _Fields:
 
     def name(self, key: str) -> str:
         item = self.get(key)
-        if not isinstance(item, str) or not 0 < len(item) <= NAME_CHARS_MAX:
+        if not isinstance(item, str) or not 0 < len(item) <= NAME_CHARS_MAX or not _is_unicode(item):
             raise self.wrong(key, f"a text of 1 to {NAME_CHARS_MAX} characters")
         return item
 

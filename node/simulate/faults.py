@@ -35,6 +35,7 @@ from node.simulate.disks import Disk
 from node.simulate.members import SimulatedMember
 from node.simulate.opinions import Opinion
 from node.simulate.surroundings import Answer, Peer, Surroundings
+from node.simulate.timing import LateCopier, LateThief, Rusher
 
 
 class Dishonest(SimulatedMember):
@@ -294,7 +295,10 @@ BEHAVIOURS: dict[str, type[SimulatedMember]] = {
     "crowder": Crowder,
     "diskless": Diskless,
     "idler": Idler,
+    "late-copier": LateCopier,
+    "late-thief": LateThief,
     "list-forger": ListForger,
+    "rusher": Rusher,
     "silent": Silent,
     "thief": Thief,
 }

@@ -287,8 +287,8 @@ class SimulatedMember:
         """Fill one slot (R14)."""
         context = b"%d/%d/%d" % (plan.height, task, slot)
         body = Hash(hashlib.sha256(self.node + context).digest())
-        claim = Hash(hashlib.sha256(b"claim" + body).digest())
-        content = content_name(body, claim)
+        content = content_name(body, body)  # Each claims something else.
+        self.swarm.truth.bodies[content] = body
         good = None if rule is SlotContent.CANDIDATE else rule is SlotContent.GOOD_PROBE
         self.plant(content, good)
         return SlotOpening(
@@ -297,7 +297,7 @@ class SimulatedMember:
             pseudonym=self.key.derive_key("pseudonym", context).node,
             content=content,
             body=body,
-            claim=claim,
+            claim=body,
             salt=self.key.derive_secret("slot-salt", context),
             probe=None if good is None else ProbeOpening(good=good, evidence=b"{}"),
         )

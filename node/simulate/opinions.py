@@ -33,6 +33,8 @@ class Truth:
     def __init__(self, seed: int, world: World) -> None:
         self._seed, self._world = seed, world
         self.planted: dict[Hash, Planted] = {}
+        self.bodies: dict[Hash, Hash] = {}
+        """By name, the hash of a content's bytes, which is its claim as well: known to everybody who fetched it."""
 
     def plant(self, content: Hash, generator: NodeId, *, good: bool | None = None) -> Planted:
         """Make a content: good, bad, or as it happens."""

@@ -17,7 +17,7 @@ Tell = Callable[[str], None]
 
 LEGEND = (
     "What was decided wrongly is listed, with what each rater scored it, in brackets the bits which that was worth; "
-    "adversaries have a star."
+    "these and the prior are the evidence, and what has more than the cut is accepted. Adversaries have a star."
 )
 """How to read the lines below."""
 
@@ -58,6 +58,7 @@ def _tell_mistakes(tell: Tell, ballot: Ballot, scores: ScoreColumns, starts: Int
     rows = slice(first, first + len(ballot))
     verdict, bits = scores.verdict[rows], scores.evidence_bits[rows] / (1 << 16)
     contributed = scores.explained().contributed
+    cut = scores.cut_bits[rows] / (1 << 16)
     good = ballot.drawn.good[ballot.task, ballot.slot]
     for row in np.flatnonzero((verdict == ACCEPT) & ~good | (verdict == REJECT) & good):
         word = "accepted, and bad" if verdict[row] == ACCEPT else "rejected, and good"
@@ -65,7 +66,9 @@ def _tell_mistakes(tell: Tell, ballot: Ballot, scores: ScoreColumns, starts: Int
         name = f"t{ballot.task[row]}-c{ballot.slot[row]}"
         maker = node_name(int(ballot.makers[row]), bad)
         score = shown(int(scores.score_bp[first + row]))
-        tell(f"    {name} by {maker}: {word}, score {score}, evidence {bits[row]:+.2f} bits: {said}")
+        tell(
+            f"    {name} by {maker}: {word}, score {score}, evidence {bits[row]:+.2f} bits, cut {cut[row]:+.2f}: {said}"
+        )
 
 
 def _votes(ballot: Ballot, contributed: Ints, row: int, bad: Bools) -> str:

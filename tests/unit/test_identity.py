@@ -28,6 +28,8 @@ from node.identity import (
     succeed,
     verify,
 )
+from node.identity.sealing import protection_of
+from node.identity.store import write_private
 
 CHEAP = ScryptCost(n=1 << 4)
 seeds = st.binary(min_size=32, max_size=32)
@@ -209,14 +211,44 @@ def test_a_protected_identity_asks_for_the_passphrase(tmp_path):
         IdentityStore(tmp_path).load()
 
 
-def test_a_passphrase_given_later_is_put_on_by_resealing(tmp_path):
-    key = IdentityStore(tmp_path).create()
-    store = IdentityStore(tmp_path, passphrase=b"pass", cost=CHEAP)
-    assert store.protection is Protection.MACHINE_KEY
-    store.reseal()
-    assert store.protection is Protection.PASSPHRASE
-    assert store.load().seed == key.seed
-    assert not (tmp_path / "identity.key").exists()
+def test_a_passphrase_given_later_protects_every_key_in_the_folder(tmp_path):
+    store = IdentityStore(tmp_path)
+    store.create()
+    key, _ = store.rotate(at_unix_s=1)
+    store.protect(b"pass")
+    protected = IdentityStore(tmp_path, passphrase=b"pass", cost=CHEAP)
+    assert protected.load().seed == key.seed
+    sealed = [tmp_path / "identity.json", *(tmp_path / "retired").glob("*.json")]
+    assert [protection_of(path.read_bytes()) for path in sealed] == [Protection.PASSPHRASE] * 2
+    assert not (tmp_path / "identity.key").exists(), "nothing needs it any more"
+
+
+def test_another_passphrase_takes_the_place_of_the_one_before(tmp_path):
+    store = IdentityStore(tmp_path, passphrase=b"old", cost=CHEAP)
+    key = store.create()
+    store.protect(b"new")
+    assert IdentityStore(tmp_path, passphrase=b"new", cost=CHEAP).load().seed == key.seed
+    with pytest.raises(OperatorError, match="does not open"):
+        store.load()
+
+
+def test_protecting_that_was_cut_short_goes_on_when_it_is_asked_for_again(tmp_path, monkeypatch):
+    store = IdentityStore(tmp_path, cost=CHEAP)
+    store.create()
+    key, _ = store.rotate(at_unix_s=1)
+
+    def cut_short(path, data):
+        if path == store.path:
+            raise KeyboardInterrupt
+        write_private(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("node.identity.store.write_private", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            store.protect(b"pass")
+    assert store.load().seed == key.seed, "what opened it opens it still"
+    store.protect(b"pass")
+    assert IdentityStore(tmp_path, passphrase=b"pass", cost=CHEAP).load().seed == key.seed
 
 
 def test_a_directory_that_cannot_be_made_is_refused_with_a_hint(tmp_path):

@@ -205,6 +205,8 @@ def test_candidates_of_recordings_that_name_no_category_are_all_of_one():
         (json.dumps(made("x") | {"round": True}), '"round" is true'),
         (json.dumps(made("x") | {"id": ""}), '"id" is ""'),
         (json.dumps(made("x") | {"id": "x" * 257}), '"id" is'),
+        (json.dumps(made("x\ud800")), '"id" is "x'),
+        (json.dumps(rated("c", "\udfff", 0.5)), '"rater" is "'),
         (json.dumps(made("x") | {"task": None}), '"task" is null'),
         (json.dumps(made("x") | {"category": 5}), '"category" is 5'),
         (json.dumps(made("x") | {"category": ""}), '"category" is ""'),

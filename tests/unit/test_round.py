@@ -1,20 +1,17 @@
-"""One round at one member: when phases end, what is sent, what came in time (R12 to R15, R19)."""
+"""One round at one member: what is sent when, and what of others' messages counts (R13 to R15, R19)."""
 
 from dataclasses import replace
 
 import pytest
 
-from consensus.commitments import content_name
 from consensus.encoding import hash_value
 from consensus.openings import claim_order
-from consensus.params import MINIMAL
 from consensus.round import (
     ExecuteProbes,
     Generate,
     Phase,
     PublishCandidates,
     RateCandidates,
-    Round,
     RoundClosed,
     Send,
     SetPhaseTimer,
@@ -25,128 +22,39 @@ from consensus.types import (
     Attestation,
     AttestedMessage,
     CandidateCommit,
-    CheckFact,
     GeneratorReveal,
     Hash,
-    JobId,
     Kind,
-    NodeId,
     ProbeFinding,
     ProbeOpening,
-    Rating,
     RatingCommit,
     RatingReveal,
-    RoundPlan,
-    Seat,
     Signed,
     SlotCount,
-    SlotOpening,
-    Task,
-    TaskKind,
 )
-
-HEIGHT = 7
-
-
-def node(number: int) -> NodeId:
-    return NodeId(bytes([number]) * 32)
-
-
-GENERATORS = (node(1), node(2))
-RATERS = (node(3), node(4), node(5))
-EVERYBODY = (*GENERATORS, *RATERS)
-
-
-def task(**changes) -> Task:
-    plain = Task(
-        index=0,
-        job=JobId(bytes(32)),
-        crate=0,
-        category=0,
-        kind=TaskKind.GENERATE,
-        generators=GENERATORS,
-        raters=RATERS,
-        observers=(),
-        slots=2,
-        quota=4,
-        attempt=0,
-        carried=(),
-    )
-    return replace(plain, **changes)
-
-
-def plan(*tasks: Task) -> RoundPlan:
-    seats = tuple(Seat(member, 1) for member in EVERYBODY)
-    return RoundPlan(HEIGHT, 0, Hash(bytes(32)), tasks or (task(),), seats)
-
-
-def opening(slot: int, who: int, probe: ProbeOpening | None = None) -> SlotOpening:
-    body = hash_value("body", (slot, who))
-    return SlotOpening(0, slot, bytes([who, slot]) * 16, content_name(body, body), body, body, bytes(32), probe)
-
-
-def round_of(me: NodeId, **changes) -> Round:
-    return Round(changes.get("plan", plan()), me, MINIMAL.times, salt=bytes(32))
-
-
-def say(sender: NodeId, kind: Kind, body) -> Signed:
-    return Signed(sender, kind, hash_value("message", (sender, kind, body)), body)
-
-
-def commit(sender: NodeId) -> Signed:
-    slots = (opening(0, sender[0]), opening(1, sender[0]))
-    return say(
-        sender, Kind.CANDIDATE_COMMIT, CandidateCommit(HEIGHT, slots_root(sender, HEIGHT, slots), (SlotCount(0, 2),))
-    )
-
-
-def rating(content: Hash) -> Rating:
-    return Rating(0, content, CheckFact.PASSED, (9000, 9000, 9000, 9000))
-
-
-def rating_commit(sender: NodeId) -> Signed:
-    return say(sender, Kind.RATING_COMMIT, RatingCommit(HEIGHT, Hash(bytes(32))))
-
-
-def reveal(sender: NodeId) -> Signed:
-    return say(sender, Kind.RATING_REVEAL, RatingReveal(HEIGHT, bytes(32), ()))
-
-
-def unmask(sender: NodeId, *slots: SlotOpening) -> Signed:
-    return say(sender, Kind.GENERATOR_REVEAL, GeneratorReveal(HEIGHT, bytes(80), slots, ()))
-
-
-def attestation(sender: NodeId) -> Signed:
-    return say(sender, Kind.ATTESTATION, Attestation(HEIGHT, (), ()))
-
-
-def feed(current: Round, *messages: Signed) -> list:
-    return [effect for message in messages for effect in current.on_message(message)]
-
-
-def of(kind: type, effects: list) -> list:
-    return [effect for effect in effects if isinstance(effect, kind)]
-
-
-def sent(effects: list) -> list[Kind]:
-    return [effect.kind for effect in of(Send, effects)]
-
-
-def tag(number: int, who: object = "") -> Hash:
-    return Hash(hash_value("tag", (number, who)))
-
-
-def hold(current: Round, slot: int, who: int) -> list:
-    return current.on_candidate_held(0, opening(slot, who).content, tag(slot, who))
-
-
-def through_publish(current: Round) -> list:
-    """Both generators committed, all four contents held."""
-    effects = current.start() + feed(current, *map(commit, GENERATORS))
-    for who in (1, 2):
-        for slot in (0, 1):
-            effects += hold(current, slot, who)
-    return effects
+from tests.support.rounds import (
+    EVERYBODY,
+    GENERATORS,
+    HEIGHT,
+    RATERS,
+    attestation,
+    commit,
+    feed,
+    hold,
+    node,
+    of,
+    opening,
+    plan,
+    rating,
+    rating_commit,
+    reveal,
+    round_of,
+    say,
+    sent,
+    tag,
+    through_publish,
+    unmask,
+)
 
 
 def test_a_generator_is_asked_to_generate_and_commits_to_the_root_of_its_slots():
@@ -174,28 +82,6 @@ def test_a_rater_waits_for_all_contents_committed_to_and_rates_them():
     assert current.phase is Phase.RATE
 
 
-def test_observers_are_waited_for_only_a_while_beyond_the_last_rater():
-    observer = node(6)
-    current = round_of(node(1), plan=plan(task(observers=(observer,))))
-    through_publish(current)
-    assert current.phase is Phase.RATE
-    assert not of(SetPhaseTimer, feed(current, *map(rating_commit, RATERS[:2])))
-    (timer,) = of(SetPhaseTimer, feed(current, rating_commit(RATERS[2])))
-    assert timer == SetPhaseTimer(HEIGHT, Phase.RATE, MINIMAL.times.observe_ms)
-    assert not of(SetPhaseTimer, current.on_absent(()))  # set once
-    assert current.waiting.missing == (observer,)
-    current.on_timer(Phase.RATE)
-    assert current.phase is Phase.REVEAL
-
-
-def test_an_observer_that_rates_in_time_holds_up_nothing():
-    observer = node(6)
-    current = round_of(node(1), plan=plan(task(observers=(observer,))))
-    through_publish(current)
-    feed(current, rating_commit(observer), *map(rating_commit, RATERS))
-    assert current.phase is Phase.REVEAL
-
-
 def test_when_publishing_takes_too_long_what_is_held_is_rated():
     current = round_of(node(3))
     current.start()
@@ -203,23 +89,6 @@ def test_when_publishing_takes_too_long_what_is_held_is_rated():
     hold(current, 0, 1)
     (order,) = of(RateCandidates, current.on_timer(Phase.PUBLISH))
     assert order.candidates == ((0, opening(0, 1).content),)
-
-
-def publishing_ms(effects) -> list[int]:
-    return [timer.delay_ms for timer in of(SetPhaseTimer, effects) if timer.phase is Phase.PUBLISH]
-
-
-def test_where_generating_ends_by_its_time_contents_are_waited_for_as_long_as_clocks_may_differ():
-    times = MINIMAL.times
-    complete, cut_short = round_of(node(3)), round_of(node(3))
-    complete.start()
-    assert publishing_ms(feed(complete, *map(commit, GENERATORS))) == [times.publish_ms]
-    cut_short.start()
-    feed(cut_short, commit(node(1)))
-    assert publishing_ms(cut_short.on_timer(Phase.GENERATE)) == [times.publish_ms + times.lag_ms]
-    hold(cut_short, 0, 1)
-    hold(cut_short, 1, 1)
-    assert cut_short.phase is Phase.RATE, "and no longer than until they are there"
 
 
 def test_contents_nobody_committed_to_are_bounded_by_the_slots_of_the_task():
@@ -267,33 +136,6 @@ def test_scores_are_committed_first_and_revealed_only_when_all_have_committed():
     assert not of(Send, feed(current, own, rating_commit(node(4))))
     (shown,) = of(Send, feed(current, rating_commit(node(5))))
     assert shown.body == RatingReveal(HEIGHT, bytes(32), ratings)
-
-
-def test_a_commitment_that_comes_after_the_phase_has_closed_is_not_attested():
-    current = round_of(node(2))
-    through_publish(current)
-    feed(current, rating_commit(node(3)), rating_commit(node(4)))
-    current.on_timer(Phase.RATE)
-    late = rating_commit(node(5))
-    feed(current, late, reveal(node(3)), reveal(node(4)), reveal(node(5)))
-    effects = feed(current, unmask(node(1)), unmask(node(2)))
-    (send,) = of(Send, effects)
-    listed = {(item.kind, item.sender) for item in send.body.messages}
-    assert (Kind.RATING_COMMIT, node(4)) in listed
-    assert (Kind.RATING_COMMIT, node(5)) not in listed
-
-
-def test_an_early_message_is_in_time():
-    current = round_of(node(2))
-    current.start()
-    feed(current, rating_commit(node(3)))
-    effects = [
-        effect
-        for phase in (Phase.GENERATE, Phase.PUBLISH, Phase.RATE, Phase.REVEAL)
-        for effect in current.on_timer(phase)
-    ]
-    (send,) = of(Send, effects)
-    assert [item.kind for item in send.body.messages] == [Kind.RATING_COMMIT]
 
 
 def test_generators_unmask_after_the_reveals_and_open_every_slot():
@@ -398,36 +240,6 @@ def test_an_empty_round_goes_straight_to_attesting_the_news():
     assert send.body == Attestation(HEIGHT, (news,), ())
 
 
-def test_members_that_are_away_are_not_waited_for_but_never_make_up_a_quorum():
-    current = round_of(node(3))
-    current.start()
-    feed(current, commit(node(1)))
-    assert current.phase is Phase.GENERATE
-    current.on_absent([node(2)])
-    assert current.phase is Phase.PUBLISH
-    alone = round_of(node(3), plan=replace(plan(), tasks=()))
-    alone.start()
-    feed(alone, attestation(node(3)))
-    assert not of(RoundClosed, alone.on_absent([node(1), node(2), node(4), node(5)]))
-
-
-def test_who_lags_gives_up_a_phase_that_more_than_a_third_has_left():
-    current = round_of(node(5))
-    through_publish(current)
-    assert current.phase is Phase.RATE
-    feed(current, reveal(node(3)))
-    assert current.phase is Phase.RATE, "one of five is not more than a third"
-    feed(current, reveal(node(4)))
-    assert current.phase > Phase.RATE
-
-
-def test_a_rating_that_is_ready_too_late_is_not_committed_to():
-    current = round_of(node(3))
-    through_publish(current)
-    current.on_timer(Phase.RATE)
-    assert current.on_ratings_ready((rating(opening(0, 1).content),)) == []
-
-
 @pytest.mark.parametrize(
     "stranger",
     [
@@ -485,37 +297,3 @@ def test_a_replay_gives_the_same_effects():
 
     assert run() == run()
     assert of(RoundClosed, run()) == [RoundClosed(HEIGHT)]
-
-
-def rushed_through(me: NodeId, own: Signed) -> Round:
-    """A member that comes back in the middle of a round: its own commitment is stored, others are past verifying."""
-    current = round_of(me)
-    current.start()
-    others = [member for member in EVERYBODY if member != me]
-    feed(current, own, *(attestation(member) for member in others[:2]))
-    assert current.phase is Phase.ATTEST
-    return current
-
-
-def test_a_restarted_generator_opens_its_slots_when_it_has_them_again_and_nothing_before():
-    current = round_of(node(1))
-    effects = current.start()
-    effects += feed(current, commit(node(1)), *(attestation(member) for member in RATERS[:2]))
-    assert current.phase is Phase.ATTEST
-    assert not [effect for effect in effects if isinstance(effect, Send) and effect.kind is Kind.GENERATOR_REVEAL]
-    slots = (opening(0, 1), opening(1, 1))
-    told = [item.body for item in current.on_candidates_ready(slots, (), bytes(80)) if isinstance(item, Send)]
-    assert told[-1] == GeneratorReveal(HEIGHT, bytes(80), slots, ())
-
-
-def test_a_restarted_rater_keeps_its_promise_when_it_has_its_ratings_again():
-    current = rushed_through(node(3), rating_commit(node(3)))
-    ratings = (rating(Hash(bytes(32))),)
-    assert current.on_ratings_ready(ratings) == [Send(Kind.RATING_REVEAL, RatingReveal(HEIGHT, bytes(32), ratings))]
-
-
-def test_a_rater_that_is_late_and_never_committed_says_nothing():
-    current = round_of(node(3))
-    current.start()
-    feed(current, *(attestation(member) for member in (node(1), node(2))))
-    assert current.on_ratings_ready((rating(Hash(bytes(32))),)) == []

@@ -24,6 +24,23 @@ def test_show_names_the_node_in_both_ways(home):
     assert (told["node"], told["protection"], told["succeeds"]) == (key.node.hex(), "machine-key", [])
 
 
+def test_a_passphrase_is_put_on_a_key_that_has_none_and_changed_on_one_that_has(home, secret, tmp_path):
+    node = IdentityStore(home).load().node
+    assert run("identity", "protect", "--data", home, "--new-passphrase-file", secret).code == 0
+    ended = run("identity", "show", "--data", home)
+    assert (ended.code, ended.out) == (2, "")
+    assert "none was given" in ended.error
+    shown = run("identity", "show", "--data", home, "--passphrase-file", secret, "--json")
+    assert (json.loads(shown.out)["node"], json.loads(shown.out)["protection"]) == (node.hex(), "passphrase")
+    other = tmp_path / "other-secret"
+    other.write_text("staple battery\n")
+    other.chmod(0o600)
+    words = ("identity", "protect", "--data", home, "--passphrase-file", secret, "--new-passphrase-file", other)
+    assert run(*words).code == 0
+    assert run("identity", "show", "--data", home, "--passphrase-file", other).code == 0
+    assert run(*words).code == 2, "the passphrase of before opens it no longer"
+
+
 def test_an_exported_key_opens_elsewhere_with_its_passphrase_alone(home, secret, tmp_path):
     exported = tmp_path / "key"
     assert run("identity", "export", "--data", home, "--to", exported, "--export-passphrase-file", secret).code == 0

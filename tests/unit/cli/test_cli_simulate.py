@@ -1,12 +1,15 @@
 """`simulate`: what is asked for happens or is refused by name; tables and transcripts say what they are of."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
 
 from node.cli.simulate import simulate
 from node.errors import OperatorError
+from node.simulate.attacks import ATTACKS, MORE_ATTACKS
+from node.simulate.faults import BEHAVIOURS
 
 
 def told(*arguments: str) -> str:
@@ -37,6 +40,13 @@ def test_what_would_change_nothing_is_refused_with_what_to_do_instead(arguments,
     assert hint in refused.value.hint
 
 
+def test_help_names_every_attack_there_is():
+    words = told("--help").split("Attacks on ratings:")[1].replace(";", " ").split("Attacks on the protocol:")
+    on_ratings, on_protocol = (set(part.split("Example:")[0].split()) - {"also"} for part in words)
+    assert on_ratings == ATTACKS.keys() | MORE_ATTACKS.keys()
+    assert on_protocol == BEHAVIOURS.keys()
+
+
 def test_a_table_says_of_which_world_it_is_and_why_figures_are_missing():
     shown = told("--attack", "clique", "--rounds", "2", "--nodes", "10", "--committee", "3")
     assert shown.startswith(
@@ -49,6 +59,17 @@ def test_json_holds_the_world_and_no_number_that_is_none():
     shown = json.loads(told("--attack", "clique", "--rounds", "2", "--json"))
     assert shown["world"]["nodes"] == 20
     assert shown["figures"]["clique"]["f1"] is None
+
+
+def test_what_a_transcript_says_of_a_mistake_adds_up():
+    lines = told("--attack", "clique", "--seed", "7", "--rounds", "2", "--nodes", "10", "--transcript").splitlines()
+    mistakes = [line for line in lines if "and bad, score" in line]
+    assert mistakes
+    for line in mistakes:
+        evidence, cut = map(float, re.findall(r"evidence (\S+) bits, cut (\S+):", line)[0])
+        parts = [float(part) for part in re.findall(r"\(([+-]\d+\.\d+)\)", line)]
+        assert evidence == pytest.approx(1.22 + sum(parts), abs=0.06)
+        assert evidence > cut, "that is why it was accepted"
 
 
 def test_a_transcript_tells_reviews_too_and_every_candidate_is_counted_once():

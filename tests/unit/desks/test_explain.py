@@ -10,6 +10,7 @@ from consensus.rater_tables import EMPTY_TABLE, ONE, drawer_of
 from consensus.types import DRAWERS, CandidateState
 from node.desks.candidates import rating_step
 from node.desks.standing import doubt_steps
+from node.desks.words import score
 from node.errors import ExitCode, OperatorError
 from tests.support.ratings import PARAMS
 from tests.unit.desks.conftest import LIAR
@@ -33,14 +34,18 @@ def test_an_accepted_candidate_shows_score_threshold_and_every_rating(front):
     told = explain(front, decision.content.hex()[:10])
     assert told.subject == decision.content.hex()
     assert told.answer.startswith("accepted:")
-    assert f"Score {decision.score_bp / 10_000:.2f}; above 0.70 is accepted" in told.answer
+    assert f"Score {score(decision.score_bp)}; above 0.70 is accepted" in told.answer
     ratings = [step for step in told.steps if " gave " in step.text]
     assert len(ratings) == 3, "five nodes, two of which generate"
     assert all("(bin " in step.text for step in ratings)
     counted = [step for step in ratings if step.rule == "R21"]
     assert len(counted) == decision.raters
     assert all(" x voice " in step.text and " bits" in step.text for step in counted)
-    assert [step.rule for step in told.steps if "evidence" in step.text and "cut" in step.text] == ["R24"]
+    (sum_up,) = [step for step in told.steps if "evidence" in step.text and "cut" in step.text]
+    assert sum_up.rule == "R24"
+    evidence, prior = (float(found) for found in re.findall(r"([+-]\d+\.\d+) bits", sum_up.text)[:2])
+    parts = [float(re.findall(r"= ([+-]\d+\.\d+) bits", step.text)[0]) for step in counted]
+    assert evidence == pytest.approx(prior + sum(parts), abs=0.03), "what is shown adds up"
 
 
 def test_a_rejected_candidate_says_which_rule_ended_it(front):
@@ -86,6 +91,20 @@ def test_a_node_learns_where_it_is_heard_less_than_elsewhere():
     (step,) = doubt_steps(table, PARAMS)
     assert step.rule == "R22"
     assert step.text == "in code_search it errs more than elsewhere: 0.50 of its voice is left there"
+
+
+@pytest.mark.parametrize(
+    ("basis_points", "shown"), [(7000, "0.70"), (7001, "0.7001"), (8400, "0.84"), (10_000, "1.00")]
+)
+def test_a_score_is_told_apart_from_the_threshold_that_it_is_above(basis_points, shown):
+    assert score(basis_points) == shown
+
+
+@pytest.mark.parametrize(("evidence", "told"), [(ONE, False), (0, True), (-1, False)])
+def test_a_rating_that_tells_nothing_says_so(evidence, told):
+    kept = {"rater": "00" * 32, "counted": "counted", "composite_bp": 9500, "bin": 9, "history_q16": [0, ONE, ONE, ONE]}
+    worth = {"evidence_q16": evidence, "voice_q16": ONE, "heard_q16": ONE, "contributed_q16": evidence}
+    assert ("tells nothing" in rating_step(kept | worth).text) is told
 
 
 @pytest.mark.parametrize(("heard", "told"), [(ONE // 4, True), (ONE - 1, False), (ONE, False)])

@@ -1,0 +1,111 @@
+"""Members that do harm by when they speak: before their turn, or once they have seen what others show."""
+
+from __future__ import annotations
+
+from consensus import round as rd
+from consensus.commitments import ratings_digest
+from consensus.draw import SlotContent
+from consensus.types import Attestation, Hash, Rating, RatingCommit, RatingReveal, RoundPlan, SlotOpening
+from node.identity import NodeKey
+from node.pipeline.effects import FillSlots, Message
+from node.simulate.members import SimulatedMember
+from node.simulate.surroundings import Surroundings
+
+GATHER_MS = 1_500
+"""How long a latecomer waits for more of what it copies."""
+
+
+class Rusher(SimulatedMember):
+    """Attests as soon as it knows of a round, to nothing: it shows that it is past every phase, and others hurry."""
+
+    kind = "rusher"
+
+    def _set_phase_timer(self, effect: rd.SetPhaseTimer) -> None:
+        super()._set_phase_timer(effect)
+        if effect.phase is rd.Phase.GENERATE:
+            self.say(Attestation(effect.height, (), ()))
+
+
+class LateCopier(SimulatedMember):
+    """Rates nothing: commits to what the first one to reveal has said, where time for commitments is not up yet."""
+
+    kind = "late-copier"
+
+    def __init__(self, swarm: Surroundings, index: int, key: NodeKey) -> None:
+        super().__init__(swarm, index, key)
+        self._asked: dict[int, rd.RateCandidates] = {}
+
+    def _rate(self, effect: rd.RateCandidates) -> None:
+        self._asked[effect.height] = effect
+
+    def receive(self, message: Message, envelope: bytes) -> None:
+        """Take it in, and say the same where it tells of what this member is to rate."""
+        super().receive(message, envelope)
+        body = message.body
+        if not isinstance(body, RatingReveal) or body.height not in self._asked:
+            return
+        said = {(rating.task, rating.content): rating for rating in body.ratings}
+        if message.sender not in self.swarm.friends and said.keys() & set(self._asked[body.height].candidates):
+            self._copy(self._asked.pop(body.height), said)
+
+    def _copy(self, asked: rd.RateCandidates, said: dict[tuple[int, Hash], Rating]) -> None:
+        ratings = tuple(sorted((said.get(key) or self.rate(*key) for key in asked.candidates), key=_place))
+        salt = self.key.derive_secret("rating-salt", asked.height.to_bytes(8, "big"))
+        self.say(RatingCommit(asked.height, ratings_digest(self.node, asked.height, salt, ratings)))
+        self.later(GATHER_MS, lambda: self.say(RatingReveal(asked.height, salt, ratings)))
+
+
+def _place(rating: Rating) -> tuple[int, Hash]:
+    return rating.task, rating.content
+
+
+class LateThief(SimulatedMember):
+    """Makes nothing: commits to the contents of the first one to publish, where generating has not ended yet."""
+
+    kind = "late-thief"
+
+    def __init__(self, swarm: Surroundings, index: int, key: NodeKey) -> None:
+        super().__init__(swarm, index, key)
+        self._places: dict[int, FillSlots] = {}
+        self._seen: dict[int, dict[int, list[Hash]]] = {}
+
+    def _fill(self, effect: FillSlots) -> None:
+        self._places[effect.plan.height] = effect
+
+    def hold(self, height: int, task: int, content: Hash, tag: Hash) -> None:
+        """A content has arrived: one to copy, if another made it."""
+        super().hold(height, task, content, tag)
+        places = self._places.get(height)
+        if places is None or self.swarm.truth.planted[content].generator in self.swarm.friends:
+            return
+        if height not in self._seen and any(place == task for place, _, _ in places.rules):
+            self._seen[height] = {}
+            self.later(GATHER_MS, lambda: self._copy(self._places.pop(height)))
+        if height in self._seen:
+            self._seen[height].setdefault(task, []).append(content)
+
+    def _copy(self, places: FillSlots) -> None:
+        height = places.plan.height
+        seen = self._seen.pop(height)
+        openings = tuple(
+            self._fill_with(seen.get(task, []), places.plan, task, slot, rule) for task, slot, rule in places.rules
+        )
+        self.disk.filled[height] = openings
+        self.put(lambda: self.pipeline.on_candidates_ready(height, openings, ()))
+
+    def _fill_with(self, seen: list[Hash], plan: RoundPlan, task: int, slot: int, rule: SlotContent) -> SlotOpening:
+        """Another's content with all that belongs to it, or one of its own where it needs a probe or has none."""
+        own = self.make(plan, task, slot, rule)
+        if rule is not SlotContent.CANDIDATE or not seen:
+            return own
+        content = seen.pop()
+        return SlotOpening(
+            task=task,
+            slot=slot,
+            pseudonym=own.pseudonym,
+            content=content,
+            body=self.swarm.truth.bodies[content],
+            claim=self.swarm.truth.bodies[content],
+            salt=own.salt,
+            probe=None,
+        )
