@@ -5,13 +5,16 @@ import os
 import sys
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from node.checks.engine import TOOLS_VARIABLE
 from node.demo import ground
+from tests.support import chance
 
 # How long an example takes is a matter of what else the machine does; how many there are is bounded, 100 by default.
-settings.register_profile("swarm", deadline=None)
+settings.register_profile(
+    "swarm", deadline=None, derandomize=not chance.ANEW, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("swarm")
 
 _DEPTH = sys.getrecursionlimit()
