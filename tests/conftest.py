@@ -23,6 +23,8 @@ _DEPTH = sys.getrecursionlimit()
 def pytest_configure(config):
     """Ports are found before anything listens on them: workers that run side by side each have their own."""
     del config
+    # Crates come over a network, whose bad minute should fail no test; cargo's own number of tries is three.
+    os.environ.setdefault("CARGO_NET_RETRY", "10")
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     share = len(ground.PORTS) // count
