@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CRATES ?=
 TEST_WORKERS ?= 4
 
-.PHONY: help demo test compiled test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm simulate-penalties bench-checks differential setup-chain
+.PHONY: help fuzz demo test compiled test-fast rebuild-rows idle lint format bench simulate-long protos contracts gas fuzz-contracts lock system setup setup-dev clean test-vllm simulate-penalties bench-checks differential setup-chain
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -102,8 +102,12 @@ contracts: ## Compile the contracts into contracts/artifacts (needs npm)
 gas: setup-dev ## Measure what every call of the contracts costs, into contracts/gas.json
 	$(BIN)/python -m tests.support.contract_gas
 
+fuzz: setup-dev ## Tests that play dice, with other seeds and examples each time (a quarter of an hour)
+	SWARM_DICE=anew $(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder \
+	  tests/properties tests/unit tests/interop/test_libp2p_fuzz.py tests/processes
+
 fuzz-contracts: setup-dev ## The contracts' invariants on a thousand random runs (half an hour)
-	CONTRACT_EXAMPLES=1000 $(BIN)/pytest --timeout 7200 tests/interop/test_contract_invariants.py
+	SWARM_DICE=anew CONTRACT_EXAMPLES=1000 $(BIN)/pytest --timeout 7200 tests/interop/test_contract_invariants.py
 
 lock: ## Rewrite the lock files from pyproject.toml (names, versions, hashes; no index address)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \

@@ -5,13 +5,16 @@ import os
 import sys
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from node.checks.engine import TOOLS_VARIABLE
 from node.demo import ground
+from tests.support import chance
 
 # How long an example takes is a matter of what else the machine does; how many there are is bounded, 100 by default.
-settings.register_profile("swarm", deadline=None)
+settings.register_profile(
+    "swarm", deadline=None, derandomize=not chance.ANEW, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("swarm")
 
 _DEPTH = sys.getrecursionlimit()
@@ -20,6 +23,8 @@ _DEPTH = sys.getrecursionlimit()
 def pytest_configure(config):
     """Ports are found before anything listens on them: workers that run side by side each have their own."""
     del config
+    # Crates come over a network, whose bad minute should fail no test; cargo's own number of tries is three.
+    os.environ.setdefault("CARGO_NET_RETRY", "10")
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     share = len(ground.PORTS) // count

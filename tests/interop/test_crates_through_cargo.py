@@ -299,7 +299,7 @@ def test_nodes_that_share_a_machine_get_the_same_crate_at_the_same_time(tmp_path
     processes = [context.Process(target=acquire_and_prepare, args=(str(root), results)) for root in stores]
     for process in processes:
         process.start()
-    told = [results.get(timeout=240) for _ in processes]
+    told = [results.get(timeout=600) for _ in processes]
     for process in processes:
         process.join(60)
     assert len(set(told)) == 1

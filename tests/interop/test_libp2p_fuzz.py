@@ -1,11 +1,10 @@
 """Ten thousand random and mutated frames at a node process, on every port and protocol that it listens to."""
 
-import random
-
 import pytest
 import trio
 
 from tests.support.attacked_node import attacked_pair, unharmed
+from tests.support.chance import draw_seed
 from tests.support.frame_fuzz import (
     Mutator,
     fuzz_gossip,
@@ -29,7 +28,7 @@ def victim():
 
 
 def test_ten_thousand_random_and_mutated_frames_on_every_layer(victim):
-    seed = random.randrange(1 << 32)
+    seed = draw_seed(1)
     mutator = Mutator(seed)
 
     async def main():

@@ -307,7 +307,7 @@ def dial(port, talk):
     async def main():
         stream = await trio.open_tcp_stream("127.0.0.1", port)
         tcp = TcpStream(stream, write_s=5, on_close=lambda: None)
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             return await talk(tcp)
 
     return trio.run(main)

@@ -76,7 +76,7 @@ def test_an_oversized_request_is_refused_before_it_is_read():
     async def scenario():
         async with serving() as server, raw_channel(server.port, LEAF) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await channel.unary_unary(methods.SUBMIT.path)(bytes(5 << 20), timeout=5)
+                await channel.unary_unary(methods.SUBMIT.path)(bytes(5 << 20), timeout=60)
             assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
             await still_serves(server)
 
@@ -88,7 +88,7 @@ def test_an_unknown_method_is_unknown():
         async with serving() as server, raw_channel(server.port, LEAF) as channel:
             for path in ("/swarm.v1.NodeService/Format", "/grpc.health.v1.Health/Check", "/x", ""):
                 with pytest.raises(grpc.aio.AioRpcError) as caught:
-                    await channel.unary_unary(path)(b"", timeout=5)
+                    await channel.unary_unary(path)(b"", timeout=60)
                 assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
     asyncio.run(scenario())
@@ -98,7 +98,7 @@ def test_a_caller_may_send_more_than_this_version_understands():
     async def scenario():
         async with serving() as server, raw_channel(server.port, LEAF) as channel:
             newer = methods.STATUS.request.encode(Nothing()) + b"\xfa\x07\x05hello"
-            answer = await channel.unary_unary(methods.STATUS.path)(newer, timeout=5)
+            answer = await channel.unary_unary(methods.STATUS.path)(newer, timeout=60)
             assert methods.STATUS.answer.read(methods.STATUS.answer.message.FromString(answer)).node == NODE_VIEW
 
     asyncio.run(scenario())

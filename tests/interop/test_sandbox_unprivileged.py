@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.unprivileged import run_as_nobody
 
-pytestmark = [pytest.mark.cargo, pytest.mark.slow, pytest.mark.timeout(700)]
+pytestmark = [pytest.mark.cargo, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 FILES = ("test_sandbox_attacks.py", "test_sandbox_copies.py", "test_check_containment.py")

@@ -1,6 +1,5 @@
 """A small real swarm in separate processes, through the command line alone: from a signed job to refused tampering."""
 
-import contextlib
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ import pytest
 from node.demo.ground import find_ports
 from node.demo.processes import NodeProcess, start_all, stop_all
 from node.home import NodeHome
+from tests.support.process_tree import is_alive
 from tests.unit.cli.conftest import run
 
 pytestmark = [pytest.mark.processes, pytest.mark.cargo, pytest.mark.slow]
@@ -215,13 +215,4 @@ def test_no_node_outlives_whoever_started_it(tmp_path):
             eventually(lambda: run("status", "--data", tmp_path / "n").code == 0, "the node")
         finally:
             starter.kill()
-        with contextlib.suppress(FileNotFoundError):
-            eventually(lambda: is_gone(pid), "the node's end")
-
-
-def is_gone(pid):
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return True
-    return state == "Z"
+        eventually(lambda: not is_alive(pid), "the node's end")

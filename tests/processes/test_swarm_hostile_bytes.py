@@ -1,12 +1,12 @@
 """Ten thousand random and mutated frames at the ports of a working node: it lives, keeps its size, goes on working."""
 
 import asyncio
-import random
 
 import pytest
 
 from consensus.types import JobStatus
 from tests.support.bombardment import bombard, words_of
+from tests.support.chance import draw_seed
 from tests.support.frame_fuzz import Mutator
 from tests.support.process_swarm import ProcessSwarm, assert_one_history, lay_swarm, order
 
@@ -20,7 +20,7 @@ tens of megabytes, and as much again for what Python's allocator does not give b
 
 
 def test_hostile_bytes_on_every_port_of_a_node_stop_nothing(tmp_path, built, start):
-    seed = random.SystemRandom().randrange(1 << 32)
+    seed = draw_seed(3)
     print(f"seed of the fuzz: {seed}")
     asyncio.run(scenario(lay_swarm(tmp_path / "swarm", shared=built, start=start), tmp_path, seed))
 

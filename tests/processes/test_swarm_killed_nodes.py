@@ -1,10 +1,10 @@
 """kill -9 of any node at any moment: the job ends, nothing certified is lost or changed, nothing is signed twice."""
 
 import asyncio
-import random
 
 import pytest
 
+from tests.support.chance import draw_seed
 from tests.support.killing import kill_at_random
 from tests.support.process_swarm import CHEAP, lay_swarm
 
@@ -14,7 +14,7 @@ KILLS = 4
 
 
 def test_nodes_killed_at_random_moments_come_back_and_nothing_certified_is_lost(tmp_path, start):
-    seed = random.SystemRandom().randrange(1 << 32)
+    seed = draw_seed(4)
     print(f"seed of the kills: {seed}")
     categories = (*CHEAP, "bug_detection", "test_generation", "code_refactoring", "code_review")
     told = asyncio.run(kill_at_random(lay_swarm(tmp_path / "swarm", start=start), categories, seed=seed, kills=KILLS))

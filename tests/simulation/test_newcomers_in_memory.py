@@ -61,18 +61,18 @@ async def patiently(swarm, holds):
 async def until_said(swarm, number, kind):
     """Until the ledger says it of a node. Rounds go on meanwhile: where no job is open, another one is submitted."""
     submitted = []
-    async with asyncio.timeout(400):
+    async with asyncio.timeout(900):
         while kind not in (await reasons_of(swarm))[number]:
             seen = swarm.state()
             known = {job.terms.job for job in seen.jobs}
             if known.issuperset(submitted) and not any(job.status is JobStatus.OPEN for job in seen.jobs):
                 more = replace(make_job(EASY, crates=12, categories=15), title=f"more work, part {len(submitted)}")
                 submitted.append(await swarm.submit(more))
-            await swarm.until(lambda height=seen.height: swarm.state().height > height, within_s=400)
+            await swarm.until(lambda height=seen.height: swarm.state().height > height, within_s=900)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(2400)
 def test_who_can_rate_gets_in_who_cannot_does_not_and_an_owner_has_one_place(tmp_path):
     async def scenario():
         async with Swarm(tmp_path, 7, founders=4, preset=EASY, styles={LIAR: "inverted"}) as swarm:

@@ -81,7 +81,7 @@ class ModelShops:
             checker=None,
             scorer=scorer,
             authors=authors,
-            opinions=OpinionRoom(judge, scorer, within_s=20) if self.judging else None,
+            opinions=OpinionRoom(judge, scorer, within_s=300) if self.judging else None,
             specs=spec_of,
             obtain=obtain,
             example_bytes_max=256 << 10,

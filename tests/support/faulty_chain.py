@@ -82,7 +82,7 @@ class Bench:
 
     def __init__(self, server: FaultyServer) -> None:
         self.server, self.chain = server, server.chain
-        self.endpoint = Endpoint(server.url, timeout_s=5)
+        self.endpoint = Endpoint(server.url, timeout_s=60)
         self.key = EvmKey(FUNDED_SECRETS[0])
         self.disk: dict[str, Entry] = {}
         self.now = 1000.0

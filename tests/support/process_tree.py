@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+
+GONE = (FileNotFoundError, ProcessLookupError)
+"""Before its file was opened, and before it was read."""
 
 
 def is_alive(pid: int) -> bool:
     """Whether a process runs; one that ended and was not waited for does not."""
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except GONE:
+        return False
 
 
 def children_of(pid: int) -> list[int]:
     """Processes started by any thread of `pid`."""
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    found: list[int] = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(*GONE):  # threads come and go
+            found += map(int, (thread / "children").read_text().split())
+    return found
 
 
 def leashed_by(pid: int) -> int:

@@ -68,7 +68,7 @@ async def raw_channel(port, leaf):
         yield channel
 
 
-async def garbled_request(channel, chance, case, timeout_s=5):
+async def garbled_request(channel, chance, case, timeout_s=60):
     """One request to any method with bytes that are no request; the status that it was refused with."""
     method = chance.choice(methods.METHODS)
     data = chance.randbytes(chance.randrange(80)) if case % 2 else b"\x0a" + bytes([chance.randrange(256)])

@@ -48,5 +48,5 @@ def run_as_nobody(words: Sequence[str], *, cwd: Path) -> subprocess.CompletedPro
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
+        timeout=1700,
     )

@@ -68,7 +68,7 @@ class ServedChain:
         self._in_loop(travel())
 
     def _in_loop(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(120)
 
 
 def configure(node, **settings):

@@ -132,7 +132,7 @@ def test_a_process_that_ends_is_told_with_its_last_words(stand_in):
     started = processes.start_all([home])
     try:
         with pytest.raises(OperatorError, match="node1 ended with exit code 2; its last words: the disk is full"):
-            asyncio.run(asyncio.wait_for(processes.watch_over(started), 20))
+            asyncio.run(asyncio.wait_for(processes.watch_over(started), 120))
     finally:
         processes.stop_all(started)
 

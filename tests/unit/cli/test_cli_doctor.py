@@ -89,6 +89,7 @@ def test_a_full_disk_is_wrong(tmp_path, monkeypatch):
 
 
 def test_a_registry_is_asked_and_its_absence_is_only_noted(monkeypatch, tmp_path):
+    monkeypatch.setattr(examination, "REGISTRY_S", 240.0)
     assert examination._registry().grade is Grade.GOOD
     monkeypatch.setenv("CARGO_NET_OFFLINE", "true")
     monkeypatch.setenv("CARGO_HOME", str(tmp_path))

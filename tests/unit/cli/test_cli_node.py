@@ -29,14 +29,14 @@ class Answering:
     def __enter__(self):
         self._thread.start()
         self._context = serving(key=self._key, desks=self.desks, clock=time.time, **self._settings)
-        server = asyncio.run_coroutine_threadsafe(self._context.__aenter__(), self._loop).result(20)
+        server = asyncio.run_coroutine_threadsafe(self._context.__aenter__(), self._loop).result(120)
         self.address = f"127.0.0.1:{server.port}"
         return self
 
     def __exit__(self, *error):
-        asyncio.run_coroutine_threadsafe(self._context.__aexit__(None, None, None), self._loop).result(20)
+        asyncio.run_coroutine_threadsafe(self._context.__aexit__(None, None, None), self._loop).result(120)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(20)
+        self._thread.join(120)
         self._loop.close()
 
 
@@ -126,7 +126,7 @@ def test_a_node_that_is_not_there_is_the_worlds_fault(tmp_path):
 
 def test_what_listens_there_and_is_no_node_is_said(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(20)
+        listening.settimeout(120)
 
         def answer():
             connection, _ = listening.accept()
@@ -137,7 +137,7 @@ def test_what_listens_there_and_is_no_node_is_said(tmp_path):
         thread.start()
         address = f"127.0.0.1:{listening.getsockname()[1]}"
         ended = run("status", "--node", address, "--data", tmp_path)
-        thread.join(20)
+        thread.join(120)
     assert ended.code == 3
     assert "is no node" in ended.error
 

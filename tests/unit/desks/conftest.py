@@ -69,7 +69,7 @@ def front(tmp_path_factory):
             await swarm.__aenter__()
             desks, publisher = open_front(swarm, stopped)
             job = await swarm.submit(JOB)
-            await swarm.until(lambda: swarm.job(job) and swarm.job(job).status is not JobStatus.OPEN, within_s=120)
+            await swarm.until(lambda: swarm.job(job) and swarm.job(job).status is not JobStatus.OPEN)
             await publisher.publish_due()
             return desks, publisher, job
 

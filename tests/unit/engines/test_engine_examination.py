@@ -132,10 +132,10 @@ def server_address():
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(120)
     yield server
     done.set()
-    thread.join(10)
+    thread.join(120)
 
 
 def test_the_command_prints_capabilities_speeds_and_findings(server_address, tmp_path):

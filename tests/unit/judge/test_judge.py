@@ -316,7 +316,7 @@ def test_executed_criteria_stand_and_the_others_move_by_the_judges_voice():
 
 def rated(weights, evidences, *, calibration=None, spec=JOB):
     model = ScriptedModel(weights=weights)
-    room = OpinionRoom(Judge(model, calibration or full_calibration(), answer_s=5), ChecksScorer(), within_s=30)
+    room = OpinionRoom(Judge(model, calibration or full_calibration(), answer_s=5), ChecksScorer(), within_s=300)
     found = asyncio.run(rate_all(spec, [0] * len(evidences), evidences, ChecksScorer(), room))
     return found, model
 

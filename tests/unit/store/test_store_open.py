@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import sqlite3
 import stat
 import subprocess
@@ -170,7 +171,7 @@ def test_a_damaged_database_is_refused_with_a_hint(tmp_path, run, damage):
     if damage == "header":
         data[:16] = b"something else.."
     elif damage == "pages":
-        data[4096:] = os.urandom(len(data) - 4096)
+        data[4096:] = random.Random(1).randbytes(len(data) - 4096)
     else:
         del data[5000:]
     path.write_bytes(data)

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from consensus.types import ZERO_HASH, CandidateState, JobId, JobStatus, NodeId
 from node.errors import OperatorError
 from node.store import BrokenLedgerError, DecidedCandidate, check_chain, open_store
+from tests.support.chance import draw_seed
 from tests.support.store_writers import JOB, chain, decision, link, named, row, writer
 
 OTHER_JOB = JobId(bytes([8] * 32))
@@ -204,7 +205,7 @@ def test_events_of_later_rounds_must_follow(store, run):
 
 @pytest.mark.processes
 def test_a_node_killed_while_it_commits_keeps_whole_rounds_and_loses_none_it_announced(place, run):
-    seed = random.randrange(1 << 32)
+    seed = draw_seed(1)
     dice = random.Random(seed)
     for _ in range(4):
         announced = 0

@@ -7,6 +7,7 @@ import pytest
 
 from consensus.types import Hash
 from node.store import SlotClosedError, open_store
+from tests.support.chance import draw_seed
 from tests.support.store_writers import writer
 
 ONE, TWO = Hash(bytes([1] * 32)), Hash(bytes([2] * 32))
@@ -66,7 +67,7 @@ def test_beyond_the_bounds_nothing_is_signed(store, run, slot, size):
 
 @pytest.mark.processes
 def test_a_node_killed_at_any_moment_never_sends_two_envelopes_for_a_slot(place):
-    seed = random.randrange(1 << 32)
+    seed = draw_seed(1)
     dice = random.Random(seed)
     sent: dict[int, bytes] = {}
     lives = 6
