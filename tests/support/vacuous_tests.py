@@ -340,6 +340,7 @@ SOUND = {
         "#[test]\nfn t() -> R { R(add(1, 2) == 4) }"
     ),
     "an assertion for one system": module("#[cfg(unix)] assert_eq!(add(1, 2), 3); #[cfg(windows)] return;"),
+    "a format that names its variable": module('let sum = add(1, 2); assert_eq!(format!("<{sum:>2}>"), "< 3>");'),
     "tests of a macro": "proptest! { #[test] fn t(a in 0..9) { prop_assert_eq!(add(a, 0), a); } }",
 }
 
