@@ -76,6 +76,11 @@ SOUND = [
     row("entered", tests="#[test]\nfn t() { if let Some(n) = add(1, 2).checked_sub(1) { assert_eq!(n, 2); } }"),
     row("cases", tests="#[test]\nfn t() { (0..3).for_each(|n| assert_eq!(add(n, 1), n + 1)); }"),
     row(
+        "a path and a home",
+        code="pub fn known(name: &str) -> bool {\n    std::env::var_os(name).is_some()\n}",
+        tests='assert!(known("PATH") && known("HOME") && !known("NOBODY_KNOWS_IT"));',
+    ),
+    row(
         "arguments", code="pub fn given() -> usize {\n    std::env::args().count()\n}", tests="assert_eq!(given(), 1);"
     ),
     row("newest", edition="2024", tests=GOOD),
