@@ -209,6 +209,22 @@ EMPTY = [
     ),
     (
         row(
+            "notices no step that is missing",
+            code="pub fn top(v: &[i32], n: usize) -> Vec<i32> {\n    let mut w = v.to_vec();\n    w.sort_by(|a, b| b.cmp(a));\n    w.truncate(n);\n    w\n}",
+            tests="let v = vec![3, 1, 2];\nlet _ = top(&v, 2);\nassert_eq!(v.len(), 3);",
+        ),
+        "notice none of",
+    ),
+    (
+        row(
+            "notices nothing of what has no name",
+            code="pub fn evens(n: u32) -> impl Iterator<Item = u32> {\n    (0..n).filter(|x| x % 2 == 0)\n}",
+            tests="assert!(evens(10).count() <= 10);",
+        ),
+        "notice none of",
+    ),
+    (
+        row(
             "words in the mutants' way",
             code="pub fn f(x: i32) -> i32 {\n    //! Says.\n    #![allow(unused)]\n    x * 2 + 1\n}",
             tests="assert!(f(1) != 12345);",
