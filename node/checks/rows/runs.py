@@ -99,7 +99,7 @@ class Runner:
             profile=Profile.TEST,
             limits=workshop.limits_for(None),
             directory=project,
-            environment=moved(test_environment(linked.invocation), project, project),
+            environment=moved(test_environment(linked.invocation), project, project) | _stack_of(linked),
             # Not the folder it was built in: other rows' sources are none of its business.
             readable=(linked.executable, project),
             forked=rows > 1,
@@ -140,6 +140,13 @@ class Runner:
         return run
 
 
+def _stack_of(linked: Linked) -> dict[str, str]:
+    """Functions need less of a stack where nothing unwinds: there they have half of it."""
+    return {"RUST_MIN_STACK": str(_STACK_BYTES // 2)} if linked.aborts else {}
+
+
+_STACK_BYTES = 2 << 20
+"""Of a test's thread, and of those that it starts."""
 _SHARE_MIN = 0.01
 """Of a core's time: whoever takes less waits for what never comes, and not for others to leave it some."""
 
