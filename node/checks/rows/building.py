@@ -43,6 +43,10 @@ unstable option, for which the compiler must be told to be lenient. Of features 
 root, which is ours, could ask."""
 _LENIENT = {"RUSTC_BOOTSTRAP": "1"}
 
+_SHARED_MS, _PER_FILE_MS = 5_000, 250
+"""CPU time of a build of many rows: five times and more what rows take (15 to 50 ms), and still less than one row may
+alone, so that whoever eats the compiler's time is soon by itself. Whoever only needs much is so too, and is settled."""
+
 
 class RowBuilder:
     """Builds files in place of the package's own.
@@ -131,7 +135,8 @@ class RowBuilder:
         bench = self._workshop.bench
         project = self._workshop.new_sources("project")
         make_overlay(bench.project, project, files)
-        call = Call(invocation, arguments, project, folder / "out", clippy)
+        shared = _SHARED_MS + _PER_FILE_MS * len(files) if len(files) > 1 else None
+        call = Call(invocation, arguments, project, folder / "out", clippy, shared)
         async with self._workshop.workers.session() as session:
             # Nothing but its own overlay: another row's files are nobody's to include.
             built = await compile_overlay(
