@@ -160,27 +160,6 @@ def test_a_few_rows_that_see_a_panic_unwind_make_all_unwind(folder, builds):
     assert [told.state for told, _, _ in seen] == ["pass", "fail", "pass", "pass"]
 
 
-DEEP = """pub fn deep(n: u32) -> u8 {
-    let block = std::hint::black_box([0u8; 512]);
-    if n == 0 { block[0] } else { deep(n - 1) + block[1] }
-}"""
-"""Where nothing unwinds functions are smaller: what just fits there may be too deep anywhere else."""
-
-
-def test_what_needs_most_of_a_stack_is_tried_where_panics_unwind(folder, builds):
-    async def settle_them():
-        engine = await open_engine(CheckSettings(folder / "checks"))
-        package = await Packages(folder).prepare(PackageKey("2021"))
-        rows = [Example(ADD, tests=GOOD), Example(DEEP, tests="assert_eq!(deep(1_100), 0);")]
-        verdicts = await engine.settle_rows(package, rows, RowOptions(mutants=0))
-        await engine.close()
-        return verdicts
-
-    verdicts = asyncio.run(settle_them())
-    assert builds[0]
-    assert [(verdict.state.value, bool(verdict.alone)) for verdict in verdicts] == [("pass", False), ("pass", True)]
-
-
 def test_a_compiler_without_these_options_is_noticed(tmp_path):
     other = tmp_path / "rustc"
     other.write_text("#!/bin/sh\necho '    -Z    allow-features=val -- only allow the listed features'\n")

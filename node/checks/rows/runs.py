@@ -36,6 +36,8 @@ class RowRun:
     undefined: bool
     """It died as programs do whose unsafe code has met what it must not: by SIGSEGV, SIGBUS or SIGILL."""
     finished: bool
+    overflowed: bool
+    """It crashed because a stack was too small."""
     cpu_ms: float
     asserted: bool | None
     """It came to an assertion that is watched; None where that was not seen (`before_stubs`)."""
@@ -141,8 +143,8 @@ class Runner:
 
 
 def _stack_of(linked: Linked) -> dict[str, str]:
-    """Functions need less of a stack where nothing unwinds: there they have half of it."""
-    return {"RUST_MIN_STACK": str(_STACK_BYTES // 2)} if linked.aborts else {}
+    """Without what debuggers ask for, functions take as little as half of a stack: there they have half of it, too."""
+    return {} if linked.for_debuggers else {"RUST_MIN_STACK": str(_STACK_BYTES // 2)}
 
 
 _STACK_BYTES = 2 << 20
@@ -174,6 +176,7 @@ def _row_run(ran: Ran, module: str, command: Command) -> RowRun:
         spent=ran.out_of_time and ran.cpu_ms >= command.limits.cpu_ms * 0.9,
         undefined=run.undefined,
         finished=run.finished,
+        overflowed=run.overflowed,
         cpu_ms=run.cpu_ms,
         asserted=run.asserted,
         notices_stub=run.noticed or (None if run.survivors is None else not run.survivors.issuperset(whole)),
