@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from node.checks.bench import Bench
 from node.checks.diagnostics import Diagnostic, parse_diagnostics
 from node.checks.invocation import Invocation
 from node.checks.sandbox.launcher import LauncherSession
-from node.checks.sandbox.limits import Command, Profile
+from node.checks.sandbox.limits import Command, Limits, Profile
 from node.checks.toolchain import Toolchain
 
 
@@ -74,6 +74,8 @@ class Call:
     """Where outputs go; made if missing."""
     clippy: bool = False
     """Run clippy's driver instead of rustc."""
+    cpu_ms_max: int | None = None
+    """Less CPU time than one variant of the bench's crate may take."""
 
 
 async def compile_overlay(
@@ -92,7 +94,7 @@ async def compile_overlay(
     command = Command(
         argv=(*_program(toolchain, clippy=call.clippy), *call.arguments),
         profile=Profile.BUILD,
-        limits=bench.build_limits,
+        limits=_limits(bench, call),
         directory=call.overlay,
         environment=moved(call.invocation.environment, bench.project, call.overlay),
         readable=(*toolchain.readable, bench.root, call.overlay, *readable),
@@ -108,6 +110,13 @@ async def compile_overlay(
         cpu_ms=ran.cpu_ms,
         cut=ran.truncated,
     )
+
+
+def _limits(bench: Bench, call: Call) -> Limits:
+    limits = bench.build_limits
+    if call.cpu_ms_max is None or call.cpu_ms_max >= limits.cpu_ms:
+        return limits
+    return replace(limits, cpu_ms=call.cpu_ms_max, wall_ms=limits.wall_ms * call.cpu_ms_max // limits.cpu_ms)
 
 
 def _program(toolchain: Toolchain, *, clippy: bool) -> tuple[str, ...]:

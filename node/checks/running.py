@@ -18,11 +18,12 @@ _DEATHS_MAX = 4
 
 
 def test_environment(invocation: Invocation) -> dict[str, str]:
-    """What a test sees: what cargo would set, as far as its compiler saw it."""
+    """What a test sees: what cargo would set, as far as its compiler saw it; and a path of places."""
     kept = re.compile(
         r"CARGO(?!_(HOME|TARGET_DIR|BUILD|INCREMENTAL|NET|TERM|PROFILE|ENCODED)).*|OUT_DIR|LD_LIBRARY_PATH|LC_ALL|TZ"
     )
-    return {name: value for name, value in invocation.environment.items() if kept.fullmatch(name)}
+    given = {name: value for name, value in invocation.environment.items() if kept.fullmatch(name)}
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", **given}
 
 
 async def run_tests(

@@ -9,7 +9,7 @@ import pytest
 from node.checking.packages import Packages
 from node.checking.reading import PackageKey
 from node.checks import CheckSettings, open_engine
-from node.checks.rows import Example, RowOptions
+from node.checks.rows import Example, RowOptions, building
 from node.checks.rows.building import RowBuilder
 
 pytestmark = pytest.mark.cargo
@@ -71,6 +71,32 @@ def test_one_build_with_tests_is_enough_for_what_passes(folder, monkeypatch, nam
     assert verdict.alone
     assert (verdict.state.value, verdict.stub_killed) == ends, verdict
     assert len(builds) == count
+
+
+def test_builds_of_many_rows_have_less_time_than_one_alone(folder, monkeypatch):
+    """So that a row which eats the compiler's time takes a fraction of it from its neighbours."""
+    bounds = []
+    compile_overlay = building.compile_overlay
+
+    async def noted(session, bench, toolchain, call, **how):
+        bounds.append((call.cpu_ms_max, bench.build_limits.cpu_ms))
+        return await compile_overlay(session, bench, toolchain, call, **how)
+
+    async def settle_them():
+        engine = await open_engine(CheckSettings(folder / "checks"))
+        package = await Packages(folder).prepare(PackageKey("2021"))
+        alone, _ = ROWS["passes"][:2]
+        rows = [alone, *(Example(WEAK, tests=f"assert_eq!(size(60), {n});") for n in (61, 62, 63))]
+        verdicts = await engine.settle_rows(package, rows, RowOptions(mutants=0))
+        await engine.close()
+        return [verdict.state.value for verdict in verdicts]
+
+    monkeypatch.setattr(building, "compile_overlay", noted)
+    assert asyncio.run(settle_them()) == ["pass", "fail", "pass", "fail"]
+    shared = [bound for bound, _ in bounds if bound is not None]
+    assert shared
+    assert all(bound < most / 3 for bound, most in bounds if bound is not None)
+    assert len(shared) < len(bounds)
 
 
 def test_a_row_that_floods_the_compilers_output_hides_nothing_that_is_said_of_others(folder):

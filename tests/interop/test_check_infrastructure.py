@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,6 +124,9 @@ def test_root_of_a_namespace_with_one_user_gets_the_level_that_holds_there(tmp_p
     assert done.returncode == 0, done.stderr
     assert "1 rows: 1 pass" in done.stderr
     assert "Traceback" not in done.stderr
+    assert json.loads((tmp_path / "verdicts").read_text())["sandbox"] == (
+        "strict" if shutil.which("bwrap") else "standard"
+    )
 
 
 def launchers(folder: Path) -> list[int]:

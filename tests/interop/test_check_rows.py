@@ -76,6 +76,11 @@ SOUND = [
     row("entered", tests="#[test]\nfn t() { if let Some(n) = add(1, 2).checked_sub(1) { assert_eq!(n, 2); } }"),
     row("cases", tests="#[test]\nfn t() { (0..3).for_each(|n| assert_eq!(add(n, 1), n + 1)); }"),
     row(
+        "a path and a home",
+        code="pub fn known(name: &str) -> bool {\n    std::env::var_os(name).is_some()\n}",
+        tests='assert!(known("PATH") && known("HOME") && !known("NOBODY_KNOWS_IT"));',
+    ),
+    row(
         "arguments", code="pub fn given() -> usize {\n    std::env::args().count()\n}", tests="assert_eq!(given(), 1);"
     ),
     row("newest", edition="2024", tests=GOOD),
@@ -199,6 +204,22 @@ EMPTY = [
             "a macro in the mutants' way",
             code="#[allow(unused_macros)]\nmacro_rules! include { ($($t:tt)*) => { panic!() } }\npub fn f(x: i32) -> i32 { x * 2 + 1 }",
             tests="assert!(f(1) != 12345);",
+        ),
+        "notice none of",
+    ),
+    (
+        row(
+            "notices no step that is missing",
+            code="pub fn top(v: &[i32], n: usize) -> Vec<i32> {\n    let mut w = v.to_vec();\n    w.sort_by(|a, b| b.cmp(a));\n    w.truncate(n);\n    w\n}",
+            tests="let v = vec![3, 1, 2];\nlet _ = top(&v, 2);\nassert_eq!(v.len(), 3);",
+        ),
+        "notice none of",
+    ),
+    (
+        row(
+            "notices nothing of what has no name",
+            code="pub fn evens(n: u32) -> impl Iterator<Item = u32> {\n    (0..n).filter(|x| x % 2 == 0)\n}",
+            tests="assert!(evens(10).count() <= 10);",
         ),
         "notice none of",
     ),

@@ -14,10 +14,18 @@ import pytest
 
 from node.checks.sandbox.limits import Ending, Level, Profile
 from tests.support.arena import BUILD, SMALL, Arena, open_arena, own_ids, processes_called
+from tests.support.attack_lists import (
+    ATTACKS,
+    BOMB,
+    IN_A_BUILD,
+    INSIDE,
+    ON_A_SECRET,
+    PLACES,
+    SOURCES,
+    WITHOUT_ARGUMENTS,
+)
 
 pytestmark = pytest.mark.cargo
-
-ATTACKS = [Path(__file__).parents[1] / "support" / name for name in ("attacks_again.rs", "attacks.rs")]
 
 
 @pytest.fixture(scope="module")
@@ -128,78 +136,10 @@ def test_a_crash_is_a_signal_and_no_time_out(arena, attack):
     assert (ran.ending, ran.out_of_time) == (Ending.SIGNALLED, False)
 
 
-WITHOUT_ARGUMENTS = [
-    "fork",
-    "vfork",
-    "clone",
-    "clone3",
-    "start-program",
-    "new-session",
-    "raise-limits",
-    "reset-cpu-timer",
-    "write-own-program",
-    "daemon",
-    "kill-parent",
-    "kill-everybody",
-    "copy-itself",
-    "signal-any-number",
-    "trace-any-number",
-    "read-memory-of-any-number",
-    "ptrace-parent",
-    "read-memory-of-parent",
-    "read-environment-of-parent",
-    "open-parent",
-    "list-processes",
-    "tcp-listen",
-    "udp",
-    "unix-abstract",
-    "raw-socket",
-    "netlink",
-    "vsock",
-    "socket-pair",
-    "shared-memory",
-    "message-queue",
-    "posix-message-queue",
-    "unshare-user",
-    "clone-user",
-    "mount",
-    "new-mount",
-    "chroot",
-    "io-uring",
-    "bpf",
-    "perf",
-    "user-faults",
-    "keys",
-    "open-by-handle",
-    "handle-of-name",
-    "set-clock",
-    "reboot",
-    "module",
-    "unknown-call",
-    "x32-call",
-    "other-architecture",
-    "type-into-terminal",
-    "regain-privileges",
-    "become-root",
-    "inherited-descriptors",
-    "read-standard-input",
-    "environment",
-    "exec-memory-file",
-    "memory-file",
-    "rare-calls",
-    "shared-places",
-    "run-sooner",
-    "core-files",
-]
-
-
 @pytest.mark.parametrize("attack", WITHOUT_ARGUMENTS)
 def test_it_cannot(arena, attack):
     ran = arena.attack(attack, limits=replace(SMALL, wall_ms=3_000))
     assert said(ran) in {"closed", ""}
-
-
-INSIDE = ("exec-own-file", "unix-socket", "make-device", "big-file", "huge-holes")
 
 
 @pytest.mark.parametrize("attack", INSIDE)
@@ -217,23 +157,6 @@ def test_it_cannot_fill_the_disk_where_it_has_a_private_one(arena):
     ran = arena.attack("fill-disk", str(arena.session.scratch), limits=replace(SMALL, cpu_ms=2_000))
     assert said(ran) == ("closed" if arena.choice.confinement.level is Level.STRICT else "")
     assert not any(arena.session.scratch.glob("*"))
-
-
-ON_A_SECRET = [
-    "read",
-    "write",
-    "truncate",
-    "remove",
-    "rename",
-    "hard-link",
-    "symlink",
-    "open-by-name-in-proc",
-    "chmod",
-    "set-permissions",
-    "chown",
-    "utime",
-    "setxattr",
-]
 
 
 @pytest.mark.parametrize("attack", ON_A_SECRET)
@@ -264,9 +187,6 @@ def test_another_examples_program_cannot_be_read_or_run(arena):
     assert arena.compile("fn main() {}", name="sibling").succeeded
     for attack in ("read", "write", "exec"):
         assert said(arena.attack(attack, str(arena.output / "sibling"))) == "closed"
-
-
-PLACES = ["/etc/passwd", "/etc/hostname", "/root", "/home", "/proc/self/maps", "/proc/1/environ", "/dev/shm", "/sys"]
 
 
 @pytest.mark.parametrize("path", [*PLACES, str(Path.home()), str(Path(__file__))])
@@ -363,49 +283,6 @@ def test_nothing_is_left_running(arena):
     assert len(processes_called(arena.program)) == arena.forked
 
 
-IN_A_BUILD = [
-    "kill-everybody",
-    "ptrace-parent",
-    "read-memory-of-parent",
-    "open-parent",
-    "tcp-listen",
-    "udp",
-    "unix-abstract",
-    "raw-socket",
-    "netlink",
-    "vsock",
-    "shared-memory",
-    "message-queue",
-    "posix-message-queue",
-    "unshare-user",
-    "clone-user",
-    "mount",
-    "new-mount",
-    "chroot",
-    "io-uring",
-    "bpf",
-    "perf",
-    "user-faults",
-    "keys",
-    "open-by-handle",
-    "set-clock",
-    "reboot",
-    "module",
-    "unknown-call",
-    "x32-call",
-    "new-session",
-    "raise-limits",
-    "environment",
-    "type-into-terminal",
-    "regain-privileges",
-    "memory-file",
-    "rare-calls",
-    "shared-places",
-    "core-files",
-    "socket-pair",
-]
-
-
 @pytest.mark.parametrize("attack", IN_A_BUILD)
 def test_a_build_cannot_either(builds, attack):
     ran = builds.attack(attack, limits=replace(SMALL, wall_ms=3_000), profile=Profile.BUILD)
@@ -422,9 +299,6 @@ def test_a_build_leaves_a_file_outside_as_it_was_after_trying_to(builds, attack)
 def test_a_build_cannot_reach_the_node_by_its_number(builds, attack):
     for number in own_ids():
         assert said(builds.attack(attack, str(number), profile=Profile.BUILD)) == "closed"
-
-
-BOMB = 'fn main() { unsafe { loop { fork(); } } } extern "C" { fn fork() -> i32; }'
 
 
 def test_a_fork_bomb_in_a_build_is_ended_and_nothing_of_it_survives(builds):
@@ -446,51 +320,6 @@ def _command(arena: Arena, name: str):
 
     program = arena.output / name
     return Command((str(program),), Profile.TEST, SMALL, Path("/"), {}, (program,))
-
-
-SOURCES = {
-    "a-file-as-text": 'fn main() { print!("{}", include_str!("SECRET")); }',
-    "a-file-as-bytes": 'fn main() { print!("{:?}", include_bytes!("SECRET")); }',
-    "a-file-upwards": 'fn main() { print!("{}", include_str!("../outside/secret")); }',
-    "accounts": 'fn main() { print!("{}", include_str!("/etc/passwd")); }',
-    "a-module-elsewhere": '#[path = "SECRET"] mod stolen; fn main() {}',
-    "an-included-file": 'fn main() { include!("SECRET"); }',
-    "the-environment": 'fn main() { print!("{}", env!("HOME")); }',
-    "nightly-features": "#![feature(core_intrinsics)] fn main() {}",
-    "a-missing-library": '#[link(name = "swarm_nothing")] extern "C" { fn f(); } fn main() { unsafe { f() } }',
-    "the-environment-if-any": 'const _: () = assert!(option_env!("HOME").is_none() && option_env!("USER").is_none());'
-    " fn main() { never }",
-    "another-crate-type": '#![crate_type = "proc-macro"] pub fn f() {} ',
-    "no-main": "#![no_main] #![no_std] fn f() {}",
-    "sockets-at-compile-time": 'const _: () = { std::net::TcpListener::bind("127.0.0.1:0"); }; fn main() {}',
-    "a-larger-static": 'static BIG: [u8; 1 << 47] = [0; 1 << 47]; fn main() { println!("{}", BIG[1 << 40]) }',
-    "nested-blocks": "fn main() { " + "{" * 20_000 + "}" * 20_000 + " }",
-    "many-statements": "fn main() { " + "let x = y;" * 50_000 + " }",
-    "nested-macros": "".join(f"macro_rules! m{n} {{ () => {{ {f'm{n - 1}!();' * 8} }} }} " for n in range(9, 0, -1))
-    + 'macro_rules! m0 { () => { compile_error!("x"); } } m9!(); fn main() {}',
-    "a-big-tuple": "fn f<T: Copy>(_: T) {} fn main() { f(((" + "(0u8, String::new())," * 400 + ")," * 2 + ")); }",
-    "endless-traits": "trait A { const N: usize; } struct W<T>(T);"
-    " impl<T> A for W<T> where W<W<T>>: A { const N: usize = "
-    '<W<W<T>> as A>::N + 1; } fn main() { println!("{}", <W<u8> as A>::N); }',
-    "endless-const-fn": 'const fn f(n: u64) -> u64 { f(n + 1) } const N: u64 = f(0); fn main() { println!("{N}") }',
-    "a-deep-type": "fn main() { let _: " + "Option<" * 30_000 + "u8" + ">" * 30_000 + " = None; }",
-    "a-long-attribute": '#[doc = "' + "x" * 4_000_000 + '"] fn main() { never }',
-    "bytes-of-a-device": 'fn main() { print!("{}", include_bytes!("/dev/mem").len()); }',
-    "a-whole-library": '#[link(name = "swarm_none", kind = "static", modifiers = "+whole-archive")] extern "C" {}'
-    " fn main() {}",
-    "unstable-linking": '#![feature(linkage)] #[linkage = "extern_weak"] static F: u8 = 0; fn main() {}',
-    "a-large-static": 'static BIG: [u8; 1 << 40] = [0; 1 << 40]; fn main() { print!("{}", BIG[7]); }',
-    "const-evaluation": "#![allow(long_running_const_eval)] "
-    "const N: u64 = { let mut n = 0; while n >> 60 == 0 { n += 1 } n };"
-    ' fn main() { print!("{N}"); }',
-    "growing-macros": "macro_rules! m { ($($t:tt)*) => { m!{$($t)* $($t)*} } } m!{a} fn main() {}",
-    "deep-parentheses": "fn main() { let _ = " + "(" * 100_000 + "1" + ")" * 100_000 + "; }",
-    "long-sums": "fn main() { let _ = 1" + "+1" * 50_000 + "; }",
-    "growing-types": "".join(f"type T{n} = (T{n - 1}, T{n - 1}); " for n in range(1, 40))
-    + "type T0 = u8; fn main() { let _: Option<T39> = None; }",
-    "growing-functions": "fn f<T>(n: u32, t: T) { if n > 0 { f(n - 1, (t, 1u8)) } } fn main() { f(9, 0u8) }",
-    "thousands-of-errors": "fn main() { " + "".join(f"unknown{n}(); " for n in range(3_000)) + "}",
-}
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -365,8 +365,11 @@ fn attempt(args: Vec<String>) {
             report(std::io::stdin().read(&mut buffer).is_ok_and(|count| count > 0))
         }
         "environment" => {
-            let names: Vec<String> = std::env::vars().map(|(name, _)| name).collect();
-            report(names.iter().any(|name| !matches!(name.as_str(), "TMPDIR" | "GIVEN" | "ATTACK")))
+            let own = std::env::var("TMPDIR").unwrap_or_default();
+            let is_its_own = |name: &str, value: &str| {
+                matches!(name, "TMPDIR" | "GIVEN" | "ATTACK") || (name == "HOME" && value == own)
+            };
+            report(std::env::vars().any(|(name, value)| !is_its_own(&name, &value)))
         }
         "daemon" => {
             // Not even a second process: nothing can be left behind.

@@ -104,12 +104,51 @@ def test_text_without_functions_is_its_own_stub():
         ("Option<u8>", {"None", "Some(0)"}),
         ("Option<&Vec<u8>>", {"None"}),
         ("Result<i32, Box<dyn Error>>", {"Ok(0)", "Ok(1)"}),
-        ("Result<Vec<(u8, u8)>, String>", {"Ok(Default::default())"}),
+        ("Result<Vec<(u8, u8)>, String>", {"Ok(Default::default())", "Ok(::std::vec![(0, 0,)])"}),
         ("std::io::Result<()>", {"Ok(())"}),
         ("(u8, String)", {"(0, String::new(),)"}),
         ("(u8, Own)", set()),
+        ("fmt::Result", {"Ok(())"}),
+        ("Ordering", {"::core::cmp::Ordering::Equal"}),
+        ("Vec<Own>", {"Default::default()"}),
     ],
 )
 def test_a_body_becomes_a_value_that_is_surely_of_its_type(result, values):
     found = mutants_of(f"fn f() -> {result} {{ made() }}", 9)
     assert {mutant.text.strip("{} ") for mutant in found if mutant.kind == "value"} == values
+
+
+@pytest.mark.parametrize(
+    ("signature", "kind"),
+    [("(&mut self) -> &mut Self", "value"), ("(mut self, n: u8) -> Self", "value"), ("(&'a self) -> &'a Self", None)],
+)
+def test_a_method_that_gives_itself_back_may_do_nothing_else(signature, kind):
+    found = mutants_of(f"impl Own {{ fn f{signature} {{ made(self) }} }}", 9)
+    assert [(mutant.text, mutant.kind) for mutant in found] == ([("{ self }", kind)] if kind else [])
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "becomes"),
+    [
+        ("v.push(own); v", "statement", ["v"]),
+        ("let mut w = made(); w.sort_by(order); w", "statement", ["let mut w = made();  w"]),
+        ("let mut w = Vec::new(); w.push(own); w", "statement", []),
+        ("Own { n, v }", "field", ["Own { n: 0, v }", "Own { n: 1, v }"]),
+        ("v.sort_by(|a, b| b.cmp(a))", "order", ["v.sort_by(|a, b| a.cmp(b))"]),
+        ("v.max_by(|a, b| a.x.total_cmp(&b.x))", "order", ["v.max_by(|a, b| b.x.total_cmp(&a.x))"]),
+        ("v.iter().cmp(other())", "order", []),
+    ],
+)
+def test_a_step_an_order_or_an_argument_may_be_lost(body, kind, becomes):
+    code = f"fn f(v: &mut Own, n: u8) -> Own {{ {body} }}"
+    found = [(mutant.kind, mutant.body(code)[1:-1].strip()) for mutant in mutants_of(code, 9)]
+    assert found == [(kind, text) for text in becomes]
+
+
+def test_what_gives_an_opaque_type_has_mutants_of_the_calculations_in_it():
+    code = "fn f(n: u32) -> impl Iterator<Item = u32> { (0..n).filter(|x| x % 2 == 0).take(3) }"
+    found = mutants_of(code, 9)
+    assert {code[mutant.start : mutant.end] for mutant in found} == {"x % 2 == 0"}
+    assert {mutant.text for mutant in found} == {"x / 2 == 0", "x % 3 == 0", "x % 2 != 0", "x % 2 == 1"}
+    code = "fn f(v: Vec<Own>) -> impl Iterator<Item = Own> { v.into_iter().filter(|x| !x.is_empty()) }"
+    assert [mutant.text for mutant in mutants_of(code, 9)] == ["x.is_empty()"]

@@ -7,7 +7,6 @@ does. This errs on the side of the test: what has the same name is the same thin
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +15,18 @@ from typing import Self
 from tree_sitter import Node
 
 from node.checks.guards.bodies import ASSERTIONS, HARMLESS_MACROS
-from node.checks.guards.reading import COMMENTS, IDENTIFIERS, Declared, mentions, text_of, walk
+from node.checks.guards.reading import (
+    COMMENTS,
+    IDENTIFIERS,
+    STRINGS,
+    Declared,
+    mentions,
+    names_in_format,
+    text_of,
+    walk,
+)
 
 _ITEMS = frozenset({"function_item", "impl_item", "trait_item", "mod_item", "macro_definition", "attribute_item"})
-_STRINGS = frozenset({"string_literal", "raw_string_literal"})
-_IN_FORMAT = re.compile(r"\{([A-Za-z_]\w*)")
 _ROUNDS_MAX = 24
 """A name comes to another in one round if it stands before it; honest tests are through after two or three."""
 
@@ -204,7 +210,7 @@ def names_in(node: Node, *, everything: bool = False) -> frozenset[str]:
         top = waiting.pop()
         if top.type in IDENTIFIERS or top.type == "self":
             found.add(text_of(top))
-        elif top.type in _STRINGS:
+        elif top.type in STRINGS:
             found.update(_in_text(text_of(top)))
         elif top.type not in COMMENTS:
             waiting.extend(child for child in top.children if child.type not in shut)
@@ -213,7 +219,7 @@ def names_in(node: Node, *, everything: bool = False) -> frozenset[str]:
 
 def _in_text(literal: str) -> Iterator[str]:
     """What a text names: variables if it is a format, otherwise perhaps something outside the program."""
-    yield from _IN_FORMAT.findall(literal)
+    yield from names_in_format(literal)
     if "{" not in literal and len(literal) > _TEXT_MIN:
         yield '"' + literal
 

@@ -7,15 +7,18 @@ families of cargo-mutants (facts on Rust verification, section 7), and so do the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from tree_sitter import Node
 
-from node.checks.guards.reading import COMMENTS, Declared, declared, parse, text_of, walk
+from node.checks.guards.reading import COMMENTS, Declared, declared, leaves, parse, text_of, walk
 from node.checks.syntax import body_start
 
+OPAQUE = "impl Trait in the return type"
+"""Why a function's mutants are not bodies: those would be of different types. They are expressions in its body."""
 STUB_MESSAGE = "swarm stub"
 """What a stub panics with. No test can have expected it by accident."""
 
@@ -96,10 +99,18 @@ def mutants_of(example: str, limit: int, steps: Mapping[int, int] | None = None)
     for item, body in functions:
         target = _target(item, body)
         if not target.has_unsafe:
-            found = sorted({*_values(item.node, body, target), *_mistakes(body, target)})
-            by_target.append(_spread(found, limit))
+            by_target.append(_spread(sorted(set(_mutants_in(item.node, body, target))), limit))
     turns = [mutant for turn in zip_longest(*by_target) for mutant in turn if mutant is not None]
     return tuple(sorted(turns[:limit]))
+
+
+def _mutants_in(function: Node, body: Node, target: Target) -> Iterator[Mutant]:
+    if target.lone_reason == OPAQUE:
+        yield from filter(None, (_in_expression(mistake, body, target) for mistake in _mistakes(function, body)))
+        return
+    yield from _values(function, body, target)
+    for place, text, kind in _mistakes(function, body):
+        yield Mutant(place.start_byte, place.end_byte, text, kind, target)
 
 
 def _functions(example: str) -> list[tuple[Declared, Node]]:
@@ -119,7 +130,7 @@ def _target(item: Declared, body: Node) -> Target:
     }
     reason = next((f"{word} fn" for word in ("const", "async") if word in words), "")
     if result is not None and any(node.type == "abstract_type" for node in walk(result)):
-        reason = "impl Trait in the return type"
+        reason = OPAQUE
     has_unsafe = "unsafe" in words or any(node.type == "unsafe" or text_of(node) == "unsafe" for node in walk(body))
     name = "::".join((*item.path, item.name))
     return Target(name, body.start_byte, body.end_byte, reason, has_unsafe)
@@ -141,9 +152,26 @@ def _spread(found: Sequence[Mutant], count: int) -> list[Mutant]:
 def _values(function: Node, body: Node, target: Target) -> Iterator[Mutant]:
     result = text_of(function.child_by_field_name("return_type")).replace(" ", "")
     present = text_of(body).strip("{} \n\t")
-    for value in _guesses(result):
+    guesses = ("self",) if result and result == _type_of_self(function) else _guesses(result)
+    for value in guesses:
         if value != present:
             yield Mutant(target.body, target.end, f"{{ {value} }}", "value", target)
+
+
+def _type_of_self(function: Node) -> str:
+    """What `self` is in a method, as its result would be written; empty where it has none."""
+    for parameter in _parameters(function):
+        if parameter.type == "self_parameter":
+            reference = "&" if any(child.type == "&" for child in parameter.children) else ""
+            is_mutable = reference and any(child.type == "mutable_specifier" for child in parameter.children)
+            has_lifetime = any(child.type == "lifetime" for child in parameter.children)
+            return "" if has_lifetime else f"{reference}{'mut' if is_mutable else ''}Self"
+    return ""
+
+
+def _parameters(function: Node) -> Sequence[Node]:
+    parameters = function.child_by_field_name("parameters")
+    return parameters.named_children if parameters is not None else ()
 
 
 _SIMPLE = {
@@ -156,9 +184,14 @@ _SIMPLE = {
     "&'staticstr": ('""', '"xyzzy"'),
     "f32": ("0.0", "1.0"),
     "f64": ("0.0", "1.0"),
+    "fmt::Result": ("Ok(())",),
+    "std::fmt::Result": ("Ok(())",),
+    "std::cmp::Ordering": ("::core::cmp::Ordering::Equal",),
+    "cmp::Ordering": ("::core::cmp::Ordering::Equal",),
+    "Ordering": ("::core::cmp::Ordering::Equal",),
 }
 _INTEGERS = frozenset(f"{sign}{bits}" for sign in "ui" for bits in (8, 16, 32, 64, 128, "size"))
-_EMPTY = ("Vec<", "HashMap<", "BTreeMap<", "HashSet<", "BTreeSet<", "VecDeque<", "BinaryHeap<")
+_EMPTY = ("HashMap<", "BTreeMap<", "HashSet<", "BTreeSet<", "VecDeque<", "BinaryHeap<")
 
 
 def _guesses(result: str) -> tuple[str, ...]:
@@ -175,6 +208,8 @@ def _guesses(result: str) -> tuple[str, ...]:
     if result.startswith("(") and result.endswith(")"):
         each = [_guesses(part) for part in _parts(result[1:-1]) if part]
         return (f"({', '.join(values[0] for values in each)},)",) if all(each) else ()
+    if name == "Vec":
+        return ("Default::default()", *(f"::std::vec![{value}]" for value in _guesses(inside[:-1])[:1]))
     return ("Default::default()",) if result.startswith(_EMPTY) else ()
 
 
@@ -218,10 +253,58 @@ _NOT_CODE = frozenset(
 """Inside these a change is another program rather than a mistake, or none that could be placed."""
 
 
-def _mistakes(body: Node, target: Target) -> Iterator[Mutant]:
+def _mistakes(function: Node, body: Node) -> Iterator[_Mistake]:
+    typed = {
+        text_of(parameter.child_by_field_name("pattern")): text_of(parameter.child_by_field_name("type"))
+        for parameter in _parameters(function)
+    }
     for node in walk(body, without=_NOT_CODE):
-        for place, text, kind in _mistakes_at(node):
-            yield Mutant(place.start_byte, place.end_byte, text, kind, target)
+        yield from _mistakes_at(node)
+        yield from _about_parameters(node, typed)
+
+
+def _in_expression(mistake: _Mistake, body: Node, target: Target) -> Mutant | None:
+    """The mistake as another outermost calculation: of one type with the right one, where whole bodies are not."""
+    place, text, kind = mistake
+    node: Node | None = place
+    outermost = None
+    while node is not None and node != body:
+        outermost = node if node.type in {"binary_expression", "unary_expression"} else outermost
+        node = node.parent
+    if outermost is None:
+        return None
+    start = outermost.start_byte
+    changed = _spliced(outermost.text or b"", place.start_byte - start, place.end_byte - start, text)
+    return Mutant(start, outermost.end_byte, changed.decode(errors="replace"), kind, target)
+
+
+def _about_parameters(node: Node, typed: Mapping[str, str]) -> Iterator[_Mistake]:
+    """A call for what it changes that is missing; a field that does not get what was handed in for it."""
+    if node.type == "expression_statement":
+        method = _last_method(node.children[0])
+        if method is not None and (method[1] in _CHANGING or method[0] in typed or method[0] == "self"):
+            yield node, "", "statement"
+    elif node.type == "shorthand_field_initializer":
+        name = text_of(node)
+        for value in _guesses(typed.get(name, "?").replace(" ", "")):
+            yield node, f"{name}: {value}", "field"
+
+
+def _last_method(call: Node) -> tuple[str, str] | None:
+    """Of a call of a method, the first word of what it is called on, and its name."""
+    function = call.child_by_field_name("function") if call.type == "call_expression" else None
+    if function is None or function.type != "field_expression":
+        return None
+    return text_of(next(leaves(function))), text_of(function.child_by_field_name("field"))
+
+
+_CHANGING = frozenset(
+    {
+        *("sort", "sort_by", "sort_by_key", "sort_unstable", "sort_unstable_by", "sort_unstable_by_key", "reverse"),
+        *("truncate", "dedup", "clear", "retain", "swap", "rotate_left", "rotate_right", "push_str"),
+    }
+)
+"""Methods without which the compiler still knows the type of what they would have changed."""
 
 
 _Mistake = tuple[Node, str, str]
@@ -275,6 +358,23 @@ def _method(node: Node) -> Iterator[_Mistake]:
     )
     if name is not None and text_of(name) in _METHODS:
         yield name, _METHODS[text_of(name)], "method"
+    if function is not None and name is not None and text_of(name) in _COMPARING:
+        one, other = function.children[0], node.children[-1].named_children
+        swapped = _swapped(text_of(one), text_of(other[0])) if len(other) == 1 else ""
+        if swapped:
+            yield node, swapped.format(text_of(name)), "order"
+
+
+_COMPARING = frozenset({"cmp", "partial_cmp", "total_cmp"})
+_PLACE = re.compile(r"[a-z_]\w*(?:\.\w+)*")
+
+
+def _swapped(one: str, other: str) -> str:
+    """A comparison the other way round, `{}` for the method: of `a` with `b`, or of `a.x` with `&b.x`."""
+    reference = "&" if other.startswith("&") else ""
+    other = other.removeprefix("&")
+    is_plain = _PLACE.fullmatch(one) is not None and _PLACE.fullmatch(other) is not None
+    return f"{other}.{{}}({reference}{one})" if is_plain and one != other else ""
 
 
 def _guard(node: Node) -> Iterator[_Mistake]:

@@ -12,7 +12,7 @@ from tree_sitter import Node
 
 from node.checks.guards.bodies import PLAIN, Assertion, Steps, steps_through
 from node.checks.guards.conditions import literally
-from node.checks.guards.reading import IDENTIFIERS, leaves, parse, text_of
+from node.checks.guards.reading import IDENTIFIERS, STRINGS, leaves, names_in_format, parse, text_of
 from node.checks.guards.tautologies import holds_always
 
 _EQUAL = frozenset({"assert_eq", "debug_assert_eq", "prop_assert_eq"})
@@ -111,8 +111,9 @@ def is_constant(assertion: Assertion, known: Locals | None) -> bool:
     compared = _compared(assertion)
     if not compared:
         return False
-    names = {text_of(leaf) for part in compared for leaf in part if leaf.type in IDENTIFIERS}
-    names -= PLAIN
+    leaves_compared = [leaf for part in compared for leaf in part]
+    names = {text_of(leaf) for leaf in leaves_compared if leaf.type in IDENTIFIERS} - PLAIN
+    names.update(name for leaf in leaves_compared if leaf.type in STRINGS for name in names_in_format(text_of(leaf)))
     if not names:
         return not _is_failure(assertion)
     return (known is not None and known.are_constant(frozenset(names))) or _is_tautology(assertion, known)

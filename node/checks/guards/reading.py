@@ -6,6 +6,7 @@ Walks are loops, never recursion: the text is other people's, and may be nested 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -186,6 +187,15 @@ def made_by_macros(root: Node) -> frozenset[str]:
 
 
 _MAKING = frozenset({"fn", "struct", "enum", "union", "trait", "const", "static", "type", "mod"})
+
+
+STRINGS = frozenset({"string_literal", "raw_string_literal"})
+_IN_FORMAT = re.compile(r"\{([A-Za-z_]\w*)")
+
+
+def names_in_format(literal: str) -> list[str]:
+    """Variables that a text names if it is a format: `"{sum:?}"`."""
+    return _IN_FORMAT.findall(literal)
 
 
 def split_arguments(tree: Node) -> tuple[tuple[Node, ...], ...]:

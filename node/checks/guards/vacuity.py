@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -23,6 +22,7 @@ from tree_sitter import Node
 from node.checks.guards import bodies
 from node.checks.guards.conditions import condition_holds
 from node.checks.guards.influence import Influence, Link, leads_to, links_inside, links_of, names_in
+from node.checks.guards.kinds import Reason, Vacuity
 from node.checks.guards.obliging import asks_who_says_yes, obliging_types, reports_success
 from node.checks.guards.outcomes import Locals, compares_with_itself, is_constant
 from node.checks.guards.reading import (
@@ -39,50 +39,8 @@ from node.checks.guards.reading import (
     text_of,
     walk,
 )
+from node.checks.guards.redefined import other_code_in_tests, redefinitions
 from node.checks.guards.tautologies import OPERATORS
-
-
-class Vacuity(Enum):
-    """Why a test cannot tell working code from broken code."""
-
-    NO_TEST = "no_test"
-    """The text holds no function that a harness would run."""
-    IGNORED = "ignored"
-    CONFIGURED_OUT = "configured_out"
-    """It stands under a condition that does not hold in an ordinary test build."""
-    NO_ASSERTION = "no_assertion"
-    CONSTANT_ASSERTION = "constant_assertion"
-    """Every assertion's outcome stands in the test's own text: `assert!(true)`, `assert_eq!(1, 1)`."""
-    SELF_COMPARISON = "self_comparison"
-    """Every assertion compares an expression with itself (or is constant)."""
-    UNRELATED_ASSERTION = "unrelated_assertion"
-    """The code is used, and every assertion is about something else."""
-    UNREACHED_ASSERTION = "unreached_assertion"
-    """The only assertions stand in a closure or function that nothing calls, in a dead branch, or behind an exit."""
-    NO_CALL = "no_call"
-    """Nothing of the example is used."""
-    PANIC_NOT_NAMED = "panic_not_named"
-    """`#[should_panic]` without `expected`: any panic at all would do."""
-    PANICS_ITSELF = "panics_itself"
-    """`#[should_panic]`, and the test panics whatever the code does."""
-    TARGET_REDEFINED = "target_redefined"
-    """The tests bring an item of the same name and test that instead."""
-    ASSERTION_REDEFINED = "assertion_redefined"
-    """`assert!` or one of its kin is a macro of the row's own."""
-    OTHER_CODE_IN_TESTS = "other_code_in_tests"
-    """The code asks whether it is being tested: what passes is not what its users get."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Reason:
-    """One test, or all of them, and why it proves nothing."""
-
-    test: str
-    """Path of the test, e.g. `tests::adds`; empty when it concerns every test of the row."""
-    kind: str
-    """Value of a `Vacuity`."""
-    text: str
-    """One line for people."""
 
 
 def wholly_vacuous(reading: Reading) -> tuple[Reason, ...]:
@@ -199,15 +157,8 @@ class Reading:
 
     def redefinitions(self) -> Iterator[Reason]:
         """What makes every test of the row say nothing."""
-        yield from _redefinitions((*self.given, *self.beside), self.code, self.roots)
-        names = Counter(item.name for item in self.code if not item.is_member)
-        several = [item for item in self.code if names[item.name] > 1]
-        for name in sorted({item.name for item in several if any(map(_asks_for_tests, item.attributes))}):
-            yield Reason("", Vacuity.OTHER_CODE_IN_TESTS.value, f"{name} is another one when it is tested")
-        for item in self.code:
-            might = item.node.type == "function_item" and mentions(item.node, b"cfg")
-            if might and any(map(_asks_for_tests, walk(item.node))):
-                yield Reason("", Vacuity.OTHER_CODE_IN_TESTS.value, f"{item.name} is another one when it is tested")
+        yield from redefinitions((*self.given, *self.beside), self.code, self.roots)
+        yield from other_code_in_tests(self.code)
 
     def telling_assertions(self, test: Declared) -> Iterator[bodies.Assertion]:
         """What of a test, or of what it calls, may say something, in order; read no further than what is taken."""
@@ -361,55 +312,5 @@ def _false_condition(test: Declared, given: Sequence[Declared]) -> str:
     return ""
 
 
-def _asks_for_tests(node: Node) -> bool:
-    """`cfg!(test)`, or a statement under `#[cfg(test)]` or `#[cfg(not(test))]`."""
-    if node.type == "macro_invocation":
-        return text_of(node.child_by_field_name("macro")) == "cfg" and "test" in identifiers(node)
-    return node.type == "attribute_item" and attribute_name(node) == "cfg" and "test" in identifiers(node)
-
-
 def _contains(outer: Node, inner: Node) -> bool:
     return outer.start_byte <= inner.start_byte and inner.end_byte <= outer.end_byte
-
-
-def _redefinitions(given: Sequence[Declared], code: Sequence[Declared], roots: Sequence[Node]) -> Iterator[Reason]:
-    """Items of the tests that stand in front of what they claim to test, or of what they claim to assert with."""
-    targets = {name for item in code if not item.is_member for name in introduced(item)[:1]}
-    functions = sum(item.node.type == "function_item" for item in given)
-    told = b"".join(root.text or b"" for root in roots)
-    renames = _RENAMES.search(told) is not None or bodies.NAMED_CLOSURE.search(told) is not None
-    might = renames or told.count(b"fn") > functions
-    shadowed = {name for root in roots for name in _shadowed(root)} if might else set()
-    own = {item.name for item in given if not item.is_member and not item.is_test and item.node.type != "mod_item"}
-    for name in sorted((own | shadowed) & targets):
-        yield Reason("", Vacuity.TARGET_REDEFINED.value, f"the tests define {name} themselves")
-    macros = {item.name for item in (*given, *code) if item.node.type == "macro_definition"}
-    if macros or b"macro_rules" in told:
-        made = b"".join([told, *(item.node.text or b"" for item in code if item.node.type.startswith("macro_"))])
-        macros.update(name.decode() for found in _MADE_ASSERTION.finditer(made) for name in found.groups(b""))
-    for name in sorted((macros | shadowed) & bodies.ASSERTIONS):
-        yield Reason("", Vacuity.ASSERTION_REDEFINED.value, f"{name}! is a macro of the row's own")
-
-
-_MADE_ASSERTION = re.compile(
-    rb"\bmacro_rules\s*!\s*((?:debug_)?assert(?:_eq|_ne)?)\b|[(,\[{]\s*((?:debug_)?assert(?:_eq|_ne)?)\s*[,)\]}]"
-)
-"""A macro's definition inside another's, or the name of an assertion as what a macro is to make something of."""
-_RENAMES = re.compile(rb"\bas\b|\bmacro_rules\b")
-"""Without any of these, named closures and functions inside others, a text gives nothing a new meaning."""
-
-
-def _shadowed(root: Node) -> Iterator[str]:
-    """Names that an import renames something to, a nested item defines, or a closure is bound to."""
-    for node in walk(root):
-        if node.type == "use_as_clause":
-            path = text_of(node.child_by_field_name("path"))
-            alias = text_of(node.child_by_field_name("alias"))
-            if path.rsplit("::", 1)[-1] != alias:
-                yield alias
-        elif node.type == "let_declaration":
-            value = node.child_by_field_name("value")
-            if value is not None and value.type == "closure_expression":
-                yield text_of(node.child_by_field_name("pattern"))
-        elif node.type in {"function_item", "macro_definition"} and node.parent and node.parent.type == "block":
-            yield name_of(node)

@@ -81,16 +81,29 @@ async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: Ro
         verdict, run = await _test_with_stub(workshop, builder, task, verdict)
         if run is not None and run.all_passed:
             return verdict, run.cpu_ms
-    linked = await builder.link({source.path: source.text}, instrumented=False)
-    verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
-    if not linked.built.ok:
-        return not_compiled(verdict, linked.built, "the code with its tests"), 0.0
-    async with workshop.workers.session() as session:
-        run = await Runner(workshop, session, linked).run()
+    verdict, run = await _test_as_it_is(workshop, builder, task, verdict)
+    if run is not None and run.overflowed:
+        # How deep is too deep is cargo's to say, whose functions keep more on the stack.
+        verdict, run = await _test_as_it_is(workshop, builder, task, verdict, for_debuggers=True)
+    if run is None:
+        return verdict, 0.0
     verdict = after_run(verdict, run, task)
     if run.all_passed:
         verdict = await _stub(workshop, builder, task, verdict, run)
     return verdict, run.cpu_ms
+
+
+async def _test_as_it_is(
+    workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict, *, for_debuggers: bool = False
+) -> tuple[RowVerdict, RowRun | None]:
+    """How the tests of a row run; none, and the verdict, if it does not compile with them."""
+    files = {task.source.path: task.source.text}
+    linked = await builder.link(files, instrumented=False, for_debuggers=for_debuggers)
+    verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
+    if not linked.built.ok:
+        return not_compiled(verdict, linked.built, "the code with its tests"), None
+    async with workshop.workers.session() as session:
+        return verdict, await Runner(workshop, session, linked).run()
 
 
 async def _test_with_stub(

@@ -312,7 +312,7 @@ class RowBatch:
         """Whether a failure must be looked at again beside others; notes those to be settled alone."""
         if self._verdicts[item.index].state is not RowState.FAIL or run.spent:
             return False
-        if self._options.confirm:
+        if self._options.confirm or run.overflowed:
             self._alone[item.index] = "its tests failed beside others"
             return False
         return linked.aborts

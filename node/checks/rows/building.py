@@ -31,6 +31,8 @@ class Linked:
     invocation: Invocation
     aborts: bool = False
     """A panic in it ends the process: what passes passes anywhere, and what does not shows nothing yet."""
+    for_debuggers: bool = False
+    """With all that debuggers may ask, as cargo builds it: then functions keep more on the stack."""
 
 
 _ABORTING = (
@@ -42,6 +44,11 @@ _ABORTING = (
 unstable option, for which the compiler must be told to be lenient. Of features none is allowed, and only a crate's
 root, which is ours, could ask."""
 _LENIENT = {"RUSTC_BOOTSTRAP": "1"}
+_FOR_DEBUGGERS = ("-C", "debuginfo=2")
+
+_SHARED_MS, _PER_FILE_MS = 5_000, 250
+"""CPU time of a build of many rows: five times and more what rows take (15 to 50 ms), and still less than one row may
+alone, so that whoever eats the compiler's time is soon by itself. Whoever only needs much is so too, and is settled."""
 
 
 class RowBuilder:
@@ -86,13 +93,16 @@ class RowBuilder:
         )
         return await self._compile(invocation, arguments, files, folder, clippy=clippy)
 
-    async def link(self, files: Mapping[str, bytes], *, instrumented: bool, aborts: bool = False) -> Linked:
+    async def link(
+        self, files: Mapping[str, bytes], *, instrumented: bool, aborts: bool = False, for_debuggers: bool = False
+    ) -> Linked:
         """Compile with tests, and with the selector crate where the files use it.
 
         Args:
             files: By path.
             instrumented: They use the selector crate.
             aborts: A panic shall end the process (`Linked.aborts`).
+            for_debuggers: As deep on the stack as under cargo (`Linked.for_debuggers`), and half as dear again.
         """
         invocation = _of(self._tests, files)
         folder = self._workshop.new_folder("row-tests")
@@ -113,11 +123,11 @@ class RowBuilder:
             emit="link",
             libraries=libraries,
             search=(selector.parent,) if instrumented else (),
-            extra=_ABORTING if aborts else (),
+            extra=(*(_ABORTING if aborts else ()), *(_FOR_DEBUGGERS if for_debuggers else ())),
         )
         told = replace(invocation, environment={**invocation.environment, **(_LENIENT if aborts else {})})
         built = await self._compile(told, arguments, files, folder, clippy=False)
-        return Linked(built, folder / "out" / invocation.output, invocation, aborts)
+        return Linked(built, folder / "out" / invocation.output, invocation, aborts, for_debuggers)
 
     async def _compile(
         self,
@@ -131,7 +141,8 @@ class RowBuilder:
         bench = self._workshop.bench
         project = self._workshop.new_sources("project")
         make_overlay(bench.project, project, files)
-        call = Call(invocation, arguments, project, folder / "out", clippy)
+        shared = _SHARED_MS + _PER_FILE_MS * len(files) if len(files) > 1 else None
+        call = Call(invocation, arguments, project, folder / "out", clippy, shared)
         async with self._workshop.workers.session() as session:
             # Nothing but its own overlay: another row's files are nobody's to include.
             built = await compile_overlay(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from tree_sitter import Node
 
 from node.checks.guards.early import early_code
+from node.checks.guards.kinds import Vacuity
 from node.checks.guards.reach import Watched, doubtful_assertions
-from node.checks.guards.vacuity import Reading, Vacuity, wholly_vacuous
+from node.checks.guards.vacuity import Reading, wholly_vacuous
 from node.checks.rows.example import Example, SourceText
 
 _BY_EXECUTION = frozenset({Vacuity.NO_TEST.value, Vacuity.IGNORED.value, Vacuity.CONFIGURED_OUT.value})

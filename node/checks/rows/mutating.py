@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from node.checks.diagnostics import Diagnostic
-from node.checks.guards.mutants import Mutant, mutants_of
+from node.checks.guards.mutants import OPAQUE, Mutant, mutants_of
 from node.checks.guards.reading import walk
 from node.checks.guards.tested import steps_from_tests
 from node.checks.rows.building import Linked, RowBuilder, root_of
@@ -119,8 +119,8 @@ def _changes(subject: Subject, limit: int) -> Iterable[BodyChange]:
             yield _change(mutant, code, start)
 
 
-_TOGETHER = frozenset({"", "async fn"})
-"""Functions in whose bodies arms of a match may stand."""
+_TOGETHER = frozenset({"", "async fn", OPAQUE})
+"""Functions in which arms of a match may stand, for the body or an expression in it."""
 _BEFORE_RUN = re.compile(
     rb"\bconst\b(?!\s+(?:unsafe\s+|extern\b[^;{]*)?fn\b)|(?<!')\bstatic\b|\benum\b|;[^;\]\n]*\([^;\]\n]*\]|<\s*\{"
 )
@@ -133,6 +133,9 @@ def _is_run_only(text: bytes) -> bool:
 
 def _change(mutant: Mutant, code: str, offset: int) -> BodyChange:
     target = mutant.target
+    if target.lone_reason == OPAQUE:
+        site = FunctionSite(offset + mutant.start, offset + mutant.start, offset + mutant.end, (), "")
+        return BodyChange(site, mutant.text, "")
     site = FunctionSite(offset + target.body, offset + target.body, offset + target.end, (), target.lone_reason)
     return BodyChange(site, mutant.body(code), "")
 

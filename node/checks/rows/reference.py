@@ -103,9 +103,10 @@ class _Project:
         tests = bench.binary(LIBRARY_TESTS)
         if tests is None:
             raise UncheckedError(f"{bench.crate.pin.label}: {bench.baseline.reason}")
-        built, ran = await self._cargo("test", "--no-run", self._target)
+        # As by default, unlike all other builds here: it decides how much of a stack functions take.
+        built, ran = await self._cargo("test", "--no-run", self._target, "--config", "profile.test.debug=2")
         executables = [item.executable for item in parse_artifacts(ran.stdout) if item.for_tests and item.executable]
-        return Linked(built, Path(executables[0] if executables else "/"), tests.invocation)
+        return Linked(built, Path(executables[0] if executables else "/"), tests.invocation, for_debuggers=True)
 
     async def _cargo(self, *words: str, after: tuple[str, ...] = ()) -> tuple[Built, Ran]:
         if self._folder is None:

@@ -36,6 +36,8 @@ class RowRun:
     undefined: bool
     """It died as programs do whose unsafe code has met what it must not: by SIGSEGV, SIGBUS or SIGILL."""
     finished: bool
+    overflowed: bool
+    """It crashed because a stack was too small."""
     cpu_ms: float
     asserted: bool | None
     """It came to an assertion that is watched; None where that was not seen (`before_stubs`)."""
@@ -99,7 +101,7 @@ class Runner:
             profile=Profile.TEST,
             limits=workshop.limits_for(None),
             directory=project,
-            environment=moved(test_environment(linked.invocation), project, project),
+            environment=moved(test_environment(linked.invocation), project, project) | _stack_of(linked),
             # Not the folder it was built in: other rows' sources are none of its business.
             readable=(linked.executable, project),
             forked=rows > 1,
@@ -140,6 +142,13 @@ class Runner:
         return run
 
 
+def _stack_of(linked: Linked) -> dict[str, str]:
+    """Without what debuggers ask for, functions take as little as half of a stack: there they have half of it, too."""
+    return {} if linked.for_debuggers else {"RUST_MIN_STACK": str(_STACK_BYTES // 2)}
+
+
+_STACK_BYTES = 2 << 20
+"""Of a test's thread, and of those that it starts."""
 _SHARE_MIN = 0.01
 """Of a core's time: whoever takes less waits for what never comes, and not for others to leave it some."""
 
@@ -167,6 +176,7 @@ def _row_run(ran: Ran, module: str, command: Command) -> RowRun:
         spent=ran.out_of_time and ran.cpu_ms >= command.limits.cpu_ms * 0.9,
         undefined=run.undefined,
         finished=run.finished,
+        overflowed=run.overflowed,
         cpu_ms=run.cpu_ms,
         asserted=run.asserted,
         notices_stub=run.noticed or (None if run.survivors is None else not run.survivors.issuperset(whole)),

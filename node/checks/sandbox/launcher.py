@@ -335,7 +335,9 @@ def _seen(
     contained: bool,
 ) -> bytes:
     """Environment and files; remembered, because they are the same for most commands of a batch."""
-    variables = {"TMPDIR": str(scratch), **dict(environment)}
+    # Tests ask for a home as for something that everybody has; theirs is the folder that they may write in.
+    own = ("TMPDIR",) if build else ("TMPDIR", "HOME")
+    variables = {**dict.fromkeys(own, str(scratch)), **dict(environment)}
     system_files = system.build_readable() if build else system.test_readable()
     if build and contained:
         system_files = (*system_files, Path("/proc"))  # Of its own pid namespace: nobody else's processes are in it.

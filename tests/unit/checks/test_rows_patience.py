@@ -26,7 +26,9 @@ def tries(cpu_ms):
         limits_for=lambda _: LIMITS,
         refuse_full_disk=lambda: None,
     )
-    linked = SimpleNamespace(executable=Path("/binary"), invocation=SimpleNamespace(environment={}))
+    linked = SimpleNamespace(
+        executable=Path("/binary"), for_debuggers=False, invocation=SimpleNamespace(environment={})
+    )
     asyncio.run(Runner(workshop, SimpleNamespace(run=run), linked).run())
     return seen
 
