@@ -54,6 +54,9 @@ PENALTIES = (
     "clocks run up to 10 % fast or slow, that work up to thirty times as slowly as others, and that crash every 25",
     "minutes for up to five. A penalty is a suspension, a false fact or an equivocation held against an honest one.",
 )
+EARLIER = (
+    "Before protocol 3 there were none in 215,120 (commit 6e03ae9), and none in 202,345 of the versions before that."
+)
 RATINGS_HEAD = "# Attacks on ratings\n"
 
 
@@ -74,7 +77,7 @@ def main() -> int:
     played = f" Played by commit {chosen.commit}." if chosen.commit else ""
     punished = list(all_runs(chosen.penalty_seeds, 1, chosen.penalties))
     parts = [*agreement, *attack_pages(kept, played), *protocol_pages(kept, played)]
-    parts += [*PENALTIES, confidence(punished) + played + "\n", *penalty_page(punished)]
+    parts += [*PENALTIES, confidence(punished) + played, EARLIER + "\n", *penalty_page(punished)]
     chosen.out.write_text("\n".join(parts) + "\n", encoding="utf-8")
     return 1 if any(outcome.violations for outcome in outcomes) else 0
 
