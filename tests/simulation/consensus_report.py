@@ -78,7 +78,7 @@ def main() -> int:
     punished = list(all_runs(chosen.penalty_seeds, 1, chosen.penalties))
     parts = [*agreement, *attack_pages(kept, played), *protocol_pages(kept, played)]
     parts += [*PENALTIES, confidence(punished) + played, EARLIER + "\n", *penalty_page(punished)]
-    chosen.out.write_text("\n".join(parts) + "\n", encoding="utf-8")
+    chosen.out.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
     return 1 if any(outcome.violations for outcome in outcomes) else 0
 
 
@@ -189,8 +189,8 @@ def shape_row(name: str, world: World, share: float, player: Player) -> str:
 def protocol_pages(kept: Kept, played: str) -> Iterator[str]:
     """Every behaviour on a calm network, and honest members with crashes on each of the bad ones."""
     yield "# Whole members under attack\n"
-    yield "Of `swarm-node simulate --level protocol`: the shipped pipelines. Honest candidates are lost if they"
-    yield f"were never judged: late, unavailable or never opened.{played}\n"
+    yield "Of `swarm-node simulate --level protocol`: the shipped pipelines. Honest candidates are lost if they were never"
+    yield f"judged: late, unavailable or never opened.{played}\n"
     yield (
         "| adversaries | of members | network | runs | rounds | F1 | honest candidates lost | violations "
         "| rounds not ended | false penalties | absences | detected |"
@@ -202,6 +202,7 @@ def protocol_pages(kept: Kept, played: str) -> Iterator[str]:
         ]
         print(f"{setting.behaviour}, {setting.network}", file=sys.stderr)
         yield protocol_row(setting, found)
+    yield ""
 
 
 def member_settings() -> list[Setting]:
