@@ -189,8 +189,8 @@ def shape_row(name: str, world: World, share: float, player: Player) -> str:
 def protocol_pages(kept: Kept, played: str) -> Iterator[str]:
     """Every behaviour on a calm network, and honest members with crashes on each of the bad ones."""
     yield "# Whole members under attack\n"
-    yield "Of `swarm-node simulate --level protocol`: the shipped pipelines. Honest candidates are lost if they were never"
-    yield f"judged: late, unavailable or never opened.{played}\n"
+    yield "Of `swarm-node simulate --level protocol`: the shipped pipelines. Honest candidates are lost if they were"
+    yield f"never judged: late, unavailable or never opened.{played}\n"
     yield (
         "| adversaries | of members | network | runs | rounds | F1 | honest candidates lost | violations "
         "| rounds not ended | false penalties | absences | detected |"
