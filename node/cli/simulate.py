@@ -35,7 +35,7 @@ Attacks on ratings:
 Attacks on the protocol:
   const1 const0 random inverted copycat clique forged-check check-gang
   fetch-gang probe-maker withholder late-revealer equivocator flooder
-  crowder diskless silent
+  crowder diskless idler list-forger silent thief
 
 """
 

@@ -1,12 +1,15 @@
 """`simulate`: what is asked for happens or is refused by name; tables and transcripts say what they are of."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
 
 from node.cli.simulate import simulate
 from node.errors import OperatorError
+from node.simulate.attacks import ATTACKS, MORE_ATTACKS
+from node.simulate.faults import BEHAVIOURS
 
 
 def told(*arguments: str) -> str:
@@ -35,6 +38,12 @@ def test_what_would_change_nothing_is_refused_with_what_to_do_instead(arguments,
     with pytest.raises(OperatorError) as refused:
         told(*arguments)
     assert hint in refused.value.hint
+
+
+def test_help_names_every_attack_there_is():
+    for head, attacks in ((r"on ratings:", {**ATTACKS, **MORE_ATTACKS}), (r"on the protocol:", BEHAVIOURS)):
+        named = re.search(head + r"\n((?:    \S.*\n)+)", CliRunner().invoke(simulate, ["--help"]).output)[1]
+        assert set(re.findall(r"[\w-]+", named)) - {"also"} == set(attacks)
 
 
 def test_a_table_says_of_which_world_it_is_and_why_figures_are_missing():
