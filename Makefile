@@ -88,7 +88,8 @@ bench-checks: setup ## Measure what checking a row costs, beside a cargo project
 	$(BIN)/swarm-node bench checks --rows itertools-short
 
 simulate-long: setup-dev ## A hundred thousand hostile agreement schedules and the attack table, into docs/ (an hour)
-	$(BIN)/python -m tests.simulation.consensus_report --schedules 100000 --out docs/consensus-simulation.md
+	$(BIN)/python -m tests.simulation.consensus_report --schedules 100000 --commit $$(git rev-parse --short HEAD) \
+		--out docs/consensus-simulation.md
 
 simulate-penalties: setup-dev ## How often honest members are punished on bad networks, over 200,000 of their rounds (an hour)
 	$(BIN)/python -m tests.simulation.penalty_report --seeds 34 --processes 2 --kept .stamps/penalties.jsonl

@@ -60,6 +60,7 @@ def make_table(
     attacks: Sequence[str] = tuple(ATTACKS),
     processes: int = 1,
     told: Callable[[int, int], None] = lambda _done, _of: None,
+    player: Callable[[World, int], Figures] = play,
 ) -> Table:
     """Play every attack, and no attack, with every seed.
 
@@ -70,25 +71,28 @@ def make_table(
         attacks: Names in `attacks.ATTACKS` or `MORE_ATTACKS`.
         processes: To play in; more than the machine has cores gain nothing.
         told: Called with how many worlds of how many are played.
+        player: Plays a world with a seed, or has kept what it came to.
     """
     shape = shape or World()
     worlds = [replace(shape, attack="none", adversaries=0.0)]
     worlds += [replace(shape, attack=attack, adversaries=share) for attack in attacks]
     jobs = [(world, seed) for world in worlds for seed in seeds]
     played: list[Figures] = []
-    for figures in _play_all(jobs, processes):
+    for figures in _play_all(jobs, processes, player):
         played.append(figures)
         told(len(played), len(jobs))
     rows = [mean(played[start : start + len(seeds)]) for start in range(0, len(played), len(seeds))]
     return Table(share, rows[0], dict(zip(attacks, rows[1:], strict=True)))
 
 
-def _play_all(jobs: Sequence[tuple[World, int]], processes: int) -> Iterator[Figures]:
+def _play_all(
+    jobs: Sequence[tuple[World, int]], processes: int, player: Callable[[World, int], Figures]
+) -> Iterator[Figures]:
     if processes <= 1 or len(jobs) == 1:
-        yield from (play(world, seed) for world, seed in jobs)
+        yield from (player(world, seed) for world, seed in jobs)
         return
     with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(play, *zip(*jobs, strict=True))
+        yield from pool.map(player, *zip(*jobs, strict=True))
 
 
 def rows_of(table: Table) -> list[tuple[str, ...]]:

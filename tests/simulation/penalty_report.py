@@ -13,7 +13,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,16 @@ def play(kind: str, seed: int) -> dict[str, Any]:
         "violations": len(found.violations),
         "unfinished": found.unfinished,
     }
+
+
+def confidence(runs: Sequence[dict[str, Any]]) -> str:
+    """How rare a penalty is at least, in words: of none in n rounds, 3/n is the bound that holds in 95 of 100 cases."""
+    rounds = sum(run["rounds"] for run in runs)
+    penalties = sum(sum(run["penalties"].values()) for run in runs)
+    if penalties:
+        return f"There were {penalties} in {rounds:,} honest member-rounds."
+    bound = f"less than {300_000 / rounds:.1f} in 100,000 with 95 % confidence"
+    return f"None in {rounds:,} honest member-rounds, which is {bound}."
 
 
 def penalty_page(runs: Iterable[dict[str, Any]]) -> Iterator[str]:
