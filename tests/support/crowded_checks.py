@@ -37,7 +37,7 @@ def run(folder: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=200,
+        timeout=800,
     )
 
 

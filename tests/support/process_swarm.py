@@ -51,7 +51,7 @@ CHEAP = ("docstring_generation", "code_search", "code_explanation", "function_na
 LINKED_S = 300.0
 JOB_S = 900.0
 FOLLOW_S = 300.0
-"""Limits that end a hang. On a machine that has nothing else to do it takes a tenth of them, or less."""
+"""Limits that end a hang, not what a busy machine makes slow."""
 LOOK_EVERY_S = 0.5
 """A look is a call to each node: at five a second they would be a good part of what an idle swarm does."""
 
