@@ -378,7 +378,8 @@ class Round:
         return [RateCandidates(self.height, candidates), timer]
 
     def _enter_reveal(self) -> list[Effect]:
-        return [*self._reveal(), self._limit(self._times.reveal_ms)]
+        # Others may come here later by what clocks differ, and by what `_hurry` leaves them.
+        return [*self._reveal(), self._limit(2 * self._times.reveal_ms + self._lag_ms)]
 
     def _reveal(self) -> list[Effect]:
         """This member's ratings, if it has committed to them."""
@@ -388,7 +389,7 @@ class Round:
         return [Send(Kind.RATING_REVEAL, RatingReveal(self.height, self._salt, self._ratings))]
 
     def _enter_unmask(self) -> list[Effect]:
-        return [*self._unmask(), self._limit(self._times.unmask_ms)]
+        return [*self._unmask(), self._limit(2 * self._times.unmask_ms + self._lag_ms)]
 
     def _unmask(self) -> list[Effect]:
         """This member's slots, if it has committed to them and has them: after a restart, work comes back late."""
