@@ -42,8 +42,9 @@ class PhaseTimes:
     absent_ms: int
     """A member that has been unreachable this long is no longer waited for (R12)."""
     lag_ms: int
-    """How much later than here generating or rating may end elsewhere, where it ends by its time: twice what a clock of
-    the simulated ones gains in it. Until then nothing is shown of what was committed to (R12)."""
+    """How much later than here others may be after `generate_ms` that passed by clocks alone, and in proportion: clocks
+    that run a tenth fast, and a tenth slow, are apart by 22 % of it. Until then nothing is shown of what was committed
+    to (R12)."""
 
     def scaled(self, numerator: int, denominator: int) -> PhaseTimes:
         """All times multiplied by a fraction, at least one millisecond each."""
@@ -250,7 +251,7 @@ MAINNET = Preset(
         vote_step_ms=2_500,
         observe_ms=30_000,
         absent_ms=60_000,
-        lag_ms=120_000,
+        lag_ms=150_000,
     ),
     aggregation=AggregationParams(),
     reputation=ReputationParams(),
@@ -279,7 +280,7 @@ LOCAL = replace(
         vote_step_ms=3_000,
         observe_ms=15_000,
         absent_ms=8_000,
-        lag_ms=60_000,
+        lag_ms=75_000,
     ),
     # What 8 probes leave: a job of a few crates has no more, and on one machine nobody is a stranger.
     reputation=ReputationParams(examined_answers=q16(67, 10)),

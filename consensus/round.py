@@ -108,7 +108,10 @@ class Round:
         self._findings: tuple[ProbeFinding, ...] | None = None
         self._extras: tuple[AttestedMessage, ...] = ()
         self._waits_for_observers = False
-        self._generating_ran_out = False
+        self._limit_ms = 0
+        """What the running phase was given last,"""
+        self._alone_ms = 0
+        """and for how long this member has gone by its own clock, since something came that came to all."""
         self._settles = False
         """Time is up: a commitment that comes now is late, and nothing is shown yet."""
         self._hurries = False
@@ -123,7 +126,7 @@ class Round:
         effects: list[Effect] = []
         if self._mine:
             effects.append(Generate(self.height, self._mine))
-        effects.append(SetPhaseTimer(self.height, Phase.GENERATE, self._times.generate_ms))
+        effects.append(self._limit(self._times.generate_ms))
         return effects + self._advance()
 
     def on_candidates_ready(
@@ -202,12 +205,12 @@ class Round:
         if phase is Phase.ATTEST:
             if self._attested_enough():
                 return self._enter(Phase.CLOSED)
-            return [SetPhaseTimer(self.height, Phase.ATTEST, self._times.attest_ms)]
-        self._generating_ran_out |= phase is Phase.GENERATE
+            return [self._limit(self._times.attest_ms)]
+        self._alone_ms += self._limit_ms
         if self._must_settle():
             self._settles = True
-            return [SetPhaseTimer(self.height, phase, self._times.lag_ms)]
-        return self._enter(Phase(phase + 1)) + self._advance()
+            return [self._limit(self._lag_ms)]
+        return self._enter(Phase(phase + 1)) + self._advance(by_time=True)
 
     def on_absent(self, nodes: Collection[NodeId]) -> list[Effect]:
         """These members have been unreachable for longer than the preset's `absent_ms`: do not wait for them."""
@@ -290,9 +293,12 @@ class Round:
             return 0
         return self._inbox.thirds_past(self.phase)
 
-    def _advance(self) -> list[Effect]:
+    def _advance(self, *, by_time: bool = False) -> list[Effect]:
+        """Leave all phases that are over; `by_time`: nothing has come, only a phase's time was up."""
         effects: list[Effect] = []
         while self.started and self.phase < Phase.CLOSED and (self._complete() or self._thirds_ahead() == 2):
+            if not by_time:
+                self._alone_ms = 0
             effects += self._enter(Phase(self.phase + 1))
         return effects + self._bound_observers() + self._hurry()
 
@@ -305,19 +311,29 @@ class Round:
         if not self.started or self._hurries or not self._thirds_ahead():
             return []
         self._hurries = True
-        return [SetPhaseTimer(self.height, self.phase, self._times.reveal_ms)]
+        return [self._limit(self._times.reveal_ms)]
+
+    def _limit(self, delay_ms: int) -> Effect:
+        """Give the running phase so much time from now on."""
+        self._limit_ms = delay_ms
+        return SetPhaseTimer(self.height, self.phase, delay_ms)
+
+    @property
+    def _lag_ms(self) -> int:
+        """How much later than here others may be by now (R12)."""
+        return self._alone_ms * self._times.lag_ms // self._times.generate_ms
 
     def _must_settle(self) -> bool:
         """Whether somebody may still commit elsewhere to what would be shown here (R12).
 
-        Clocks differ. Whoever keeps its commitment back until the first member shows what it has would copy that, and
-        be in time wherever the phase has not ended yet. Who lags that far that a third is past it shows nothing new.
+        Clocks differ, the more the longer members go by them alone. Whoever keeps its commitment back until the first
+        member shows what it has would copy that, and be in time wherever the phase has not ended yet. Who lags that far
+        that a third is past it shows nothing new.
         """
         if self.phase not in _COMMITTED_IN or self._settles or self._hurries:
             return False
         kind = Kind.CANDIDATE_COMMIT if self.phase is Phase.GENERATE else Kind.RATING_COMMIT
-        waited_for = self._expected(kind) - self._observers - self._absent
-        return not waited_for <= self._inbox.of(kind).keys()
+        return not self._expected(kind) - self._absent <= self._inbox.of(kind).keys()
 
     def _bound_observers(self) -> list[Effect]:
         """Once all raters have committed, the phase ends soon, with the observers that have by then."""
@@ -327,16 +343,16 @@ class Round:
         if not waited_for <= self._inbox.of(Kind.RATING_COMMIT).keys():
             return []
         self._waits_for_observers = True
-        return [SetPhaseTimer(self.height, Phase.RATE, self._times.observe_ms)]
+        self._alone_ms = 0
+        return [self._limit(self._times.observe_ms)]
 
     def _enter(self, phase: Phase) -> list[Effect]:
         self.phase, self._settles, self._hurries = phase, False, False
         if phase is Phase.PUBLISH:
             own: list[Effect] = [PublishCandidates(self.height)] if self._slots else []
-            # Where all have committed, all publish now. Where time is up here, it may not be elsewhere, and one member
+            # Where all have committed, all publish now. Where time was up here, it may not be elsewhere, and one member
             # that says nothing would make contents late whose generators' clocks are slower than their raters'.
-            lag_ms = 2 * self._times.lag_ms if self._generating_ran_out else 0  # twice: they have settled, too
-            return [*own, SetPhaseTimer(self.height, phase, self._times.publish_ms + lag_ms)]
+            return [*own, self._limit(self._times.publish_ms + self._lag_ms)]
         if phase is Phase.RATE:
             return self._enter_rate()
         if phase is Phase.REVEAL:
@@ -346,14 +362,14 @@ class Round:
         if phase is Phase.VERIFY:
             probes = self._probes_opened()
             work: list[Effect] = [ExecuteProbes(self.height, probes)] if probes else []
-            return [*work, SetPhaseTimer(self.height, phase, self._times.unmask_ms)]
+            return [*work, self._limit(self._times.unmask_ms)]
         if phase is Phase.ATTEST:
             attest: list[Effect] = [Send(Kind.ATTESTATION, self._attestation())] if self._me in self._weights else []
-            return [*attest, SetPhaseTimer(self.height, phase, self._times.attest_ms)]
+            return [*attest, self._limit(self._times.attest_ms)]
         return [RoundClosed(self.height)]
 
     def _enter_rate(self) -> list[Effect]:
-        timer: Effect = SetPhaseTimer(self.height, Phase.RATE, self._times.rate_ms)
+        timer = self._limit(self._times.rate_ms)
         if not self._rated_by_me:
             return [timer]
         announced = {(task, content) for task, held in self._held.items() for content in held.values()}
@@ -362,7 +378,8 @@ class Round:
         return [RateCandidates(self.height, candidates), timer]
 
     def _enter_reveal(self) -> list[Effect]:
-        return [*self._reveal(), SetPhaseTimer(self.height, Phase.REVEAL, self._times.reveal_ms)]
+        # Others may come here later by what clocks differ, and by what `_hurry` leaves them.
+        return [*self._reveal(), self._limit(2 * self._times.reveal_ms + self._lag_ms)]
 
     def _reveal(self) -> list[Effect]:
         """This member's ratings, if it has committed to them."""
@@ -372,7 +389,7 @@ class Round:
         return [Send(Kind.RATING_REVEAL, RatingReveal(self.height, self._salt, self._ratings))]
 
     def _enter_unmask(self) -> list[Effect]:
-        return [*self._unmask(), SetPhaseTimer(self.height, Phase.UNMASK, self._times.unmask_ms)]
+        return [*self._unmask(), self._limit(2 * self._times.unmask_ms + self._lag_ms)]
 
     def _unmask(self) -> list[Effect]:
         """This member's slots, if it has committed to them and has them: after a restart, work comes back late."""

@@ -35,8 +35,8 @@ Attacks on ratings:
 Attacks on the protocol:
   const1 const0 random inverted copycat clique forged-check check-gang
   fetch-gang probe-maker withholder late-revealer equivocator flooder
-  crowder diskless idler late-copier late-thief list-forger rusher silent
-  thief
+  crowder diskless drifter idler late-copier late-thief list-forger rusher
+  silent thief
 
 """
 

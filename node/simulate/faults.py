@@ -35,7 +35,7 @@ from node.simulate.disks import Disk
 from node.simulate.members import SimulatedMember
 from node.simulate.opinions import Opinion
 from node.simulate.surroundings import Answer, Peer, Surroundings
-from node.simulate.timing import LateCopier, LateThief, Rusher
+from node.simulate.timing import Drifter, LateCopier, LateThief, Rusher
 
 
 class Dishonest(SimulatedMember):
@@ -294,6 +294,7 @@ BEHAVIOURS: dict[str, type[SimulatedMember]] = {
     "flooder": Flooder,
     "crowder": Crowder,
     "diskless": Diskless,
+    "drifter": Drifter,
     "idler": Idler,
     "late-copier": LateCopier,
     "late-thief": LateThief,

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from consensus import round as rd
 from consensus.commitments import ratings_digest
 from consensus.draw import SlotContent
-from consensus.types import Attestation, Hash, Rating, RatingCommit, RatingReveal, RoundPlan, SlotOpening
+from consensus.inputs import attested_order
+from consensus.types import (
+    Attestation,
+    AttestedMessage,
+    Hash,
+    Kind,
+    Rating,
+    RatingCommit,
+    RatingReveal,
+    RoundPlan,
+    SlotOpening,
+)
 from node.identity import NodeKey
 from node.pipeline.effects import FillSlots, Message
 from node.simulate.members import SimulatedMember
@@ -57,6 +71,30 @@ class LateCopier(SimulatedMember):
 
 def _place(rating: Rating) -> tuple[int, Hash]:
     return rating.task, rating.content
+
+
+class Drifter(LateCopier):
+    """A late copier that sets clocks apart first, and whose friends attest that its copies came in time.
+
+    It commits to contents when generating is nearly over and gives them to nobody, so that phases end by their time.
+    """
+
+    kind = "drifter"
+
+    def _fill(self, effect: FillSlots) -> None:
+        height = effect.plan.height
+        openings = tuple(self.make(effect.plan, *place) for place in effect.rules)
+        delay_ms = int(0.93 * self.swarm.preset.times.generate_ms)
+        self.later(delay_ms, lambda: self.put(lambda: self.pipeline.on_candidates_ready(height, openings, ())))
+
+    def say(self, body: Any) -> None:
+        """Say it; of an attestation, that friends' commitments came in time."""
+        if isinstance(body, Attestation):
+            said = self.disk.at(body.height)
+            friends = [m for m in said if m.kind is Kind.RATING_COMMIT and m.sender in self.swarm.friends]
+            false = {AttestedMessage(m.kind, m.sender, m.digest) for m in friends}
+            body = replace(body, messages=tuple(sorted(false.union(body.messages), key=attested_order)))
+        super().say(body)
 
 
 class LateThief(SimulatedMember):

@@ -6,8 +6,8 @@ from consensus.types import CandidateState, Kind
 from node.simulate.protocol import Setting, Swarm
 
 
-def played(behaviour, rounds=4, seed=1):
-    swarm = Swarm(Setting(behaviour=behaviour, rounds=rounds), seed=seed)
+def played(behaviour, rounds=4, seed=1, **setting):
+    swarm = Swarm(Setting(behaviour=behaviour, rounds=rounds, **setting), seed=seed)
     found = swarm.run()
     assert (found.unfinished, found.violations, found.penalties) == (0, [], {})
     return swarm, found
@@ -17,8 +17,11 @@ def outcomes(swarm):
     return [decided.transition.outcome for decided in swarm.honest[0].disk.rounds.values()]
 
 
-def test_whoever_commits_when_the_first_ratings_are_revealed_is_late_everywhere():
-    swarm, _ = played("late-copier")
+@pytest.mark.parametrize(
+    ("behaviour", "setting"), [("late-copier", {}), ("drifter", {"nodes": 10, "adversaries": 0.3, "seed": 2})]
+)
+def test_whoever_commits_when_the_first_ratings_are_revealed_is_late_everywhere(behaviour, setting):
+    swarm, _ = played(behaviour, **setting)
     copiers = set(swarm.friends)
     said = [message for message in swarm.honest[0].disk.messages.values() if message.kind is Kind.RATING_REVEAL]
     assert copiers & {message.sender for message in said}, "they copied"

@@ -36,7 +36,9 @@ COORDINATOR = key_of(1000)
 # Five real stores in one process: a tenth of MAINNET's times where MINIMAL has a hundredth, and seconds for the dead.
 PATIENT = replace(
     MINIMAL,
-    times=replace(MINIMAL.times.scaled(10, 1), generate_ms=8_000, publish_ms=8_000, rate_ms=8_000, absent_ms=1_000),
+    times=replace(
+        MINIMAL.times.scaled(10, 1), generate_ms=8_000, publish_ms=8_000, rate_ms=8_000, absent_ms=1_000, lag_ms=2_000
+    ),
 )
 
 # The same with few tasks a round, so that a small job takes several rounds.

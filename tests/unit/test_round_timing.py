@@ -58,7 +58,7 @@ def test_observers_are_waited_for_only_a_while_beyond_the_last_rater():
     assert timer == SetPhaseTimer(HEIGHT, Phase.RATE, MINIMAL.times.observe_ms)
     assert not of(SetPhaseTimer, current.on_absent(()))  # set once
     assert current.waiting.missing == (observer,)
-    current.on_timer(Phase.RATE)
+    time_is_up(current, Phase.RATE)
     assert current.phase is Phase.REVEAL
 
 
@@ -81,7 +81,8 @@ def test_where_generating_ends_by_its_time_contents_are_waited_for_as_long_as_cl
     assert publishing_ms(feed(complete, *map(commit, GENERATORS))) == [times.publish_ms]
     cut_short.start()
     feed(cut_short, commit(node(1)))
-    assert publishing_ms(time_is_up(cut_short, Phase.GENERATE)) == [times.publish_ms + 2 * times.lag_ms]
+    settled_ms = times.generate_ms + times.lag_ms
+    assert publishing_ms(time_is_up(cut_short, Phase.GENERATE)) == [times.publish_ms + settled_ms // 4]
     hold(cut_short, 0, 1)
     hold(cut_short, 1, 1)
     assert cut_short.phase is Phase.RATE, "and no longer than until they are there"
@@ -175,6 +176,21 @@ def test_when_time_is_up_nothing_is_shown_while_somebody_may_still_commit_to_it_
     assert current.on_timer(phase) == [SetPhaseTimer(HEIGHT, phase, MINIMAL.times.lag_ms)]
     assert current.phase is phase
     assert of(shown, current.on_timer(phase))
+
+
+def test_the_longer_members_go_by_their_clocks_alone_the_longer_they_wait_before_they_show_anything():
+    """Whoever lets one phase after the other end by its time sets clocks apart, to be in time at the slowest."""
+    times = MINIMAL.times
+    together, apart = round_of(node(3)), round_of(node(3))
+    through_publish(together)
+    assert together.on_timer(Phase.RATE) == [SetPhaseTimer(HEIGHT, Phase.RATE, times.rate_ms // 4)]
+    apart.start()
+    feed(apart, commit(node(1)))
+    alone_ms = times.generate_ms + times.lag_ms
+    time_is_up(apart, Phase.GENERATE)
+    alone_ms += times.publish_ms + alone_ms // 4 + times.rate_ms
+    apart.on_timer(Phase.PUBLISH)
+    assert apart.on_timer(Phase.RATE) == [SetPhaseTimer(HEIGHT, Phase.RATE, alone_ms // 4)]
 
 
 def test_who_commits_when_time_is_up_has_seen_nothing_yet_and_is_waited_for_no_longer():
