@@ -21,6 +21,7 @@ from consensus.commitments import ratings_digest, slots_root
 from consensus.inbox import WAITED_FOR_IN, Inbox
 from consensus.narrowing import narrow
 from consensus.openings import claim_order, fault_of
+from consensus.pace import Pace
 from consensus.params import PhaseTimes
 from consensus.phases import (
     Effect,
@@ -108,14 +109,7 @@ class Round:
         self._findings: tuple[ProbeFinding, ...] | None = None
         self._extras: tuple[AttestedMessage, ...] = ()
         self._waits_for_observers = False
-        self._limit_ms = 0
-        """What the running phase was given last,"""
-        self._alone_ms = 0
-        """and for how long this member has gone by its own clock, since something came that came to all."""
-        self._settles = False
-        """Time is up: a commitment that comes now is late, and nothing is shown yet."""
-        self._hurries = False
-        """More than a third of the weight is past this phase: it ends soon."""
+        self._pace = Pace(times)
 
     # Inputs
 
@@ -157,7 +151,7 @@ class Round:
         if not self._may_send(signed):
             return []
         waits = WAITED_FOR_IN[signed.kind]
-        in_time = self.phase < waits or (self.phase is waits and not self._settles)
+        in_time = self.phase < waits or (self.phase is waits and not self._pace.settles)
         if not self._inbox.take(signed, in_time=in_time):
             return []
         return self._advance()
@@ -206,10 +200,10 @@ class Round:
             if self._attested_enough():
                 return self._enter(Phase.CLOSED)
             return [self._limit(self._times.attest_ms)]
-        self._alone_ms += self._limit_ms
+        self._pace.time_is_up()
         if self._must_settle():
-            self._settles = True
-            return [self._limit(self._lag_ms)]
+            self._pace.settles = True
+            return [self._limit(self._pace.lag_ms)]
         return self._enter(Phase(phase + 1)) + self._advance(by_time=True)
 
     def on_absent(self, nodes: Collection[NodeId]) -> list[Effect]:
@@ -298,7 +292,7 @@ class Round:
         effects: list[Effect] = []
         while self.started and self.phase < Phase.CLOSED and (self._complete() or self._thirds_ahead() == 2):
             if not by_time:
-                self._alone_ms = 0
+                self._pace.heard_of_others()
             effects += self._enter(Phase(self.phase + 1))
         return effects + self._bound_observers() + self._hurry()
 
@@ -308,20 +302,15 @@ class Round:
         It gets some, because of a third only one may be honest: if all others went on at once, whoever says at once to
         be past everything would decide together with the quickest what was in time, and which probes were executed.
         """
-        if not self.started or self._hurries or not self._thirds_ahead():
+        if not self.started or self._pace.hurries or not self._thirds_ahead():
             return []
-        self._hurries = True
+        self._pace.hurries = True
         return [self._limit(self._times.reveal_ms)]
 
     def _limit(self, delay_ms: int) -> Effect:
         """Give the running phase so much time from now on."""
-        self._limit_ms = delay_ms
+        self._pace.give(delay_ms)
         return SetPhaseTimer(self.height, self.phase, delay_ms)
-
-    @property
-    def _lag_ms(self) -> int:
-        """How much later than here others may be by now (R12)."""
-        return self._alone_ms * self._times.lag_ms // self._times.generate_ms
 
     def _must_settle(self) -> bool:
         """Whether somebody may still commit elsewhere to what would be shown here (R12).
@@ -330,7 +319,7 @@ class Round:
         member shows what it has would copy that, and be in time wherever the phase has not ended yet. Who lags that far
         that a third is past it shows nothing new.
         """
-        if self.phase not in _COMMITTED_IN or self._settles or self._hurries:
+        if self.phase not in _COMMITTED_IN or self._pace.settles or self._pace.hurries:
             return False
         kind = Kind.CANDIDATE_COMMIT if self.phase is Phase.GENERATE else Kind.RATING_COMMIT
         return not self._expected(kind) - self._absent <= self._inbox.of(kind).keys()
@@ -343,16 +332,17 @@ class Round:
         if not waited_for <= self._inbox.of(Kind.RATING_COMMIT).keys():
             return []
         self._waits_for_observers = True
-        self._alone_ms = 0
+        self._pace.heard_of_others()
         return [self._limit(self._times.observe_ms)]
 
     def _enter(self, phase: Phase) -> list[Effect]:
-        self.phase, self._settles, self._hurries = phase, False, False
+        self.phase = phase
+        self._pace.next_phase()
         if phase is Phase.PUBLISH:
             own: list[Effect] = [PublishCandidates(self.height)] if self._slots else []
             # Where all have committed, all publish now. Where time was up here, it may not be elsewhere, and one member
             # that says nothing would make contents late whose generators' clocks are slower than their raters'.
-            return [*own, self._limit(self._times.publish_ms + self._lag_ms)]
+            return [*own, self._limit(self._times.publish_ms + self._pace.lag_ms)]
         if phase is Phase.RATE:
             return self._enter_rate()
         if phase is Phase.REVEAL:
@@ -379,7 +369,7 @@ class Round:
 
     def _enter_reveal(self) -> list[Effect]:
         # Others may come here later by what clocks differ, and by what `_hurry` leaves them.
-        return [*self._reveal(), self._limit(2 * self._times.reveal_ms + self._lag_ms)]
+        return [*self._reveal(), self._limit(2 * self._times.reveal_ms + self._pace.lag_ms)]
 
     def _reveal(self) -> list[Effect]:
         """This member's ratings, if it has committed to them."""
@@ -389,7 +379,7 @@ class Round:
         return [Send(Kind.RATING_REVEAL, RatingReveal(self.height, self._salt, self._ratings))]
 
     def _enter_unmask(self) -> list[Effect]:
-        return [*self._unmask(), self._limit(2 * self._times.unmask_ms + self._lag_ms)]
+        return [*self._unmask(), self._limit(2 * self._times.unmask_ms + self._pace.lag_ms)]
 
     def _unmask(self) -> list[Effect]:
         """This member's slots, if it has committed to them and has them: after a restart, work comes back late."""
