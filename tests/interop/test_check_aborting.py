@@ -160,6 +160,17 @@ def test_a_few_rows_that_see_a_panic_unwind_make_all_unwind(folder, builds):
     assert [told.state for told, _, _ in seen] == ["pass", "fail", "pass", "pass"]
 
 
+def test_rows_that_use_crates_pay_another_build_sooner(folder, builds, monkeypatch):
+    longer = f"{ADD}\n// {'as long as thirty rows ' * 1_100}"
+    rows = {**THAT_UNWIND, "good": Example(longer, tests=GOOD)}
+    without = asyncio.run(settle(folder, rows.values(), RowOptions(mutants=0)))
+    assert builds == [False]
+    builds.clear()
+    monkeypatch.setattr(RowBuilder, "has_crates", True)
+    assert asyncio.run(settle(folder, rows.values(), RowOptions(mutants=0))) == without
+    assert sorted(builds) == [False, True]
+
+
 def test_a_compiler_without_these_options_is_noticed(tmp_path):
     other = tmp_path / "rustc"
     other.write_text("#!/bin/sh\necho '    -Z    allow-features=val -- only allow the listed features'\n")
