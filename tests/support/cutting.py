@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from consensus.types import JobStatus
 from tests.support.process_swarm import (
@@ -47,7 +49,7 @@ async def cut_off(layout: Layout, *, away_s: float, categories: Sequence[str] = 
         job = await swarm.submit(swarm.sign(order(categories)))
         await swarm.until(lambda: _knows(swarm, job, victim), FOLLOW_S, "the victim's knowing of the job")
         began = time.monotonic()
-        swarm.signal(victim, signal.SIGSTOP)
+        await _stop(swarm, victim, layout.kept)
         before = max((await swarm.chains())[victim].rounds, default=0)
         if await swarm.has_ended(job):  # before we came to stop the victim
             job = await swarm.submit(swarm.sign(order(categories[:1])))
@@ -65,6 +67,36 @@ async def cut_off(layout: Layout, *, away_s: float, categories: Sequence[str] = 
     assert_one_history(chains)
     assert_no_slot_was_signed_twice(chains)
     return Cut(returned - began, missed, followed_s)
+
+
+async def _stop(swarm: ProcessSwarm, victim: int, caches: Path) -> None:
+    """Stop a node at a moment at which nobody holds a lock of the caches.
+
+    Nodes of one machine share these and wait for each other there; nodes that a cable parts do not.
+    """
+
+    async def stopped_with_nothing_in_hand() -> bool:
+        swarm.signal(victim, signal.SIGSTOP)
+        if _all_free(caches):
+            return True
+        swarm.signal(victim, signal.SIGCONT)
+        return False
+
+    await swarm.until(stopped_with_nothing_in_hand, FOLLOW_S, "a moment at which no cache is locked")
+
+
+def _all_free(caches: Path) -> bool:
+    places = (caches / name for name in ("crates/work", "bench", "bench/benches"))
+    return all(_is_free(lock) for place in places for lock in place.glob("*.lock"))
+
+
+def _is_free(lock: Path) -> bool:
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 async def _knows(swarm: ProcessSwarm, job, number: int) -> bool:

@@ -63,6 +63,8 @@ class Layout:
     folder: Path
     ground: Ground
     pins: tuple[CratePin, ...]
+    kept: Path
+    """Caches that the nodes share: crates and what was built of them."""
     start: Callable[[str, NodeHome], NodeProcess] = NodeProcess
     """Gives a node, by its name and folder, a process."""
 
@@ -72,7 +74,8 @@ class Layout:
         homes = tuple(NodeHome(folder / home.root.name) for home in self.ground.homes)
         for home in homes:
             home.config.write_text(home.config.read_text().replace(str(self.folder), str(folder)))
-        return replace(self, folder=folder, ground=replace(self.ground, homes=homes))
+        kept = folder if self.kept == self.folder else self.kept
+        return replace(self, folder=folder, kept=kept, ground=replace(self.ground, homes=homes))
 
 
 async def build_crate(kept: Path) -> None:
@@ -106,7 +109,7 @@ def lay_swarm(
     source = store.acquire(str(CRATE))
     store.prepare(source)
     ground = lay_ground(folder, count, liar=False, crates=kept / "crates", bench=kept / "bench")
-    return Layout(folder, ground, (source.pin,), start)
+    return Layout(folder, ground, (source.pin,), kept, start)
 
 
 def order(categories: Sequence[str] = CHEAP, *, quota: int = 2) -> Order:
