@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -46,18 +47,18 @@ def jobs_after(
     claims: dict[bytes, set[Hash]] = {}
     for job, claim in claimed:
         claims.setdefault(job, set()).add(claim)
-    accepted: dict[tuple[bytes, int, int], int] = {}
-    for decision in decisions:
-        if decision.state is CandidateState.ACCEPTED:
-            key = (decision.job, decision.crate, decision.category)
-            accepted[key] = accepted.get(key, 0) + 1
+    accepted = Counter(
+        (decision.job, decision.crate, decision.category)
+        for decision in decisions
+        if decision.state is CandidateState.ACCEPTED
+    )
     return tuple(
         replace(
             item,
             tasks=tuple(
                 _task_after(
                     task,
-                    accepted.get((item.terms.job, task.crate, task.category), 0),
+                    accepted[item.terms.job, task.crate, task.category],
                     turns.get((item.terms.job, task.crate, task.category)),
                     owners,
                     short_owners,

@@ -9,8 +9,12 @@ import pytest
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 
 
+UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ECONN", "ETIMEDOUT", "ERR_SOCKET_TIMEOUT", "E429", "E50")
+"""What npm says where the registry does not answer; anything else is wrong with our lock file."""
+
+
 def installed(copy):
-    """Have the compiler in `copy`, from the checkout where it is installed, else by npm; skip where neither can be."""
+    """Have the compiler in `copy`, from the checkout where it is installed, else by npm; skip where it is offline."""
     if (CONTRACTS / "node_modules" / "solc").is_dir():
         (copy / "node_modules").symlink_to(CONTRACTS / "node_modules")
         return
@@ -20,6 +24,8 @@ def installed(copy):
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         said = error.stderr or b""  # bytes after a time-out, whatever was asked for
         words = said if isinstance(said, str) else said.decode(errors="replace")
+        if isinstance(error, subprocess.CalledProcessError) and not any(code in words for code in UNREACHABLE):
+            raise AssertionError(f"npm ci: {words.strip()[-300:]}") from error
         pytest.skip(f"contracts/node_modules is not there and npm cannot make it: {error}: {words.strip()[-300:]}")
 
 
