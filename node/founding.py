@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import secrets
@@ -32,6 +31,7 @@ from node.durable import write_in_place
 from node.errors import OperatorError
 from node.home import NodeHome, load_genesis, render_genesis
 from node.identity import IdentityStore, NodeKey, parse_node_id, peer_id
+from node.locks import TURN_S, HeldError, turn
 
 LOCAL_PRESET = "LOCAL"
 _BEGIN_ANEW = "Remove the folder and begin anew."
@@ -257,18 +257,21 @@ def _read_json(path: Path) -> dict[str, Any]:
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Founders take turns."""
+    held = contextlib.ExitStack()
     try:
         (folder / "founders").mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        held.enter_context(turn(folder / ".lock", TURN_S))
+    except HeldError as error:
+        raise OperatorError(
+            f"{error} has been founding in {folder} for {TURN_S:.0f} s",
+            hint="If it is stopped, let it go on or end it; then run this again.",
+        ) from error
     except OSError as error:
         raise OperatorError(
             f"cannot write {folder}: {error.strerror}", hint="Give a --network-dir that this user may write."
         ) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with held:
         yield
-    finally:
-        os.close(handle)
 
 
 # Files

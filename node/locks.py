@@ -5,7 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
+
+TURN_S = 120.0
+"""How long a process waits for others that only look at a folder: they take milliseconds, unless they are stopped."""
+_LOOK_S = 0.02
 
 
 class HeldError(Exception):
@@ -22,6 +28,37 @@ def take(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise HeldError(_holder(handle)) from error
+
+
+def sign(handle: int) -> None:
+    """Write this process's number into a file it holds, for whoever waits."""
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, str(os.getpid()).encode(), 0)
+
+
+@contextlib.contextmanager
+def turn(path: Path, within_s: float) -> Iterator[None]:
+    """Hold a file while others wait for theirs, as this process has waited. Blocks: not for an event loop's thread.
+
+    Raises:
+        HeldError: Another process has held it all the time.
+        OSError: The file cannot be written.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        until = time.monotonic() + within_s
+        while True:
+            try:
+                take(handle)
+                break
+            except HeldError:
+                if time.monotonic() >= until:
+                    raise
+            time.sleep(_LOOK_S)
+        sign(handle)
+        yield
+    finally:
+        os.close(handle)
 
 
 class FileLock:
@@ -46,8 +83,7 @@ class FileLock:
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             take(handle)
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, str(os.getpid()).encode(), 0)
+            sign(handle)
         except (HeldError, OSError):
             os.close(handle)
             raise

@@ -70,7 +70,7 @@ class Benches:
 
     async def _build(self, crate: PreparedCrate, key: str) -> Bench:
         root = self._folder / key
-        async with locked(self._folder / f"{key}.lock"):
+        async with locked(self._folder / f"{key}.lock", f"building {crate.pin.label}"):
             known = await asyncio.to_thread(load_bench, root, crate)
             if known is not None:
                 return known

@@ -73,7 +73,7 @@ class CommonCode:
         Raises:
             UncheckedError, SandboxError: It does not compile here.
         """
-        async with locked(self._cache / f"{self._name}.lock"):
+        async with locked(self._cache / f"{self._name}.lock", "compiling common code"):
             if self.path.exists():
                 return
             async with self._yard.open(readable=(self._toolchain.sysroot,)) as (folder, workers):

@@ -14,6 +14,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from node.errors import TransientError
+from node.locks import TURN_S, HeldError, turn
+
 
 class Workplace:
     """A folder of temporary folders."""
@@ -40,12 +43,17 @@ class Workplace:
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
-        descriptor = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Raises TransientError where another process has kept everybody out for longer than that can take."""
+        held = contextlib.ExitStack()
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            held.enter_context(turn(self.root / ".lock", TURN_S))
+        except HeldError as error:
+            raise TransientError(
+                f"{error} has kept {self.root} for {TURN_S:.0f} s; if it is stopped, let it go on or end it",
+                waits_for="crate store",
+            ) from error
+        with held:
             yield
-        finally:
-            os.close(descriptor)
 
 
 def _lock(folder: Path) -> int:
