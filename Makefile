@@ -81,11 +81,6 @@ bench: setup ## Measure the aggregation beside others, and what agreement costs
 
 bench-checks: setup ## Measure what checking a row costs, beside a cargo project per row
 	$(BIN)/swarm-node bench checks
-	$(BIN)/swarm-node bench checks --rows short
-	$(BIN)/swarm-node bench checks --doc-tests std
-	$(BIN)/swarm-node bench checks --doc-tests itertools@0.13.0
-	$(BIN)/swarm-node bench checks --rows itertools
-	$(BIN)/swarm-node bench checks --rows itertools-short
 
 simulate-long: setup-dev ## A hundred thousand hostile agreement schedules and the attack table, into docs/ (an hour)
 	$(BIN)/python -m tests.simulation.consensus_report --schedules 100000 --commit $$(git rev-parse --short HEAD) \

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from node.bench.cargo_rows import CargoProjects, CargoSaid
@@ -42,6 +42,8 @@ class Plan:
     """Rows that the engine compiles together."""
     options: RowOptions
     seed: int
+    only_passing: bool = False
+    """Leave out rows that fail: each costs builds of its own, so that their share decides what a mean says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,12 @@ class Report:
     fresh: Cost | None
     lines: float
     """Of code and tests per row."""
+    rows: int
+    """Measured."""
+    left_out: int
+    """Because they fail."""
     passing: int
-    """Rows that the engine passed, of all."""
+    """Rows that the engine passed, of those measured."""
     agreeing: int
     """Rows whose verdict is cargo's, of those that cargo saw."""
     compared: int
@@ -116,19 +122,26 @@ def read_rows(path: Path) -> tuple[Row, ...]:
 async def measure(plan: Plan, folder: Path, say: Callable[[str], None]) -> Report:
     """Measure all ways, the engine before and after the others and its mean taken.
 
+    Where only rows that pass are asked for, the engine settles all of them once before.
+
     Args:
         plan: What.
         folder: For packages and benches, which are kept.
         say: Told what comes next.
 
     Raises:
-        OperatorError, TransientError: Some package cannot be made ready.
+        OperatorError, TransientError: Some package cannot be made ready; or no row passes.
     """
     packages = Packages(folder)
     prepared = {row.package: await packages.prepare(row.package) for row in plan.rows}
     clock = CpuClock()
     say("the engine")
     first, verdicts, engine = await _engine(plan, prepared, folder, clock)
+    once, given = first.once, len(plan.rows)
+    if plan.only_passing:
+        plan = replace(plan, rows=_passing(plan.rows, verdicts))
+        say(f"the engine, {len(plan.rows)} rows that pass")
+        first, verdicts, engine = await _engine(plan, prepared, folder, clock)
     with tempfile.TemporaryDirectory(dir=folder) as work:
         say(f"cargo, one target directory, {plan.shared} rows")
         shared, shared_said = _cargo(plan, prepared, engine, Path(work) / "shared", clock, shared=True)
@@ -138,10 +151,12 @@ async def measure(plan: Plan, folder: Path, say: Callable[[str], None]) -> Repor
     second, _, _ = await _engine(plan, prepared, folder, clock)
     said = {**shared_said, **fresh_said}
     return Report(
-        engine=_mean(first, second),
+        engine=_mean(first, second, once),
         shared=shared,
         fresh=fresh,
         lines=sum((row.example.code + row.example.tests).count("\n") for row in plan.rows) / len(plan.rows),
+        rows=len(plan.rows),
+        left_out=given - len(plan.rows),
         passing=sum(verdict.state.value == "pass" for verdict in verdicts),
         agreeing=sum(_agree(verdicts[number], found) for number, found in said.items()),
         compared=len(said),
@@ -157,13 +172,20 @@ def _agree(verdict: RowVerdict, said: CargoSaid) -> bool:
     return (verdict.compiled, tested) == (said.compiled, said.tested)
 
 
-def _mean(first: Cost, second: Cost) -> Cost:
+def _passing(rows: Sequence[Row], verdicts: Sequence[RowVerdict]) -> tuple[Row, ...]:
+    passing = tuple(row for row, verdict in zip(rows, verdicts, strict=True) if verdict.state.value == "pass")
+    if not passing:
+        raise OperatorError("none of these rows passes", hint="Measure all of them, or give others.")
+    return passing
+
+
+def _mean(first: Cost, second: Cost, once: Spent) -> Cost:
     spent = Spent(
         first.spent.cpu_ms + second.spent.cpu_ms,
         first.spent.own_cpu_ms + second.spent.own_cpu_ms,
         first.spent.wall_ms + second.spent.wall_ms,
     )
-    return Cost(first.name, first.rows + second.rows, spent, first.once)
+    return Cost(first.name, first.rows + second.rows, spent, once)
 
 
 async def _engine(
