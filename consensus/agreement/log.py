@@ -96,6 +96,17 @@ class MessageLog:
                         return proposal, view, tally.signatures_for(header)
         return None
 
+    def latest_polka(self, before: int) -> tuple[int, Hash] | None:
+        """The latest view before this one with a quorum of prevotes for a header proposed in it, and that header."""
+        polkas = [
+            (view, header)
+            for (phase, view), tally in self._tallies.items()
+            if phase is VotePhase.PREVOTE and view < before
+            for header in tally.quorum_headers
+            if self.proposal(view, header) is not None
+        ]
+        return max(polkas, default=None)
+
     def __iter__(self) -> Iterator[Signed[Proposal] | Signed[Vote]]:
         for slot in self._proposals.values():
             yield from (proposed.message for proposed in slot)

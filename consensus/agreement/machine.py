@@ -1,12 +1,14 @@
 """Single-shot Tendermint: how the members of a committee decide on one header for one height.
 
 The algorithm is Algorithm 1 of arXiv 1807.04938v3; `L22` in a comment is its line 22. Safe below one third of
-dishonest weight whatever the network does, and live once messages arrive again. Four things are added to the paper,
+dishonest weight whatever the network does, and live once messages arrive again. Five things are added to the paper,
 none of which touches its safety argument:
 
 - a certificate is accepted on its own (R45), and so is a quorum of precommits without one's own check of the header:
   either way honest members checked it before they signed;
 - the proposer, too, has a propose timer: here building a header takes time and may fail;
+- a header that a quorum prevoted is proposed again also where these prevotes came late (the paper: within their view);
+  else whoever is locked on it waits for its own turn, while quorums that need it come to nothing;
 - a later view is entered when members with more than a third of the weight are in it *or beyond* (the paper: in it);
 - memory is bounded: per slot as `log` says, and of views to come `VIEWS_AHEAD` are kept. A message from further ahead
   is counted for catching up and forgotten, so a member can make another remember one number, no more.
@@ -291,6 +293,7 @@ class Agreement:
             return
         if (view, Kind.PROPOSAL) in self._signed:
             return
+        self._learn_valid()
         valid = self._valid and self._log.proposal(*self._valid)
         if self._valid is not None and valid is not None:
             self._propose(Proposal(view, self._valid.view, valid.header, valid.attestations))
@@ -304,6 +307,12 @@ class Agreement:
         if self.step is Step.PREVOTE:
             self._lock = self._valid
             self._cast(_PRECOMMIT, proposed.header)
+
+    def _learn_valid(self) -> None:
+        """Also of prevotes that came when their view was over here: somebody may be locked on what they are for."""
+        polka = self._log.latest_polka(self.view)
+        if polka is not None and (self._valid is None or self._valid.view < polka[0]):
+            self._valid = _Lock(*polka)
 
     def _propose(self, proposal: Proposal) -> None:
         """Ask for a signature, unless the slot has one (R4)."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -50,6 +50,9 @@ TOPICS = {
     Kind.EVIDENCE: "agreement",
 }
 """On which topic a kind is told. Candidates' notices have their own (`contents.py`)."""
+
+VOTING_KINDS = {Kind.PROPOSAL, Kind.PREVOTE, Kind.PRECOMMIT}
+"""What an agreement forgets where it has no room, of views far ahead above all, and needs when it gets there."""
 
 
 class Receiver(Protocol):
@@ -179,12 +182,12 @@ class Courier:
 
     # In
 
-    async def take(self, envelope: bytes, *, again: bool = False) -> Signed[object] | None:
+    async def take(self, envelope: bytes, *, again: Collection[Kind] = ()) -> Signed[object] | None:
         """Verify, store and hand on a message; None if it was seen before, or is of no use now.
 
         Args:
             envelope: The message, from anybody.
-            again: Hand it on even if it is known: it may have come before the member could take it.
+            again: Hand on these kinds even if they are known: they may have come before the member could take them.
 
         Raises:
             PeerFaultError: It is not a valid message (counted by rule), and whoever handed it over may be told so.
@@ -202,7 +205,7 @@ class Courier:
             return None  # Not remembered as seen, either: it may be of use later.
         new = await self._keep(message, envelope, own=own)
         self._remember(envelope)
-        if new or again or message.kind is Kind.APPLICATION:  # one that had to go may be wanted again
+        if new or message.kind in again or message.kind is Kind.APPLICATION:  # one that had to go may be wanted again
             await self._receive(message)
         return message
 
@@ -263,12 +266,12 @@ class Courier:
             count += await self.take_all(envelopes)
         return count
 
-    async def take_all(self, envelopes: Sequence[bytes]) -> int:
-        """Take what a peer handed over; how many were new and valid. The rest is counted and dropped."""
+    async def take_all(self, envelopes: Sequence[bytes], *, again: Collection[Kind] = ()) -> int:
+        """Take what a peer handed over; how many were valid and not known, or `again`. The rest is dropped."""
         count = 0
         for envelope in envelopes[:BATCH_MAX]:
             try:
-                count += await self.take(envelope) is not None
+                count += await self.take(envelope, again=again) is not None
             except (PeerFaultError, TransientError) as error:
                 log.debug("message refused: %s", error)
         return count

@@ -14,8 +14,8 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from consensus.types import Certificate, Hash, NodeId
-from node.driver.courier import Courier
+from consensus.types import Certificate, Hash, Kind, NodeId
+from node.driver.courier import VOTING_KINDS, Courier
 from node.driver.frames import (
     PREFIX_BYTES,
     RoundRecord,
@@ -153,7 +153,9 @@ class Sync:
         height = self._pipeline().state.height
         question = SyncRequest(height, frozenset(digest[:PREFIX_BYTES] for digest in self._held())).pack()
         answer = parse_sync_answer(await self._network.request(peer, SYNC, question, timeout_s=TIMEOUT_S))
-        await self._courier.take_all(answer.messages)
+        # Only what is not held was asked for. Votes among it may have come before: what is of a view too far ahead is
+        # forgotten, and where the vote of each member alive is needed nothing is decided without it.
+        await self._courier.take_all(answer.messages, again=VOTING_KINDS)
         self.follows = answer.height <= self._pipeline().state.height
         if answer.height > self._pipeline().state.height:
             async with self._following:  # after whoever promised more first: it may keep its promise, or nobody waiting
@@ -178,7 +180,7 @@ class Sync:
                 missing = await self._store.envelopes.missing((*record.attestations, *record.messages))
                 await self._courier.fetch(peer, missing)
                 # A node that was killed between storing a certificate and acting on it knows it already.
-                await self._courier.take(record.certificate, again=True)
+                await self._courier.take(record.certificate, again={Kind.CERTIFICATE})
                 self._on_attestations(height + 1, record.attestations)
                 if not await self._has_moved(height):
                     return

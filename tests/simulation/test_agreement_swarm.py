@@ -7,6 +7,7 @@ import pytest
 
 from consensus.agreement import Accuse, Agreement
 from tests.simulation.agreement_schedules import draw_scenario, make_swarm, run_schedule
+from tests.simulation.agreement_swarm import Scenario
 
 SCHEDULES = 2_400
 BATCH = 300
@@ -35,6 +36,28 @@ def test_a_member_killed_at_any_step_signs_nothing_twice_and_holds_nobody_up(see
         if not outcome.restarts:
             break  # it decided before it came to this step
     assert step > 40
+
+
+class Absent:
+    """Has a seat, and is not there."""
+
+    hears_all = False
+
+    def start(self):
+        pass
+
+    def receive(self, event):
+        pass
+
+
+def test_one_absent_member_of_four_costs_one_view_at_most():
+    for seed in range(200):
+        absent = seed % 4
+        swarm = make_swarm(Scenario(seed, (10,) * 4, {absent: "crash"}, "calm", 0, 0.0, 300, "none"))
+        swarm.members[absent] = Absent()
+        outcome = swarm.run()
+        assert not outcome.violations
+        assert outcome.views <= 2
 
 
 def test_a_schedule_is_more_than_its_outcome():

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consensus.agreement.admission import VIEWS_MAX
 from consensus.committee import Committee
 from consensus.draw import (
     SlotContent,
@@ -148,6 +149,30 @@ def test_turns_to_propose_follow_the_weights():
     committee = Committee(draw_committee(snapshot([1, 1, 8]), 99, MAINNET))
     turns = Counter(proposer(committee, SEED, view) for view in range(1000))
     assert abs(turns[committee.seats[2].node] - 800) < 65
+
+
+@given(st.lists(st.integers(1, 100), min_size=1, max_size=12), st.integers(0, 1 << 60), st.integers(0, 1000))
+def test_nobody_has_a_second_turn_before_more_than_a_third_of_the_weight_has_had_one(weights, number, run):
+    committee = Committee(draw_committee(snapshot(weights), 99, MAINNET))
+    had = set()
+    for place in range(len(weights)):
+        node = proposer(committee, hash_value("test", number), run * len(weights) + place)
+        assert node not in had
+        had.add(node)
+        if sum(map(committee.weight, had)) >= committee.third:
+            had.clear()
+
+
+def test_the_turn_of_the_last_of_all_views_is_found_at_once():
+    committee = Committee(draw_committee(snapshot([1, 2, 3, 4]), 99, MAINNET))
+    assert proposer(committee, SEED, VIEWS_MAX - 1) in committee
+
+
+def test_the_turns_are_those_that_the_rule_gives():
+    # Computed apart, from R41 as it is written. A change here forks a swarm.
+    committee = Committee(draw_committee(snapshot([10, 20, 30, 40]), 99, MAINNET))
+    turns = [committee.position(proposer(committee, SEED, view)) for view in range(16)]
+    assert turns == [1, 2, 3, 3, 3, 2, 0, 3, 3, 1, 0, 2, 2, 3, 3, 2]
 
 
 def test_one_slot_in_ten_must_hold_a_probe_half_of_them_good():
