@@ -18,6 +18,8 @@ def voting_weights(members: Sequence[Member], height: int, preset: Preset) -> tu
     points = {member.node: _earned_points(member, height, preset) for member in members}
     active = [member for member in members if points[member.node]]
     if len(active) <= preset.reputation.equal_up_to:
+        if len(active) < preset.reputation.equal_up_to:
+            active = [member for member in members if points[member.node] or _is_untried(member, height, preset)]
         active = active or _not_barred(members, height, preset) or list(members)
         points = {member.node: preset.founder_weight for member in active}
     by_owner: dict[str, int] = {}
@@ -41,6 +43,16 @@ def _earned_points(member: Member, height: int, preset: Preset) -> int:
     standing, params = standing_of(member.table, preset), preset.reputation
     known = standing.maturity >= params.suspend_maturity_min
     return 0 if known and standing.reputation_bp < params.suspend_below_bp else standing.reputation_bp
+
+
+def _is_untried(member: Member, height: int, preset: Preset) -> bool:
+    """Whether it is a founder, without an offence, that nobody knows enough of yet to trust it less than at the start.
+
+    Votes for those alone who have earned some would be votes for whom the first rounds happened to seat as raters: two
+    of four, say, either of which stops the swarm by being away. Four are the fewest of which one may be missed. Whoever
+    joined later nobody chose, and may be as many as somebody has keys.
+    """
+    return member.joined == 0 and not member.offences and role_of(member, height + 1, preset) is Role.NEWCOMER
 
 
 def _not_barred(members: Sequence[Member], height: int, preset: Preset) -> list[Member]:

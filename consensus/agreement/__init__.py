@@ -2,7 +2,7 @@
 
 `machine.py` is the algorithm; `events.py` is what can happen to it, `effects.py` what it asks for and what its driver
 owes it; `admission.py` what it refuses; `log.py` and `votes.py` what it keeps; `validity.py` what can be said of a
-header without recomputing its round.
+header without recomputing its round; `report.py` sums up a view for people.
 """
 
 from consensus.agreement.effects import (

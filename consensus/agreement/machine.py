@@ -47,6 +47,7 @@ from consensus.agreement.events import (
     VoteReceived,
 )
 from consensus.agreement.log import MessageLog, Proposed
+from consensus.agreement.report import ViewReport, report_view
 from consensus.certificate import Verify, build_certificate, header_hash, verify_certificate, verify_ed25519
 from consensus.committee import Committee
 from consensus.params import Preset
@@ -153,6 +154,10 @@ class Agreement:
     def messages(self) -> tuple[Signed[Proposal] | Signed[Vote], ...]:
         """Everything kept of this height: what a peer may lack."""
         return tuple(self._log)
+
+    def report(self, view: int) -> ViewReport:
+        """What has come of a view up to the current one, and what has not."""
+        return report_view(self._log, self._committee, view, self._admission.proposer(view))
 
     # One method per fact
 

@@ -163,8 +163,8 @@ def _weight_reason(snapshot: Snapshot, node: NodeId, preset: Preset, events: Seq
     weights = {seat.node: seat.weight for seat in snapshot.seats}
     if node not in weights:
         why = "nothing for whoever is suspended, examined, or known and not trusted"
-    elif len(weights) <= preset.reputation.equal_up_to and len(set(weights.values())) == 1:
-        why = f"up to {preset.reputation.equal_up_to} that have any weigh the same"
+    elif set(weights.values()) == {preset.founder_weight}:
+        why = f"where up to {preset.reputation.equal_up_to} have earned any, all weigh the same"
     elif earned is None or weights[node] == earned:
         why = "a point for each basis point"
     elif weights[node] < earned:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import time
 from collections.abc import Callable, Iterator
 
 from consensus.types import JobStatus, NodeId
@@ -135,11 +136,14 @@ class NodeFront:
         progress = self._driver.member.pipeline.progress
         if not progress.rounds and progress.waits_for == "jobs":
             return "idle: no open jobs"
-        ahead = ", ".join(
+        more = [
             f"round {height} {waiting.phase.name.lower()} {waiting.have}/{waiting.need}"
             for height, waiting in progress.rounds
-        )
-        return f"waits for {progress.waits_for}" + (f" ({ahead})" if ahead else "")
+        ]
+        began = self._driver.member.view_began
+        if progress.is_agreeing and began is not None:
+            more.insert(0, f"{time.monotonic() - began:.0f} s in this view")
+        return f"waits for {progress.waits_for}" + (f" ({', '.join(more)})" if more else "")
 
     def _components(self) -> Iterator[views.ComponentView]:
         yield self._consensus()

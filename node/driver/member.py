@@ -149,6 +149,8 @@ class Member:
         self.decided = asyncio.Event()
         """Set and replaced at every decision; wait for it to see the next one."""
         self.failure: str | None = None
+        self.view_began: float | None = None
+        """When this member entered the view that it is in, or was in last, by the machine's monotonic clock."""
 
     # Facts
 
@@ -258,7 +260,15 @@ class Member:
         self._after(order.delay_ms, lambda: self.pipeline.on_phase_timer(order.height, order.phase))
 
     async def _set_agreement_timer(self, order: SetAgreementTimer) -> None:
+        if order.timer.step is ag.Step.PROPOSE:
+            self._note_view(order.height, order.timer.view)
         self._after(order.delay_ms, lambda: self.pipeline.on_agreement_timer(order.height, order.timer))
+
+    def _note_view(self, height: int, view: int) -> None:
+        self.view_began = time.monotonic()
+        if view:
+            came = self.pipeline.outcome_of(height, view - 1)
+            log.info("round %d: view %d begins; of the one before came: %s", height, view, came)
 
     async def _fetch_messages(self, order: FetchMessages) -> None:
         # What was stored and not kept in its slot, because others were there first, is not fetched: it is here. Each is

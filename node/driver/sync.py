@@ -83,6 +83,7 @@ class Sync:
         self._wanted: set[Hash] = set()
         self._wanted_round: int | None = None
         self._richer: set[NodeId] = set()
+        self._asking: set[NodeId] = set()
         self._wake = asyncio.Event()
         self._following = asyncio.Lock()
         self.follows = False
@@ -106,11 +107,17 @@ class Sync:
             self._wake.set()
 
     async def run(self) -> None:
-        """Exchange with a few peers at a time until cancelled."""
-        while True:
-            await self._wait()
-            await asyncio.gather(*(self._try(peer) for peer in self._choose()))
-            await asyncio.sleep(PAUSE_S)
+        """Exchange with a few peers at a time until cancelled.
+
+        Nobody waits for a peer that does not answer: what one of a few lacks may be what all of them wait for.
+        """
+        async with asyncio.TaskGroup() as exchanges:
+            while True:
+                await self._wait()
+                for peer in self._choose():
+                    self._asking.add(peer)
+                    exchanges.create_task(self._try(peer))
+                await asyncio.sleep(PAUSE_S)
 
     def _choose(self) -> list[NodeId]:
         """Some who said that they have more, then members by chance, others where no member is linked.
@@ -118,10 +125,11 @@ class Sync:
         Half of the places at most go by what peers say of themselves: anybody can say it, and as often as it likes.
         """
         count = ASKED_WHEN_MISSING if self._misses else ASKED_AT_ONCE
-        richer, self._richer = list(self._richer), set()
+        richer, self._richer = list(self._richer - self._asking), set()
         chosen = _some(richer, count // 2)
         members = {member.node for member in self._pipeline().state.members}
-        others = [peer.node for peer in self._network.peers() if peer.connected and peer.node not in chosen]
+        taken = self._asking.union(chosen)
+        others = [peer.node for peer in self._network.peers() if peer.connected and peer.node not in taken]
         chosen += _some([node for node in others if node in members], count - len(chosen))
         chosen += _some([node for node in others if node not in chosen], count - len(chosen))
         return chosen
@@ -131,6 +139,8 @@ class Sync:
             await self._exchange(peer)
         except NodeError as error:
             log.debug("sync with %s: %s", peer.hex()[:8], error)
+        finally:
+            self._asking.discard(peer)
 
     @property
     def _misses(self) -> bool:

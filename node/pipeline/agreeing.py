@@ -18,6 +18,7 @@ from node.pipeline.effects import Effect, FetchMessages, FetchRound, Halt, Messa
 from node.pipeline.headers import HeaderWork
 from node.pipeline.inputs import IncompleteError
 from node.pipeline.message_book import height_of
+from node.pipeline.progress import awaited, outcome
 from node.pipeline.transition import Builder, Transition
 
 Wish = Effect | ag.Accuse
@@ -61,6 +62,7 @@ class HeightInAgreement:
         self._attestations, self._builder = attestations, builder
         self._building: int | None = None
         self._checking: dict[Hash, Proposal] = {}
+        self._lacking = 0
         self._out: list[Wish] = []
 
     def take(self) -> list[Wish]:
@@ -121,6 +123,15 @@ class HeightInAgreement:
         """The attempt that the member is in, from 0."""
         return self._agreement.view
 
+    @property
+    def waits_for(self) -> str:
+        """What it waits for in this view, and of whom."""
+        return awaited(self._agreement.report(self.view), self._agreement.step, self._lacking)
+
+    def outcome(self, view: int) -> str:
+        """What has come of a view that is over."""
+        return outcome(self._agreement.report(view))
+
     def messages(self) -> list[Message]:
         """Every vote and proposal kept: what a peer may lack."""
         return [message for message in self._agreement.messages() if height_of(message) == self.height]
@@ -131,6 +142,7 @@ class HeightInAgreement:
         """Build and check headers as far as what they rest on is here, until one is certified."""
         if self.certificate is not None:
             return
+        self._lacking = 0
         if self._building is not None:
             self._try_build(self._building)
         for name, proposal in list(self._checking.items()):
@@ -164,7 +176,7 @@ class HeightInAgreement:
         try:
             inputs = self._headers.read(attestations)
         except IncompleteError as missing:
-            self._out.append(FetchMessages(self.height, missing.digests))
+            self._lack(missing)
             return
         except RefusedError:
             return  # Too little weight yet: the next attestation tries again, the view's timer ends the wait.
@@ -176,12 +188,16 @@ class HeightInAgreement:
         try:
             valid = self._headers.recompute(proposal.header, proposal.attestations).header == proposal.header
         except IncompleteError as missing:
-            self._out.append(FetchMessages(self.height, missing.digests))
+            self._lack(missing)
             return
         except RefusedError:
             valid = False
         self._checking.pop(name, None)
         self._agree(ag.HeaderChecked(name, valid))
+
+    def _lack(self, missing: IncompleteError) -> None:
+        self._lacking += len(missing.digests)
+        self._out.append(FetchMessages(self.height, missing.digests))
 
     def _attestations_of(self, header: Header) -> tuple[Hash, ...] | None:
         """Those that a header was built from: computed with here, listed by a peer, or proposed; None if not known."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 
 from consensus import agreement as ag
 from consensus import round as rd
@@ -48,6 +47,7 @@ from node.pipeline.inputs import InputReader
 from node.pipeline.lobby import Lobby
 from node.pipeline.mempool import Mempool
 from node.pipeline.message_book import MessageBook, height_of
+from node.pipeline.progress import Progress, without
 from node.pipeline.rounds import RoundsInWork, Secrets, told_shortfalls
 from node.pipeline.stored_votes import checked_votes
 from node.pipeline.transition import Builder, ComputeTransition, compute_transition, may_admit
@@ -58,17 +58,6 @@ _AGREEMENT_KINDS = {Kind.PROPOSAL, Kind.PREVOTE, Kind.PRECOMMIT}
 _SLOT_KINDS = ROUND_KINDS | {Kind.ATTESTATION}
 _STORED_FOR_LATER = _SLOT_KINDS | {Kind.CERTIFICATE}
 """What a start takes up again. An agreement is handed its own votes and proposals as it is made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where the pipeline stands, for `status`: every wait has a name."""
-
-    height: int
-    """Of the round being decided."""
-    waits_for: str
-    rounds: tuple[tuple[int, rd.Waiting], ...]
-    view: int
 
 
 class Pipeline:
@@ -207,7 +196,12 @@ class Pipeline:
     @property
     def progress(self) -> Progress:
         """Where things stand."""
-        return Progress(self.state.height + 1, self._waits_for(), self._rounds.waiting(), self._agreeing.view)
+        agreeing = self._agreeing.begun and self._agreeing.certificate is None
+        return Progress(self.state.height + 1, self._waits_for(), self._rounds.waiting(), agreeing)
+
+    def outcome_of(self, height: int, view: int) -> str:
+        """What came of a view, for the log."""
+        return self._agreeing.outcome(view) if height == self._agreeing.height else "a decision"
 
     def messages(self, height: int) -> dict[Hash, Message]:
         """Everything kept of a height that is not decided yet: what a peer may lack."""
@@ -246,12 +240,13 @@ class Pipeline:
         if self._agreeing.certificate is not None:
             return f"the inputs of round {self.state.height + 1}, which is decided"
         if self._agreeing.begun:
-            return f"agreement on round {self.state.height + 1}, view {self._agreeing.view}"
+            return f"agreement on round {self.state.height + 1}, {self._agreeing.waits_for}"
         current = self._rounds.get(self.state.height + 1)
         if current is None:
             return "jobs"
         waiting = current.waiting
-        return f"round {current.height}, {waiting.phase.name.lower()}: {waiting.have} of {waiting.need}"
+        have = f"{waiting.have} of {waiting.need}{without(waiting.missing)}"
+        return f"round {current.height}, {waiting.phase.name.lower()}: {have}"
 
     # Messages
 

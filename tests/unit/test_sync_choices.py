@@ -21,6 +21,7 @@ class Peers:
     def __init__(self):
         self.height = 0
         self.asked, self.rounds, self.serves = [], [], {}
+        self.silent = set()
 
     def serve(self, protocol, handler):
         self.serves[protocol] = handler
@@ -32,6 +33,8 @@ class Peers:
         del timeout_s
         if protocol == SYNC:
             self.asked.append(peer)
+            if peer in self.silent:
+                await asyncio.Event().wait()
             return SyncAnswer(1 << 40 if peer in LIARS else self.height, ()).pack(bytes_max=1000)
         assert protocol == ROUND
         await asyncio.sleep(0.02 if peer in LIARS else 0)
@@ -96,3 +99,9 @@ def test_who_promises_rounds_and_gives_none_keeps_nobody_from_following_others(s
     asyncio.run(play(scene, lambda: scene.followed))
     assert set(scene.followed) == {1}
     assert set(scene.peers.rounds) & set(MEMBERS)
+
+
+def test_a_peer_that_does_not_answer_keeps_nobody_from_being_asked(scene):
+    scene.peers.silent = {*MEMBERS[:3], *LIARS}
+    asyncio.run(play(scene, lambda: scene.peers.asked.count(MEMBERS[3]) >= 20))
+    assert all(scene.peers.asked.count(name) <= 1 for name in scene.peers.silent)

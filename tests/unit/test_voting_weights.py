@@ -63,6 +63,28 @@ def test_a_swarm_of_newcomers_votes_with_equal_weights():
     assert set(points([rater(f"m{number}", 0) for number in range(7)]).values()) == {MAINNET.founder_weight}
 
 
+@pytest.mark.parametrize(("earned", "voting"), [(0, 7), (1, 7), (3, 7), (4, 4), (5, 5)])
+def test_founders_vote_until_four_members_have_earned_it(earned, voting):
+    # Else the first rounds' raters decide alone, and each of two or three can stop a swarm of seven by being away.
+    members = [rater(f"m{number}", ONE if number < earned else 0) for number in range(7)]
+    assert len(points(members)) == voting
+    assert len(set(points(members).values())) == 1
+
+
+def test_nobody_but_an_untried_founder_votes_on_credit():
+    few = [rater("m0"), rater("m1")]
+    distrusted = replace(
+        rater("distrusted"), table=replace(EMPTY_TABLE, maturity=8 * ONE, squared_error=ONE, error_weight=ONE)
+    )
+    suspended = replace(rater("suspended", 0), suspended_until=HEIGHT + 2)
+    offender = replace(rater("offender", 0), offences=1)
+    stranger = replace(rater("stranger", 0), joined=9, examined_from=10, admitted_from=12)
+    founder = rater("founder", 0)
+    assert set(points([*few, distrusted, suspended, offender, stranger, founder])) == {
+        member.node for member in (*few, founder)
+    }
+
+
 def test_a_swarm_without_anybody_in_good_standing_still_has_a_committee():
     suspended = [replace(rater(f"m{number}"), suspended_until=HEIGHT + 50) for number in range(5)]
     assert len(points(suspended)) == 5

@@ -1,11 +1,14 @@
 """The node about itself: every wait has a name, every member its standing and what moved it."""
 
+import time
+
 import pytest
 
 from consensus.params import Q16
 from consensus.types import NodeId
 from node.desks.words import basis_points, bits
 from node.errors import ExitCode, OperatorError
+from node.pipeline import Progress
 from node.values import views
 from tests.support.swarm import key_of
 from tests.unit.desks.conftest import LIAR
@@ -38,6 +41,15 @@ def test_every_part_says_how_it_is_and_what_it_waits_for(front):
     assert component(front, "shards").waits_for == ""
     assert counter(front, "peers_connected") == 4
     assert counter(front, "rows_certified") >= front(front.desks.jobs.get(front.job)).rows
+
+
+def test_a_node_in_agreement_says_what_it_waits_for_and_for_how_long(front, monkeypatch):
+    member = front.swarm.nodes[0].driver.member
+    progress = Progress(7, "agreement on round 7, view 3: the header of abcdefgh", (), is_agreeing=True)
+    monkeypatch.setattr(type(member.pipeline), "progress", progress)
+    monkeypatch.setattr(member, "view_began", time.monotonic() - 37.2)
+    text = component(front, "consensus").text
+    assert text == "waits for agreement on round 7, view 3: the header of abcdefgh (37 s in this view)"
 
 
 def test_a_halted_node_says_so_first(front, monkeypatch):
