@@ -18,11 +18,12 @@ from node.errors import PeerFaultError
 from node.identity.keys import SIGNATURE_BYTES, NodeKey, verify
 from protos.swarm.v1 import envelope_pb2 as pb
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 """Of envelopes and payloads. Another number is another language: refused, never guessed at.
 
 2: announcements carry tickets (R13).
-3: leaves of slots name generator and round (R13); rater tables hold doubts (R22)."""
+3: leaves of slots name generator and round (R13); rater tables hold doubts (R22).
+4: proposers take turns (R41), untried founders vote while fewer than four members have earned a weight (R34)."""
 
 ENVELOPE_BYTES_MAX = 1 << 20
 """What one request between nodes carries (`node.network.interface`); presets may ask for less, never for more."""
