@@ -46,6 +46,14 @@ class PhaseTimes:
     that run a tenth fast, and a tenth slow, are apart by 22 % of it. Until then nothing is shown of what was committed
     to (R12)."""
 
+    def proposal_limit_ms(self, view: int) -> int:
+        """How long a view's header is waited for."""
+        return self.propose_ms + view * self.propose_step_ms
+
+    def vote_limit_ms(self, view: int) -> int:
+        """How long the rest of a view's votes of a phase are waited for once a quorum has voted."""
+        return self.vote_ms + view * self.vote_step_ms
+
     def scaled(self, numerator: int, denominator: int) -> PhaseTimes:
         """All times multiplied by a fraction, at least one millisecond each."""
         values = (getattr(self, name) * numerator // denominator for name in self.__slots__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from consensus.types import Certificate, Hash, Header, Proposal, Signed, Vote
+from consensus.types import Certificate, Hash, Header, NodeId, Proposal, Signed, Vote
 
 
 class Step(IntEnum):
@@ -72,10 +72,26 @@ class HeaderBuilt:
 
 
 @dataclass(frozen=True, slots=True)
+class MembersAbsent:
+    """Of these, and of no others, nothing has been heard for `absent_ms` (R12)."""
+
+    nodes: frozenset[NodeId]
+
+
+@dataclass(frozen=True, slots=True)
 class TimerFired:
     """The time of a `SetTimer` is up."""
 
     timer: Timer
 
 
-Event = Started | ProposalReceived | VoteReceived | CertificateReceived | HeaderChecked | HeaderBuilt | TimerFired
+Event = (
+    Started
+    | ProposalReceived
+    | VoteReceived
+    | CertificateReceived
+    | HeaderChecked
+    | HeaderBuilt
+    | MembersAbsent
+    | TimerFired
+)

@@ -1,12 +1,13 @@
 """Single-shot Tendermint: how the members of a committee decide on one header for one height.
 
 The algorithm is Algorithm 1 of arXiv 1807.04938v3; `L22` in a comment is its line 22. Safe below one third of
-dishonest weight whatever the network does, and live once messages arrive again. Five things are added to the paper,
+dishonest weight whatever the network does, and live once messages arrive again. Six things are added to the paper,
 none of which touches its safety argument:
 
 - a certificate is accepted on its own (R45), and so is a quorum of precommits without one's own check of the header:
   either way honest members checked it before they signed;
 - the proposer, too, has a propose timer: here building a header takes time and may fail;
+- who is away is not waited for when it would be its turn to propose: its time is up at once;
 - a header that a quorum prevoted is proposed again also where these prevotes came late (the paper: within their view);
   else whoever is locked on it waits for its own turn, while quorums that need it come to nothing;
 - a later view is entered when members with more than a third of the weight are in it *or beyond* (the paper: in it);
@@ -39,6 +40,7 @@ from consensus.agreement.events import (
     Event,
     HeaderBuilt,
     HeaderChecked,
+    MembersAbsent,
     ProposalReceived,
     Started,
     Step,
@@ -117,6 +119,7 @@ class Agreement:
         self._verdicts: dict[Hash, bool] = {}
         self._asked: set[Hash] = set()
         self._reached: dict[NodeId, int] = {}
+        self._absent: frozenset[NodeId] = frozenset()
         self._armed: set[Step] = set()
         self._saw_polka = False  # a polka: a quorum of prevotes for one header
         self._saw_fork = False
@@ -143,6 +146,9 @@ class Agreement:
                 self._on_timer(timer)
             case HeaderBuilt():
                 self._on_built(event)
+            case MembersAbsent(nodes):
+                # Where more than a third seems away this member is; fewer never have a series of turns to themselves.
+                self._absent = nodes if sum(map(self._committee.weight, nodes)) < self._committee.third else frozenset()
             case CertificateReceived(certificate):
                 self._on_certificate(certificate)
             case Started():
@@ -220,7 +226,8 @@ class Agreement:
 
     def _apply_rules(self) -> None:
         """Until none applies. Each of them moves the step on or decides, or happens once in a view."""
-        while self.certificate is None and (self._rule_decide() or self._rule_prevote() or self._rule_precommit()):
+        rules = self._rule_decide, self._rule_prevote, self._rule_absent, self._rule_precommit
+        while self.certificate is None and any(rule() for rule in rules):
             pass
         if self.certificate is None and self._me is not None:
             self._rule_timers()
@@ -248,6 +255,14 @@ class Agreement:
                 self._cast(_PREVOTE, proposed.header if valid else None)
                 return True
         return False
+
+    def _rule_absent(self) -> bool:
+        """The header of who is away is not waited for (R12, R41)."""
+        waits = self.step in self._armed and self.step is Step.PROPOSE and not self._log.proposals(self.view)
+        if not waits or self._admission.proposer(self.view) not in self._absent:
+            return False
+        self._cast(_PREVOTE, None)
+        return True
 
     def _rule_precommit(self) -> bool:
         """L36-43, a quorum of prevotes for a valid proposal of this view; L44-46, a quorum of prevotes for nil."""
@@ -337,12 +352,8 @@ class Agreement:
         if step in self._armed:
             return
         self._armed.add(step)
-        times = self._times
-        if step is Step.PROPOSE:
-            after_ms = times.propose_ms + self.view * times.propose_step_ms
-        else:
-            after_ms = times.vote_ms + self.view * times.vote_step_ms
-        self._effects.append(SetTimer(Timer(step, self.view), after_ms))
+        limit = self._times.proposal_limit_ms if step is Step.PROPOSE else self._times.vote_limit_ms
+        self._effects.append(SetTimer(Timer(step, self.view), limit(self.view)))
 
     def _decide(self, certificate: Certificate) -> None:
         self.certificate = certificate

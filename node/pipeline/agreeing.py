@@ -13,7 +13,7 @@ from consensus import agreement as ag
 from consensus.certificate import header_hash
 from consensus.errors import RefusedError
 from consensus.narrowing import narrow
-from consensus.types import Certificate, Hash, Header, Proposal, Vote
+from consensus.types import Certificate, Hash, Header, NodeId, Proposal, Vote
 from node.pipeline.effects import Effect, FetchMessages, FetchRound, Halt, Message, SetAgreementTimer
 from node.pipeline.headers import HeaderWork
 from node.pipeline.inputs import IncompleteError
@@ -72,7 +72,7 @@ class HeightInAgreement:
 
     # What happens to it
 
-    def begin(self, early: Iterable[Message]) -> None:
+    def begin(self, early: Iterable[Message], absent: frozenset[NodeId]) -> None:
         """The round is attested: take part, first with the votes and proposals that came before their time."""
         self.begun = True
         self._agree(ag.Started())
@@ -81,6 +81,7 @@ class HeightInAgreement:
                 self.on_message(message)
             except RefusedError:
                 continue  # It was stored when it came; that it breaks a rule shows only now that its height is here.
+        self.on_absent(absent)
 
     def on_message(self, message: Message) -> None:
         """A vote or proposal.
@@ -100,6 +101,11 @@ class HeightInAgreement:
             RefusedError: It does not hold.
         """
         self._agree(ag.CertificateReceived(certificate))
+
+    def on_absent(self, nodes: frozenset[NodeId]) -> None:
+        """Of these members nothing has been heard for a while."""
+        if self.begun:
+            self._agree(ag.MembersAbsent(nodes))
 
     def on_timer(self, timer: ag.Timer) -> None:
         """The time of a `SetAgreementTimer` is up."""

@@ -94,6 +94,7 @@ class Pipeline:
         self._stored = tuple(stored)
         self._agreeing = self._new_height(checked_votes(self._stored, state.network, state.plans[0]))
         self._asked: set[Hash] = set()
+        self._absent: frozenset[NodeId] = frozenset()
         self._out: list[Effect] = []
 
     # Inputs
@@ -173,6 +174,8 @@ class Pipeline:
     def on_absent(self, nodes: Collection[NodeId]) -> list[Effect]:
         """These members have been unreachable for longer than `absent_ms` (R12)."""
         self._rounds.on_absent(nodes)
+        self._absent = frozenset(nodes)
+        self._agreeing.on_absent(self._absent)
         return self._flush()
 
     def on_deadline(self, job: JobId) -> list[Effect]:
@@ -315,7 +318,7 @@ class Pipeline:
         self._rounds.start_due(self.state, self._mempool.attested(self.state))
         self._out += self._rounds.take()
         if not self._agreeing.begun and self._rounds.is_closed(self._agreeing.height):
-            self._agreeing.begin(self._book.take_early(self._agreeing.height))
+            self._agreeing.begin(self._book.take_early(self._agreeing.height), self._absent)
             self._heed()  # Whoever these accuse counts when inputs are read.
         self._agreeing.retry()
         self._heed()

@@ -13,6 +13,7 @@ from consensus.agreement import (
     Decide,
     HeaderBuilt,
     HeaderChecked,
+    MembersAbsent,
     ProposalReceived,
     SendAgain,
     SignProposal,
@@ -63,6 +64,7 @@ steps = st.one_of(
     st.tuples(st.sampled_from(["prevote", "precommit"]), offsets, marks | st.none(), st.sampled_from([1, 2, 3])),
     st.tuples(st.just("timer"), st.sampled_from(Step)),
     st.tuples(st.just("checked"), marks),
+    st.tuples(st.just("absent"), st.sampled_from([(), (1,), (2,), (2, 3)])),
     st.just(("killed",)),
     st.just(("build",)),
 )
@@ -114,6 +116,8 @@ class Member:
                 return [*precommits, TimerFired(Timer(Step.PRECOMMIT, self.machine.view))]
             case ["timer", step]:
                 return [TimerFired(Timer(step, self.machine.view))]
+            case ["absent", who]:
+                return [MembersAbsent(frozenset(NODES[index] for index in who))]
             case ["checked", mark]:
                 return [HeaderChecked(NAMES[mark], valid=True)]
             case ["build"] if proposer_of(self.machine.view) == NODES[ME]:

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from consensus.committee import Committee
+from consensus.draw import proposer
 from consensus.types import CandidateState, Hash, JobStatus, Kind
 from node.driver import archive
 from node.network.memory import LinkConditions, MemoryHub
@@ -92,6 +94,20 @@ def test_a_rater_that_inverts_its_scores_loses_its_weight(tmp_path):
             honest = [standing_of(m.table, UNHURRIED).reputation_bp for m in state.members if m.node != liar]
             assert min(honest) > 2000
             assert all(seat.node != liar for seat in state.snapshots[-1].seats)
+
+    asyncio.run(scenario())
+
+
+def test_a_member_that_is_away_is_not_waited_for_when_it_is_its_turn_to_propose(tmp_path):
+    preset = replace(STEADY, times=replace(STEADY.times, absent_ms=1_000, propose_ms=600_000))
+
+    async def scenario():
+        async with Swarm(tmp_path, 4, preset=preset) as swarm:
+            plan = swarm.state().plans[0]
+            turn = proposer(Committee(plan.committee), plan.seed, 0)
+            await swarm.stop(next(node for node in swarm.nodes if node.key.node == turn))
+            await swarm.submit(make_job(preset), alive(swarm)[0])
+            await swarm.until(lambda: all(swarm.state(n).height >= plan.height for n in alive(swarm)))
 
     asyncio.run(scenario())
 

@@ -17,6 +17,7 @@ writes the answers anew. Commit the difference only if you understand each line 
     checked X valid              the answer to `check`; or invalid
     built 0 X                    the answer to `build`
     timeout propose 0            a timer fires
+    absent a b                   nothing has been heard of these for a while, and of all others something
     killed                       kill -9, and a new process with what was stored
 
 What the member signs comes back to it at once, as the driver must see to.
@@ -40,6 +41,7 @@ from consensus.agreement import (
     Event,
     HeaderBuilt,
     HeaderChecked,
+    MembersAbsent,
     ProposalReceived,
     ReportFork,
     SendAgain,
@@ -120,6 +122,8 @@ class Conversation:
                 return HeaderChecked(header_hash(self._header(mark)), valid={"valid": True, "invalid": False}[verdict])
             case "built", [view, mark]:
                 return HeaderBuilt(int(view), self._header(mark, int(view)), ATTESTATIONS)
+            case "absent", names:
+                return MembersAbsent(frozenset(map(self._node, names)))
             case "timeout", [step, view]:
                 return TimerFired(Timer(Step[step.upper()], int(view)))
         raise ValueError(f"not a line of a transcript: {command} {' '.join(words)}")
