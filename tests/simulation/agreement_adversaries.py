@@ -9,7 +9,8 @@ from __future__ import annotations
 from consensus.agreement import Event, HeaderChecked, ProposalReceived, VoteReceived
 from consensus.certificate import header_hash
 from consensus.types import Hash, Header, Proposal, Vote, VotePhase
-from tests.simulation.agreement_swarm import HonestMember, Swarm
+from tests.simulation.agreement_member import HonestMember
+from tests.simulation.agreement_swarm import Swarm
 from tests.support.agreement import ATTESTATIONS, make_header, sign_proposal, sign_vote
 
 FAR_VIEWS = 12

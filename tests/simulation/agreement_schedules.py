@@ -19,7 +19,8 @@ from random import Random
 
 from consensus.agreement import Agreement
 from tests.simulation.agreement_adversaries import BEHAVIOURS
-from tests.simulation.agreement_swarm import HonestMember, Outcome, Scenario, Swarm
+from tests.simulation.agreement_member import HonestMember
+from tests.simulation.agreement_swarm import Outcome, Scenario, Swarm
 
 SIZES = (4, 7, 10, 13)
 NETWORKS = ("calm", "lossy", "partition", "shifting", "spiteful")
