@@ -5,7 +5,8 @@ number, so a number names a schedule for good. Times are whole milliseconds of t
 
 Members are honest drivers around the shipped machine (`HonestMember`: they die in the middle of their acts and come
 back from their disk) or adversaries (`agreement_adversaries`). The network loses, delays, reorders, doubles and splits
-until `gst_ms`, and delivers within `delay_ms_max` from then on. What got lost is had again by asking a random peer.
+until `gst_ms`, and delivers within `delay_ms_max` from then on. What got lost is had again by asking a random peer. The
+dead seem away to most members; until `gst_ms`, in some schedules, so do others.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from consensus.agreement import (
     Event,
     HeaderBuilt,
     HeaderChecked,
+    MembersAbsent,
     ProposalReceived,
     ReportFork,
     SendAgain,
@@ -281,6 +283,8 @@ class HonestMember:
         self._inbox: deque[Event] = deque()
         self._clock = swarm.random.uniform(0.9, 1.1)
         self._check_ms = swarm.random.choice((1, 20, 200, 3_000))
+        self._senses = Random(f"{swarm.scenario.seed} {index}")  # apart: older schedules go on meaning what they did
+        self._misses = self._senses.choice((0.0, 0.0, 0.1, 0.5))
         self.machine: Agreement
 
     def start(self) -> None:
@@ -418,10 +422,20 @@ class HonestMember:
         """Have a random peer send what it holds and we do not: after a crash, a loss, or what had no room before."""
         if not self.up or life != self.life or self.certificate is not None:
             return
+        self.handle(MembersAbsent(self._away()))
+        if not self.up:
+            return
         peer = self.swarm.members[self.swarm.random.randrange(len(self.swarm.members))]
         if peer is not self and isinstance(peer, HonestMember) and peer.up:
             self._be_sent(peer)
         self.swarm.at(ASK_EVERY_MS, self._ask, self.life)
+
+    def _away(self) -> frozenset[NodeId]:
+        """Of whom this member thinks that it has heard nothing."""
+        wrong = self._misses if self.swarm.now_ms < self.swarm.scenario.gst_ms else 0.0
+        chances = [wrong if getattr(member, "up", True) else 0.9 for member in self.swarm.members]
+        away = {node for node, chance in zip(self.swarm.nodes, chances, strict=True) if self._senses.random() < chance}
+        return frozenset(away - {self.node})
 
     def _be_sent(self, peer: HonestMember) -> None:
         if peer.certificate is not None:
