@@ -168,6 +168,7 @@ def test_what_gives_an_opaque_type_has_mutants_of_the_calculations_in_it():
 OWN = """#[derive(Clone, Default)] pub struct Plain { name: String }
 pub enum Light { Red, Green, Other(u8) }
 pub struct Bare;
+pub struct Pair(pub u8, Light);
 impl Default for Bare { fn default() -> Self { made() } }
 """
 
@@ -177,8 +178,10 @@ impl Default for Bare { fn default() -> Self { made() } }
     [
         ("() -> u8", {"2"}),
         ("() -> Option<u8>", {"Some(1)", "Some(2)"}),
-        ("() -> Plain", {"Default::default()"}),
-        ("() -> Bare", {"Default::default()"}),
+        ("() -> Plain", {"Default::default()", "Plain { name: String::new() }", 'Plain { name: "xyzzy".to_string() }'}),
+        ("() -> Bare", {"Default::default()", "Bare"}),
+        ("() -> Pair", {"Pair(0, Default::default())", "Pair(1, Default::default())"}),
+        ("() -> Poll<u8>", set()),
         ("() -> Light", {"Light::Red", "Light::Green"}),
         ("() -> Result<u8, Light>", {"Ok(2)", "Err(Light::Red)"}),
         ("() -> Result<Foreign, String>", {"Ok(Default::default())", "Err(String::new())"}),
@@ -189,16 +192,17 @@ impl Default for Bare { fn default() -> Self { made() } }
 )
 def test_a_body_becomes_what_the_row_itself_says_is_of_its_type(signature, becomes):
     found = further_mutants_of(f"{OWN}fn f{signature} {{ made() }}", 20)
-    assert {mutant.text.strip("{} ") for mutant in found if mutant.target.name == "f"} == becomes
+    assert {mutant.text[2:-2] for mutant in found if mutant.target.name == "f"} == becomes
 
 
 @pytest.mark.parametrize(
     ("parameters", "begins"),
     [
-        ("text: &'a str", [' let text: &\'a str = "";', ' let text: &\'a str = "xyzzy";']),
-        ("mut n: u8", [" let mut n: u8 = 0;", " let mut n: u8 = 1;"]),
+        ("text: &'a str", [f' let text: &\'a str = "{word}";' for word in ("", "xyzzy", "y")]),
+        ("mut n: u8", [f" let mut n: u8 = {value};" for value in (0, 1, 2)]),
         ("own: &[Own]", [" let own: &[Own] = &[];"]),
-        ("plain: &Plain", [" let plain: &Plain = &Default::default();"]),
+        ("bare: &Bare", [" let bare: &Bare = &Default::default();", " let bare: &Bare = &Bare;"]),
+        ("other: Foreign", [" let other: Foreign = Default::default();"]),
         ("out: &mut u8", []),
         ("&self, f: impl Fn()", []),
         ("a: T, mut b: T", [" let (a, mut b) = (b, a);"]),
@@ -220,7 +224,7 @@ def test_what_is_handed_in_may_not_be_looked_at_or_taken_for_another(parameters,
         ("(b, a)", ["(a, b)"]),
         ("match x { A => one, B => two }", ["match x { A => two, B => one }"]),
         ("v.iter().rev().last()", ["v.iter().last()"]),
-        ('format!("<{n}>")', ['format!("x<{n}>")']),
+        ('format!("<{n}>")', ['format!("x<{n}>")', 'format!("")', 'format!("<{n}>y")']),
         ('v.get(k).expect("there")', []),
         ("v.split('x')", ["v.split('y')"]),
         ("v.first()", []),
@@ -236,7 +240,7 @@ def test_a_step_may_be_left_out_and_neighbours_may_change_places(body, becomes):
 def test_what_gives_an_opaque_type_gets_other_words():
     code = "fn f(n: u32, own: Own) -> impl Iterator<Item = u32> { (0..n).map(own.step()).take(3).chain(n.0) }"
     changed = {code[mutant.start : mutant.end] + "=" + mutant.text for mutant in further_mutants_of(code, 20)}
-    assert changed == {"n=0", "0=1", "3=4"}
+    assert changed == {"n=0", "0=1", "3=4", "own=Default::default()"}
 
 
 def test_further_mutants_are_rust_and_spread_over_the_targets():
@@ -244,3 +248,15 @@ def test_further_mutants_are_rust_and_spread_over_the_targets():
     assert not any(parse(mutant.applied(CODE)).has_error for mutant in found)
     names = [mutant.target.name for mutant in further_mutants_of(CODE, 4)]
     assert len(names) == len(set(names)) == 4
+
+
+def test_a_default_is_not_made_of_itself():
+    code = "pub struct Own(u8); impl Default for Own { fn default() -> Self { Own(made()) } }"
+    assert {mutant.text for mutant in further_mutants_of(code, 20)} == {"{ Own(0) }", "{ Own(1) }"}
+
+
+def test_where_there_are_no_functions_closures_have_mutants():
+    code = "pub static F: fn(u8) -> u8 = |n| n + made(3);\n#[cfg(test)] mod tests { static G: fn() -> u8 = || 1 + 1; }"
+    assert [mutant.text for mutant in mutants_of(code, 9)] == ["n - made(3)", "n + made(4)"]
+    assert mutants_of(f"{code} fn f() {{ made() }}", 9)[0].target.name == "f"
+    assert {mutant.target.name for mutant in mutants_of(f"{code} fn f() {{ made() }}", 9)} == {"f"}

@@ -66,14 +66,20 @@ def changes_of_words(function: Node, body: Node, known: Known) -> Iterator[Chang
         if node.type == "identifier" and text_of(node) in typed:
             values = arguments_for(typed[text_of(node)], known)
             yield from (Change(node.start_byte, node.end_byte, value, "argument") for value in values[:1])
-        elif node.type == "integer_literal" and text_of(node).isdecimal() and node.parent is not None:
-            if node.parent.type not in _NO_VALUES:
-                yield Change(node.start_byte, node.end_byte, str(int(text_of(node)[:_DIGITS_MAX]) + 1), "number")
+        elif node.type == "integer_literal":
+            yield from another_number(node)
         else:
             yield from _reworded(node)
 
 
-_NO_VALUES = frozenset({"field_expression", "array_expression"})
+def another_number(literal: Node) -> Iterator[Change]:
+    """One more, of a plain number."""
+    text = text_of(literal)
+    is_value = literal.parent is not None and literal.parent.type != "field_expression"
+    if is_value and text.isdecimal() and len(text) <= _DIGITS_MAX:
+        yield Change(literal.start_byte, literal.end_byte, str(int(text) + 1), "number")
+
+
 _DIGITS_MAX = 38
 
 
@@ -155,8 +161,14 @@ _OF_ITS_KIND = frozenset(
 def _reworded(node: Node) -> Iterator[Change]:
     """Another text or letter; a format keeps its holes."""
     if node.type in {"string_literal", "raw_string_literal"} and not _is_excuse(node):
-        opening = text_of(node).index('"') + 1 + node.start_byte
-        yield Change(opening, opening, "x", "text")
+        text = text_of(node)
+        opening, closing = text.index('"') + 1, text.rindex('"')
+        start = node.start_byte
+        yield Change(start + opening, start + opening, "x", "text")
+        if text[opening:closing]:
+            end = start + len(text[:closing].encode())
+            yield Change(end, end, "y", "text")
+            yield Change(start + opening, end, "", "text")
     elif node.type == "char_literal":
         yield Change(node.start_byte, node.end_byte, "'y'" if text_of(node) == "'x'" else "'x'", "text")
 

@@ -119,7 +119,7 @@ def _taken_in_turn(by_target: Sequence[Sequence[Mutant]], limit: int) -> tuple[M
 
 
 def _in_turn(example: str, steps: Mapping[int, int] | None) -> list[_Function]:
-    functions = _functions(example)
+    functions = _functions(example) or _closures(example)
     if steps is None or not any(target.body in steps for _, _, target in functions):
         return functions
     reached = [function for function in functions if function[2].body in steps]
@@ -151,9 +151,9 @@ def _in_expression(mistake: Mistake, body: Node, target: Target) -> Mutant | Non
     place, text, kind = mistake
     node: Node | None = place
     outermost = None
-    while node is not None and node != body:
+    while node is not None:
         outermost = node if node.type in {"binary_expression", "unary_expression"} else outermost
-        node = node.parent
+        node = node.parent if node != body else None
     if outermost is None:
         return None
     start = outermost.start_byte
@@ -175,7 +175,8 @@ def _likely_values_in(item: Declared, body: Node, target: Target, known: Known) 
     if result == "Self" and above is not None:
         result = text_of(above.child_by_field_name("type")).partition("<")[0]
     for value in likely_values(result, known) if result else ():
-        if value not in tried and _may_be(target, body, value):
+        is_itself = value == f"Default::{item.name}()"
+        if value not in tried and not is_itself and _may_be(target, body, value):
             yield further.Change(target.body, target.end, f"{{ {value} }}", "value")
 
 
@@ -216,6 +217,19 @@ def _functions(example: str) -> list[_Function]:
         (item, body, replace(target, is_relied_on=any(item.name in names for by, names in named if by != target)))
         for item, body, target in found
     ]
+
+
+def _closures(example: str) -> list[_Function]:
+    """Those that statics and constants hold."""
+    found: list[_Function] = []
+    for item in declared(parse(example).children):
+        is_held = item.node.type in {"static_item", "const_item"} and not item.in_tests
+        for closure in walk(item.node) if is_held else ():
+            body = closure.child_by_field_name("body") if closure.type == "closure_expression" else None
+            if body is not None:
+                has_unsafe = any(node.type == "unsafe" for node in walk(body))
+                found.append((item, body, Target(item.name, body.start_byte, body.end_byte, OPAQUE, has_unsafe)))
+    return found
 
 
 def _target(item: Declared, body: Node) -> Target:
