@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from node.checks.guards.mutants import mutants_of, stub_of, targets_of
+from node.checks.guards.mutants import further_mutants_of, mutants_of, stub_of, targets_of
 from node.checks.guards.reading import parse
 
 CODE = """#![deny(warnings)]
@@ -72,9 +72,20 @@ def test_mutants_differ_from_the_example_in_one_place_each_and_parse():
     assert {"operator", "negation", "number", "guard", "value"} <= kinds
 
 
-def test_code_for_tests_and_code_with_unsafe_has_no_mutants():
-    names = {mutant.target.name for mutant in mutants_of(CODE, 100)}
-    assert names.isdisjoint({"first", "main", "helper", "t"})
+def test_code_for_tests_has_no_mutants():
+    for found in (mutants_of(CODE, 100), further_mutants_of(CODE, 100)):
+        assert {mutant.target.name for mutant in found}.isdisjoint({"main", "helper", "t"})
+
+
+def test_of_what_holds_unsafe_only_all_is_changed_and_only_where_nothing_like_it_relies_on_it():
+    found = [mutant for mutant in mutants_of(CODE, 100) if mutant.target.name == "first"]
+    assert [mutant.text for mutant in found] == ["{ 0 }", "{ 1 }"]
+    found = [mutant for mutant in further_mutants_of(CODE, 100) if mutant.target.name == "first"]
+    assert [mutant.text for mutant in found] == ["{ 2 }"]
+    code = f"{CODE}pub fn second(items: &[u8]) -> u8 {{ unsafe {{ *items.as_ptr().add(first(items) as usize) }} }}"
+    for more in (mutants_of(code, 100), further_mutants_of(code, 100)):
+        assert "first" not in {mutant.target.name for mutant in more}
+        assert "second" in {mutant.target.name for mutant in more}
 
 
 def test_few_mutants_are_spread_over_the_targets():
@@ -152,3 +163,100 @@ def test_what_gives_an_opaque_type_has_mutants_of_the_calculations_in_it():
     assert {mutant.text for mutant in found} == {"x / 2 == 0", "x % 3 == 0", "x % 2 != 0", "x % 2 == 1"}
     code = "fn f(v: Vec<Own>) -> impl Iterator<Item = Own> { v.into_iter().filter(|x| !x.is_empty()) }"
     assert [mutant.text for mutant in mutants_of(code, 9)] == ["x.is_empty()"]
+
+
+OWN = """#[derive(Clone, Default)] pub struct Plain { name: String }
+pub enum Light { Red, Green, Other(u8) }
+pub struct Bare;
+pub struct Pair(pub u8, Light);
+impl Default for Bare { fn default() -> Self { made() } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("signature", "becomes"),
+    [
+        ("() -> u8", {"2"}),
+        ("() -> Option<u8>", {"Some(1)", "Some(2)"}),
+        ("() -> Plain", {"Default::default()", "Plain { name: String::new() }", 'Plain { name: "xyzzy".to_string() }'}),
+        ("() -> Bare", {"Default::default()", "Bare"}),
+        ("() -> Pair", {"Pair(0, Default::default())", "Pair(1, Default::default())"}),
+        ("() -> Poll<u8>", set()),
+        ("() -> Light", {"Light::Red", "Light::Green"}),
+        ("() -> Result<u8, Light>", {"Ok(2)", "Err(Light::Red)"}),
+        ("() -> Result<Foreign, String>", {"Ok(Default::default())", "Err(String::new())"}),
+        ("<T>(t: T) -> T", set()),
+        ("() -> &'static Plain", set()),
+        ("() -> Box<dyn Fn()>", {"Default::default()"}),
+    ],
+)
+def test_a_body_becomes_what_the_row_itself_says_is_of_its_type(signature, becomes):
+    found = further_mutants_of(f"{OWN}fn f{signature} {{ made() }}", 20)
+    assert {mutant.text[2:-2] for mutant in found if mutant.target.name == "f"} == becomes
+
+
+@pytest.mark.parametrize(
+    ("parameters", "begins"),
+    [
+        ("text: &'a str", [f' let text: &\'a str = "{word}";' for word in ("", "xyzzy", "y")]),
+        ("mut n: u8", [f" let mut n: u8 = {value};" for value in (0, 1, 2)]),
+        ("own: &[Own]", [" let own: &[Own] = &[];"]),
+        ("bare: &Bare", [" let bare: &Bare = &Default::default();", " let bare: &Bare = &Bare;"]),
+        ("other: Foreign", [" let other: Foreign = Default::default();"]),
+        ("out: &mut u8", []),
+        ("&self, f: impl Fn()", []),
+        ("a: T, mut b: T", [" let (a, mut b) = (b, a);"]),
+        ("(a, b): (T, T)", []),
+    ],
+)
+def test_what_is_handed_in_may_not_be_looked_at_or_taken_for_another(parameters, begins):
+    found = further_mutants_of(f"{OWN}fn f({parameters}) -> T {{ made() }}", 20)
+    assert {mutant.text for mutant in found if mutant.target.name == "f"} == set(begins)
+
+
+@pytest.mark.parametrize(
+    ("body", "becomes"),
+    [
+        ("if ready { a } else { b }", ["if !ready { a } else { b }"]),
+        ("for x in v { w.push(x); } w", [" w", "for x in v {  } w"]),
+        ("self.n = m; self.n", [" self.n"]),
+        ("Own { x: p.y, y: p.x }", ["Own { x: p.x, y: p.y }"]),
+        ("(b, a)", ["(a, b)"]),
+        ("match x { A => one, B => two }", ["match x { A => two, B => one }"]),
+        ("v.iter().rev().last()", ["v.iter().last()"]),
+        ('format!("<{n}>")', ['format!("x<{n}>")', 'format!("")', 'format!("<{n}>y")']),
+        ('v.get(k).expect("there")', []),
+        ("v.split('x')", ["v.split('y')"]),
+        ("v.first()", []),
+    ],
+)
+def test_a_step_may_be_left_out_and_neighbours_may_change_places(body, becomes):
+    code = f"fn f(&self) -> T {{ {body} }}"
+    assert [mutant.body(code)[1:-1].strip() for mutant in further_mutants_of(code, 20)] == [
+        text.strip() for text in becomes
+    ]
+
+
+def test_what_gives_an_opaque_type_gets_other_words():
+    code = "fn f(n: u32, own: Own) -> impl Iterator<Item = u32> { (0..n).map(own.step()).take(3).chain(n.0) }"
+    changed = {code[mutant.start : mutant.end] + "=" + mutant.text for mutant in further_mutants_of(code, 20)}
+    assert changed == {"n=0", "0=1", "3=4", "own=Default::default()"}
+
+
+def test_further_mutants_are_rust_and_spread_over_the_targets():
+    found = further_mutants_of(CODE, 100)
+    assert not any(parse(mutant.applied(CODE)).has_error for mutant in found)
+    names = [mutant.target.name for mutant in further_mutants_of(CODE, 4)]
+    assert len(names) == len(set(names)) == 4
+
+
+def test_a_default_is_not_made_of_itself():
+    code = "pub struct Own(u8); impl Default for Own { fn default() -> Self { Own(made()) } }"
+    assert {mutant.text for mutant in further_mutants_of(code, 20)} == {"{ Own(0) }", "{ Own(1) }"}
+
+
+def test_where_there_are_no_functions_closures_have_mutants():
+    code = "pub static F: fn(u8) -> u8 = |n| n + made(3);\n#[cfg(test)] mod tests { static G: fn() -> u8 = || 1 + 1; }"
+    assert [mutant.text for mutant in mutants_of(code, 9)] == ["n + made(4)", "n - made(3)"]
+    assert mutants_of(f"{code} fn f() {{ made() }}", 9)[0].target.name == "f"
+    assert {mutant.target.name for mutant in mutants_of(f"{code} fn f() {{ made() }}", 9)} == {"f"}

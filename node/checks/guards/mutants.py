@@ -7,14 +7,16 @@ families of cargo-mutants (facts on Rust verification, section 7), and so do the
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import zip_longest
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
 
 from tree_sitter import Node
 
-from node.checks.guards.reading import COMMENTS, Declared, declared, leaves, parse, text_of, walk
+from node.checks.guards import further
+from node.checks.guards.mistakes import Mistake, mistakes, parameters_of
+from node.checks.guards.reading import Declared, declared, identifiers, parse, text_of, walk
+from node.checks.guards.values import Known, likely_values, sure_values, values_of_own_types
 from node.checks.syntax import body_start
 
 OPAQUE = "impl Trait in the return type"
@@ -36,7 +38,9 @@ class Target:
     lone_reason: str
     """Why its mutants cannot be arms of one build: `const fn`, `impl Trait`; empty when they can."""
     has_unsafe: bool
-    """Its body holds `unsafe`, so that a change of it may be undefined behaviour: it has no mutants."""
+    """Its body holds `unsafe`, so that a change in it may be undefined behaviour: only all of it is changed at once."""
+    is_relied_on: bool = False
+    """Another function that holds `unsafe` names it: what that does with another result may be undefined, too."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,7 +67,7 @@ class Mutant:
 
 def targets_of(example: str) -> tuple[Target, ...]:
     """The example's functions that tests are about: with a body, not for tests only, not `main`; in source order."""
-    return tuple(_target(item, body) for item, body in _functions(example))
+    return tuple(target for _, _, target in _functions(example))
 
 
 def stub_of(example: str) -> str:
@@ -73,7 +77,7 @@ def stub_of(example: str) -> str:
     and no argument unused: what compiled with warnings denied still does.
     """
     source = example.encode()
-    for _, body in reversed(_functions(example)):
+    for _, body, _ in reversed(_functions(example)):
         at = body_start(body)
         source = _spliced(source, at, at, f' if true {{ panic!("{STUB_MESSAGE}") }} ')
     return source.decode(errors="replace")
@@ -88,38 +92,143 @@ def mutants_of(example: str, limit: int, steps: Mapping[int, int] | None = None)
         steps: How far each target is from what is tested, by where its body begins: the nearest have the first turn,
             and those that are not in it none, unless that is so of all.
 
-    Functions that hold `unsafe` have none: what a changed one does may be undefined, and then nothing it shows is a
-    verdict. Whether a mutant compiles is the compiler's to say.
+    What a function that holds `unsafe` does is left as it is: a small change may make it undefined, and then nothing it
+    shows is a verdict. Where no other such function relies on it, something else may stand in its place as a whole.
+    Whether a mutant compiles is the compiler's to say.
     """
     by_target = []
-    functions = _functions(example)
-    if steps is not None and any(body.start_byte in steps for _, body in functions):
-        reached = [(item, body) for item, body in functions if body.start_byte in steps]
-        functions = sorted(reached, key=lambda one: (steps[one[1].start_byte], one[1].start_byte))
-    for item, body in functions:
-        target = _target(item, body)
-        if not target.has_unsafe:
-            by_target.append(_spread(sorted(set(_mutants_in(item.node, body, target))), limit))
+    for item, body, target in _in_turn(example, steps):
+        found = _values_in(item.node, body, target) if target.has_unsafe else _mutants_in(item.node, body, target)
+        by_target.append(_spread(sorted(set(found)), limit))
+    return _taken_in_turn(by_target, limit)
+
+
+def further_mutants_of(example: str, limit: int, steps: Mapping[int, int] | None = None) -> tuple[Mutant, ...]:
+    """The same of other families (`further`), for code that has few of those: at most `limit`, the surest first."""
+    known = values_of_own_types(declared(parse(example).children))
+    by_target = []
+    for item, body, target in _in_turn(example, steps):
+        found = (Mutant(*change, target) for change in _further_in(item, body, target, known))
+        by_target.append(list(dict.fromkeys(found))[:limit])
+    return _taken_in_turn(by_target, limit)
+
+
+def _taken_in_turn(by_target: Sequence[Sequence[Mutant]], limit: int) -> tuple[Mutant, ...]:
     turns = [mutant for turn in zip_longest(*by_target) for mutant in turn if mutant is not None]
     return tuple(sorted(turns[:limit]))
 
 
+def _in_turn(example: str, steps: Mapping[int, int] | None) -> list[_Function]:
+    functions = _functions(example) or _closures(example)
+    if steps is None or not any(target.body in steps for _, _, target in functions):
+        return functions
+    reached = [function for function in functions if function[2].body in steps]
+    return sorted(reached, key=lambda one: (steps[one[2].body], one[2].body))
+
+
 def _mutants_in(function: Node, body: Node, target: Target) -> Iterator[Mutant]:
     if target.lone_reason == OPAQUE:
-        yield from filter(None, (_in_expression(mistake, body, target) for mistake in _mistakes(function, body)))
+        yield from filter(None, (_in_expression(mistake, body, target) for mistake in mistakes(function, body)))
         return
-    yield from _values(function, body, target)
-    for place, text, kind in _mistakes(function, body):
+    yield from _values_in(function, body, target)
+    for place, text, kind in mistakes(function, body):
         yield Mutant(place.start_byte, place.end_byte, text, kind, target)
 
 
-def _functions(example: str) -> list[tuple[Declared, Node]]:
+def _further_in(item: Declared, body: Node, target: Target, known: Known) -> Iterator[further.Change]:
+    if target.has_unsafe:
+        yield from _likely_values_in(item, body, target, known)
+    elif target.lone_reason == OPAQUE:
+        yield from further.changes_of_words(item.node, body, known)
+    else:
+        others = chain(_likely_values_in(item, body, target, known), further.changes_in(body))
+        for pair in zip_longest(further.changes_of_arguments(item.node, body, known), others):
+            yield from filter(None, pair)
+
+
+def _in_expression(mistake: Mistake, body: Node, target: Target) -> Mutant | None:
+    """The mistake as another outermost calculation: of one type with the right one, where whole bodies are not."""
+    place, text, kind = mistake
+    node: Node | None = place
+    outermost = None
+    while node is not None:
+        outermost = node if node.type in {"binary_expression", "unary_expression"} else outermost
+        node = node.parent if node != body else None
+    if outermost is None:
+        return None
+    start = outermost.start_byte
+    changed = _spliced(outermost.text or b"", place.start_byte - start, place.end_byte - start, text)
+    return Mutant(start, outermost.end_byte, changed.decode(errors="replace"), kind, target)
+
+
+def _values_in(function: Node, body: Node, target: Target) -> Iterator[Mutant]:
+    result = _result_of(function)
+    for value in ("self",) if result and result == _type_of_self(function) else sure_values(result):
+        if _may_be(target, body, value):
+            yield Mutant(target.body, target.end, f"{{ {value} }}", "value", target)
+
+
+def _likely_values_in(item: Declared, body: Node, target: Target, known: Known) -> Iterator[further.Change]:
+    """Whole bodies that are not as sure to compile."""
+    result, tried = _result_of(item.node), sure_values(_result_of(item.node))
+    above = item.node.parent.parent if item.is_member and item.node.parent is not None else None
+    if result == "Self" and above is not None:
+        result = text_of(above.child_by_field_name("type")).partition("<")[0]
+    for value in likely_values(result, known) if result else ():
+        is_itself = value == f"Default::{item.name}()"
+        if value not in tried and not is_itself and _may_be(target, body, value):
+            yield further.Change(target.body, target.end, f"{{ {value} }}", "value")
+
+
+def _may_be(target: Target, body: Node, value: str) -> bool:
+    """Whether a value may stand in the place of a body."""
+    is_whole = target.lone_reason != OPAQUE and not (target.has_unsafe and target.is_relied_on)
+    return is_whole and value != text_of(body).strip("{} \n\t")
+
+
+def _result_of(function: Node) -> str:
+    return text_of(function.child_by_field_name("return_type")).replace(" ", "")
+
+
+def _type_of_self(function: Node) -> str:
+    """What `self` is in a method, as its result would be written; empty where it has none."""
+    for parameter in parameters_of(function):
+        if parameter.type == "self_parameter":
+            reference = "&" if any(child.type == "&" for child in parameter.children) else ""
+            is_mutable = reference and any(child.type == "mutable_specifier" for child in parameter.children)
+            has_lifetime = any(child.type == "lifetime" for child in parameter.children)
+            return "" if has_lifetime else f"{reference}{'mut' if is_mutable else ''}Self"
+    return ""
+
+
+_Function = tuple[Declared, Node, Target]
+"""With its body."""
+
+
+def _functions(example: str) -> list[_Function]:
     found = []
     for item in declared(parse(example).children):
         body = item.body if item.node.type == "function_item" else None
         is_main = item.name == "main" and not item.is_member
         if body is not None and not item.in_tests and not is_main:
-            found.append((item, body))
+            found.append((item, body, _target(item, body)))
+    named = [(target, identifiers(body)) for _, body, target in found if target.has_unsafe]
+    return [
+        (item, body, replace(target, is_relied_on=any(item.name in names for by, names in named if by != target)))
+        for item, body, target in found
+    ]
+
+
+def _closures(example: str) -> list[_Function]:
+    """Those that statics and constants hold."""
+    found: list[_Function] = []
+    for item in declared(parse(example).children):
+        is_held = item.node.type in {"static_item", "const_item"} and not item.in_tests
+        for closure in walk(item.node) if is_held else ():
+            body = closure.child_by_field_name("body") if closure.type == "closure_expression" else None
+            if body is not None:
+                has_unsafe = any(node.type == "unsafe" for node in walk(body))
+                found.append((item, body, Target(item.name, body.start_byte, body.end_byte, OPAQUE, has_unsafe)))
     return found
 
 
@@ -144,257 +253,3 @@ def _spread(found: Sequence[Mutant], count: int) -> list[Mutant]:
     if len(found) <= count:
         return list(found)
     return [found[index * len(found) // count] for index in range(count)]
-
-
-# Whole bodies
-
-
-def _values(function: Node, body: Node, target: Target) -> Iterator[Mutant]:
-    result = text_of(function.child_by_field_name("return_type")).replace(" ", "")
-    present = text_of(body).strip("{} \n\t")
-    guesses = ("self",) if result and result == _type_of_self(function) else _guesses(result)
-    for value in guesses:
-        if value != present:
-            yield Mutant(target.body, target.end, f"{{ {value} }}", "value", target)
-
-
-def _type_of_self(function: Node) -> str:
-    """What `self` is in a method, as its result would be written; empty where it has none."""
-    for parameter in _parameters(function):
-        if parameter.type == "self_parameter":
-            reference = "&" if any(child.type == "&" for child in parameter.children) else ""
-            is_mutable = reference and any(child.type == "mutable_specifier" for child in parameter.children)
-            has_lifetime = any(child.type == "lifetime" for child in parameter.children)
-            return "" if has_lifetime else f"{reference}{'mut' if is_mutable else ''}Self"
-    return ""
-
-
-def _parameters(function: Node) -> Sequence[Node]:
-    parameters = function.child_by_field_name("parameters")
-    return parameters.named_children if parameters is not None else ()
-
-
-_SIMPLE = {
-    "": ("()",),
-    "()": ("()",),
-    "bool": ("true", "false"),
-    "char": ("'x'",),
-    "String": ("String::new()", '"xyzzy".to_string()'),
-    "&str": ('""', '"xyzzy"'),
-    "&'staticstr": ('""', '"xyzzy"'),
-    "f32": ("0.0", "1.0"),
-    "f64": ("0.0", "1.0"),
-    "fmt::Result": ("Ok(())",),
-    "std::fmt::Result": ("Ok(())",),
-    "std::cmp::Ordering": ("::core::cmp::Ordering::Equal",),
-    "cmp::Ordering": ("::core::cmp::Ordering::Equal",),
-    "Ordering": ("::core::cmp::Ordering::Equal",),
-}
-_INTEGERS = frozenset(f"{sign}{bits}" for sign in "ui" for bits in (8, 16, 32, 64, 128, "size"))
-_EMPTY = ("HashMap<", "BTreeMap<", "HashSet<", "BTreeSet<", "VecDeque<", "BinaryHeap<")
-
-
-def _guesses(result: str) -> tuple[str, ...]:
-    """Values of a return type that are surely of it, by its text."""
-    if result in _SIMPLE:
-        return _SIMPLE[result]
-    if result in _INTEGERS:
-        return ("0", "1")
-    name, _, inside = result.removeprefix("std::").removeprefix("io::").partition("<")
-    if name == "Option":
-        return ("None", *(f"Some({value})" for value in _guesses(inside[:-1])[:1]))
-    if name == "Result":
-        return tuple(f"Ok({value})" for value in _guesses(_parts(inside[:-1])[0]))
-    if result.startswith("(") and result.endswith(")"):
-        each = [_guesses(part) for part in _parts(result[1:-1]) if part]
-        return (f"({', '.join(values[0] for values in each)},)",) if all(each) else ()
-    if name == "Vec":
-        return ("Default::default()", *(f"::std::vec![{value}]" for value in _guesses(inside[:-1])[:1]))
-    return ("Default::default()",) if result.startswith(_EMPTY) else ()
-
-
-def _parts(types: str) -> list[str]:
-    """A list of types at its outermost commas."""
-    parts, depth = [""], 0
-    for letter in types:
-        depth += (letter in "<([") - (letter in ">)]")
-        if letter == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return parts
-
-
-# Single mistakes
-
-_BINARY = dict(
-    zip(
-        ["<", "<=", ">", ">=", "==", "!=", "&&", "||", "+", "-", "*", "/", "%", "<<", ">>", "&", "|", "^"],
-        ["<=", "<", ">=", ">", "!=", "==", "||", "&&", "-", "+", "+", "*", "/", ">>", "<<", "|", "&", "|"],
-        strict=True,
-    )
-)
-_ASSIGNING = {"+=": "-=", "-=": "+=", "*=": "+=", "/=": "*=", "%=": "/=", "|=": "&=", "&=": "|=", "^=": "|="}
-_PAIRS = (
-    *(("min", "max"), ("any", "all"), ("first", "last"), ("next", "next_back"), ("take", "skip")),
-    *(("push_front", "push_back"), ("pop_front", "pop_back"), ("find", "rfind"), ("starts_with", "ends_with")),
-    *(("is_some", "is_none"), ("is_ok", "is_err"), ("to_lowercase", "to_uppercase"), ("trim_start", "trim_end")),
-    *(("to_ascii_lowercase", "to_ascii_uppercase"), ("take_while", "skip_while"), ("split_once", "rsplit_once")),
-    *(("is_lowercase", "is_uppercase"), ("saturating_add", "saturating_sub"), ("wrapping_add", "wrapping_sub")),
-    ("checked_add", "checked_sub"),
-)
-_METHODS = {**dict(_PAIRS), **{second: first for first, second in _PAIRS}}
-_NOT_CODE = frozenset(
-    {
-        *("attribute_item", "inner_attribute_item", "macro_definition", "type_arguments", "array_type", "const_item"),
-        *("static_item", "function_item", "impl_item", "trait_item", "match_pattern", "token_tree"),
-    }
-)
-"""Inside these a change is another program rather than a mistake, or none that could be placed."""
-
-
-def _mistakes(function: Node, body: Node) -> Iterator[_Mistake]:
-    typed = {
-        text_of(parameter.child_by_field_name("pattern")): text_of(parameter.child_by_field_name("type"))
-        for parameter in _parameters(function)
-    }
-    for node in walk(body, without=_NOT_CODE):
-        yield from _mistakes_at(node)
-        yield from _about_parameters(node, typed)
-
-
-def _in_expression(mistake: _Mistake, body: Node, target: Target) -> Mutant | None:
-    """The mistake as another outermost calculation: of one type with the right one, where whole bodies are not."""
-    place, text, kind = mistake
-    node: Node | None = place
-    outermost = None
-    while node is not None and node != body:
-        outermost = node if node.type in {"binary_expression", "unary_expression"} else outermost
-        node = node.parent
-    if outermost is None:
-        return None
-    start = outermost.start_byte
-    changed = _spliced(outermost.text or b"", place.start_byte - start, place.end_byte - start, text)
-    return Mutant(start, outermost.end_byte, changed.decode(errors="replace"), kind, target)
-
-
-def _about_parameters(node: Node, typed: Mapping[str, str]) -> Iterator[_Mistake]:
-    """A call for what it changes that is missing; a field that does not get what was handed in for it."""
-    if node.type == "expression_statement":
-        method = _last_method(node.children[0])
-        if method is not None and (method[1] in _CHANGING or method[0] in typed or method[0] == "self"):
-            yield node, "", "statement"
-    elif node.type == "shorthand_field_initializer":
-        name = text_of(node)
-        for value in _guesses(typed.get(name, "?").replace(" ", "")):
-            yield node, f"{name}: {value}", "field"
-
-
-def _last_method(call: Node) -> tuple[str, str] | None:
-    """Of a call of a method, the first word of what it is called on, and its name."""
-    function = call.child_by_field_name("function") if call.type == "call_expression" else None
-    if function is None or function.type != "field_expression":
-        return None
-    return text_of(next(leaves(function))), text_of(function.child_by_field_name("field"))
-
-
-_CHANGING = frozenset(
-    {
-        *("sort", "sort_by", "sort_by_key", "sort_unstable", "sort_unstable_by", "sort_unstable_by_key", "reverse"),
-        *("truncate", "dedup", "clear", "retain", "swap", "rotate_left", "rotate_right", "push_str"),
-    }
-)
-"""Methods without which the compiler still knows the type of what they would have changed."""
-
-
-_Mistake = tuple[Node, str, str]
-
-
-def _mistakes_at(node: Node) -> Iterator[_Mistake]:
-    rule = _RULES.get(node.type)
-    if rule is not None:
-        yield from rule(node)
-
-
-def _operator(node: Node) -> Iterator[_Mistake]:
-    operator = node.child_by_field_name("operator")
-    table = _BINARY if node.type == "binary_expression" else _ASSIGNING
-    if operator is not None and text_of(operator) in table:
-        yield operator, table[text_of(operator)], "operator"
-
-
-def _negation(node: Node) -> Iterator[_Mistake]:
-    if text_of(node.children[0]) in {"!", "-"} and len(node.children) == 2:
-        yield node, text_of(node.children[1]), "negation"
-
-
-def _boolean(node: Node) -> Iterator[_Mistake]:
-    yield node, "false" if text_of(node) == "true" else "true", "boolean"
-
-
-_DIGITS_MAX = 38
-"""Of a `u128`; longer ones are for the compiler to refuse."""
-
-
-def _number(node: Node) -> Iterator[_Mistake]:
-    text = text_of(node)
-    digits = len(text) - len(text.lstrip("0123456789"))
-    if 0 < digits <= _DIGITS_MAX and (digits == len(text) or text[digits] in "ui"):
-        yield node, str(int(text[:digits]) + 1) + text[digits:], "number"
-
-
-def _range(node: Node) -> Iterator[_Mistake]:
-    for part in node.children:
-        if part.type == ".." and node.children[-1] != part:
-            yield part, "..=", "range"
-        elif part.type == "..=":
-            yield part, "..", "range"
-
-
-def _method(node: Node) -> Iterator[_Mistake]:
-    function = node.child_by_field_name("function")
-    name = (
-        function.child_by_field_name("field") if function is not None and function.type == "field_expression" else None
-    )
-    if name is not None and text_of(name) in _METHODS:
-        yield name, _METHODS[text_of(name)], "method"
-    if function is not None and name is not None and text_of(name) in _COMPARING:
-        one, other = function.children[0], node.children[-1].named_children
-        swapped = _swapped(text_of(one), text_of(other[0])) if len(other) == 1 else ""
-        if swapped:
-            yield node, swapped.format(text_of(name)), "order"
-
-
-_COMPARING = frozenset({"cmp", "partial_cmp", "total_cmp"})
-_PLACE = re.compile(r"[a-z_]\w*(?:\.\w+)*")
-
-
-def _swapped(one: str, other: str) -> str:
-    """A comparison the other way round, `{}` for the method: of `a` with `b`, or of `a.x` with `&b.x`."""
-    reference = "&" if other.startswith("&") else ""
-    other = other.removeprefix("&")
-    is_plain = _PLACE.fullmatch(one) is not None and _PLACE.fullmatch(other) is not None
-    return f"{other}.{{}}({reference}{one})" if is_plain and one != other else ""
-
-
-def _guard(node: Node) -> Iterator[_Mistake]:
-    """An early exit that is missing: an `if` without `else` whose block only leaves."""
-    test = node.children[0] if node.children else node
-    block = test.child_by_field_name("consequence") if test.type == "if_expression" else None
-    if block is None or test.child_by_field_name("alternative") is not None:
-        return
-    inside = [child for child in block.named_children if child.type not in COMMENTS]
-    if len(inside) == 1 and text_of(inside[0]).startswith(("return", "break", "continue")):
-        yield node, "", "guard"
-
-
-_RULES: dict[str, Callable[[Node], Iterator[_Mistake]]] = {
-    "binary_expression": _operator,
-    "compound_assignment_expr": _operator,
-    "unary_expression": _negation,
-    "boolean_literal": _boolean,
-    "integer_literal": _number,
-    "range_expression": _range,
-    "call_expression": _method,
-    "expression_statement": _guard,
-}

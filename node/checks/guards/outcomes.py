@@ -224,11 +224,11 @@ def _compared(assertion: Assertion) -> tuple[tuple[Node, ...], ...]:
 
 
 def _condition(assertion: Assertion) -> Node | None:
-    """The first argument of `assert!` as an expression, or what `assert_ne!` says."""
-    sides = assertion.arguments[: 2 if assertion.name in _DIFFERENT else 1]
-    if assertion.name not in _CONDITIONS | _DIFFERENT or not sides:
+    """The first argument of `assert!` as an expression, or what `assert_eq!` and `assert_ne!` say."""
+    sides = assertion.arguments[: 2 if assertion.name in _COMPARING else 1]
+    if assertion.name not in _CONDITIONS | _COMPARING or not sides:
         return None
-    text = " != ".join(" ".join(map(text_of, side)) for side in sides)
+    text = (" != " if assertion.name in _DIFFERENT else " == ").join(" ".join(map(text_of, side)) for side in sides)
     for node in parse(f"fn f() {{ let _ = {text}; }}").children[0].children[-1].children:
         if node.type == "let_declaration":
             return node.child_by_field_name("value")

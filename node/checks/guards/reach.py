@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from node.checks.guards.conditions import literally
-from node.checks.guards.reading import COMMENTS, attribute_name, leaves, mentions, text_of
+from node.checks.guards.reading import COMMENTS, attribute_name, leaves, mentions, name_of, text_of, walk
 from node.checks.guards.vacuity import Reading
 
 _WATCHED = frozenset({"assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "debug_assert_ne"})
@@ -33,30 +33,42 @@ class Watched:
 def doubtful_assertions(reading: Reading) -> tuple[Watched, ...]:
     """All by which a row's tests may say something; none where one is sure to be tried, or cannot be watched."""
     found: dict[int, Watched] = {}
+    leaving = _LEAVING + _leaving_macros(reading)
     for test in reading.tests:
         first, names = reading.first_telling.get(test.node.start_byte), set(map(attribute_name, test.attributes))
         if test.body is None or "should_panic" in names:
             return ()  # A panic that is expected is looked for in its own way.
-        if first is not None and first.node.parent is not None and _is_sure(first.node.parent, test.body):
+        if first is not None and first.node.parent is not None and _is_sure(first.node.parent, test.body, leaving):
             return ()  # Known without reading on, as of nearly all.
         for assertion in () if "ignore" in names else reading.telling_assertions(test):
             place = assertion.node.parent
             if assertion.name not in _WATCHED or place is None or place.type != "macro_invocation":
                 return ()
-            if _is_sure(place, test.body) or not _can_be_watched(assertion.node, place):
+            if _is_sure(place, test.body, leaving) or not _can_be_watched(assertion.node, place):
                 return ()
             found[place.start_byte] = Watched(place.start_byte, place.end_byte, _is_statement(place))
     return tuple(found[start] for start in sorted(found))
 
 
-def _is_sure(place: Node, body: Node) -> bool:
+_LEAVING = (b"return", b"break")
+
+
+def _leaving_macros(reading: Reading) -> tuple[bytes, ...]:
+    """Calls of the row's own macros that may leave where they stand."""
+    roots = (root for root in reading.roots if mentions(root, b"macro_rules"))
+    own = [node for root in roots for node in walk(root) if node.type == "macro_definition"]
+    own += [item.node for item in (*reading.beside, *reading.code) if item.node.type == "macro_definition"]
+    return tuple(f"{name_of(node)}!".encode() for node in own if mentions(node, *_LEAVING))
+
+
+def _is_sure(place: Node, body: Node, leaving: Sequence[bytes]) -> bool:
     """Whether a test that comes to its end has come by."""
     node: Node | None = place
     while node is not None and node != body:
         above = node.parent
         if above is None or above.type not in _PLAIN or above.child_by_field_name("label") is not None:
             return False
-        if above.type == "block" and any(mentions(child, b"return", b"break") for child in _before(node, above)):
+        if above.type == "block" and any(mentions(child, *leaving) for child in _before(node, above)):
             return False
         node = above
     return node is not None

@@ -27,7 +27,7 @@ _COUNTS = frozenset({"len", "count", "capacity", "as_nanos", "as_micros", "as_mi
 """Methods of the standard library that give numbers without a sign."""
 _UNSIGNED = re.compile(r"u(?:8|16|32|64|128|size)")
 _ORDERING = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "cmp", "partial_cmp"})
-OPERATORS = _ORDERING | {"add", "sub"}
+OPERATORS = _ORDERING | {"add", "sub", "mul", "rem", "bitxor", "bitand"}
 """Methods behind the operators that are read here."""
 _PRIMITIVE = r"(?:[iu](?:8|16|32|64|128|size)|char)"
 _BOUNDED = re.compile(_PRIMITIVE)
@@ -107,7 +107,9 @@ class _Reader:
             return self._is_unsigned(left)
         if sign in {"<", "<=", "!="} and right[-2:-1] == ("+",) and right[:-2] == left:
             return right[-1].isdecimal() and right[-1] != "0" and not self._has_own({"add"})
-        return sign in {"<", "<="} and _is_nothing(left) and not self._has_own({"sub"})
+        if sign == "==" and right != ("0",):
+            return False  # Of numbers with a point, some are not even equal to themselves.
+        return sign in {"<", "<=", "=="} and _is_nothing(left) and not self._has_own(_CALCULATING)
 
     def _has_own(self, methods: AbstractSet[str]) -> bool:
         return not methods.isdisjoint(self._own or ())
@@ -167,9 +169,19 @@ class _Reader:
         name = words[-4] if len(words) > _CALLED and words[-3] == "(" and words[-5] == "." else ""
         if name in {"contains", "starts_with", "ends_with"} - own and words[-2] == '""':
             return True
+        if self._compares_itself(words):
+            return True
         return "all" not in own and words[-8:-5] == (".", "all", "(") and words[-5:] == ("|", "_", "|", "true", ")")
 
+    def _compares_itself(self, words: Words) -> bool:
+        """`x.eq(&x)`."""
+        middle = (len(words) - _BETWEEN) // 2
+        one, sign, other = words[:middle], words[middle:-1][:4], words[middle + 4 : -1]
+        return one == other != () and sign in _BY_METHOD and words[-1] == ")" and not self._has_own(_ORDERING)
 
+
+_BY_METHOD = frozenset((".", method, "(", "&") for method in ("eq", "le", "ge"))
+_BETWEEN = 5
 _CALLED = 5
 _CHOICES = frozenset({"block", "match_expression", "if_expression"})
 
@@ -237,13 +249,21 @@ def _contradict(one: tuple[Words, str, Words] | None, other: tuple[Words, str, W
 
 
 def _is_nothing(words: Words) -> bool:
-    """`x - x`, or its size."""
+    """`x - x` or its size, `x ^ x`, `x * 0`, `x % 1`."""
+    if words[-2:] in {("*", "0"), ("%", "1"), ("&", "0")} and not _LOOSER & set(words):
+        return True
     if words[-4:] == (".", "abs", "(", ")"):
         words = words[:-4]
     if words[:1] == ("(",) and _closes(words, 0) == len(words) - 1:
         words = words[1:-1]
     middle = len(words) // 2
-    return len(words) % 2 == 1 and words[middle] == "-" and words[:middle] == words[middle + 1 :] != ()
+    is_taken_away = len(words) % 2 == 1 and words[middle] in {"-", "^"}
+    return is_taken_away and words[:middle] == words[middle + 1 :] != ()
+
+
+_LOOSER = frozenset({"+", "-", "|", "^", "<<", ">>", ","})
+"""What binds less than what is taken for the last step of a calculation."""
+_CALCULATING = frozenset({"sub", "mul", "rem", "bitxor", "bitand"})
 
 
 def _bare(node: Node) -> Node:

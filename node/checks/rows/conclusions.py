@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from node.checks.builds import Built
-from node.checks.rows.mutating import Survey
+from node.checks.rows.mutating import TELLING, Survey
 from node.checks.rows.runs import RowRun
 from node.checks.rows.task import Task
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
-
-_TELLING = 3
-"""Fewer mutants than this may all be changes that nobody could notice."""
 
 
 def after_lint(task: Task, linted: Built, formatted: bool | None, why: str, *, parsed: bool) -> RowVerdict:
@@ -81,7 +78,7 @@ def after_run(verdict: RowVerdict, run: RowRun, task: Task) -> RowVerdict:
 def after_mutants(verdict: RowVerdict, survey: Survey) -> RowVerdict:
     """The verdict with what its tests noticed of mutants."""
     verdict = replace(verdict, mutants=survey.mutants, cpu_ms=verdict.cpu_ms + survey.cpu_ms)
-    if survey.mutants.killed or survey.mutants.made < _TELLING:
+    if survey.mutants.killed or survey.mutants.made < TELLING:
         return verdict
     reason = f"its tests notice none of {survey.mutants.made} changes of the code"
     return replace(verdict, state=RowState.FAIL, vacuous=True, reasons=(reason,))

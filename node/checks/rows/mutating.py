@@ -6,11 +6,11 @@ Only rows whose tests pass and notice a stub come here: it is the dearest questi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from node.checks.diagnostics import Diagnostic
-from node.checks.guards.mutants import OPAQUE, Mutant, mutants_of
+from node.checks.guards.mutants import OPAQUE, Mutant, further_mutants_of, mutants_of
 from node.checks.guards.reading import walk
 from node.checks.guards.tested import steps_from_tests
 from node.checks.rows.building import Linked, RowBuilder, root_of
@@ -22,6 +22,9 @@ from node.checks.syntax import BodyChange, FunctionSite, parse_rust, says_of_its
 from node.checks.workshop import Workshop
 
 HALVINGS = 3
+TELLING = 3
+"""Fewer mutants than this may all be changes that nobody could notice."""
+_Maker = Callable[[str, int, Mapping[int, int]], Sequence[Mutant]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +48,59 @@ class Survey:
     mutants: Mutants
     cpu_ms: float
 
+    def __add__(self, other: Survey) -> Survey:
+        """Both together."""
+        one, two = self.mutants, other.mutants
+        return Survey(Mutants(one.made + two.made, one.killed + two.killed), self.cpu_ms + other.cpu_ms)
+
 
 async def try_mutants(
-    workshop: Workshop, builder: RowBuilder, subjects: Sequence[Subject], limit: int, halvings: int = HALVINGS
+    workshop: Workshop, builder: RowBuilder, subjects: Sequence[Subject], limit: int
 ) -> tuple[Survey, ...]:
-    """Make mutants of rows, run the rows' tests on each.
+    """Make mutants of rows, run the rows' tests on each; more of other families where few compile and none is noticed.
 
     Args:
         workshop: Of the batch.
         builder: Over the rows' package.
         subjects: Rows in one build.
-        limit: Mutants per row, at most.
-        halvings: How often rows that do not build together, and none of which can be blamed, are parted.
+        limit: Mutants per row, at most; twice as many where there are others.
 
     Returns:
         For each row, in order. A row at which errors point has no mutants.
     """
     subjects = [replace(subject, text=_without_words_of_bodies(subject.text)) for subject in subjects]
+    surveys = list(await _survey(workshop, builder, subjects, mutants_of, limit))
+    doubtful = [
+        index for index, found in enumerate(surveys) if not found.mutants.killed and found.mutants.made < TELLING
+    ]
+    more = await _survey(workshop, builder, [subjects[index] for index in doubtful], further_mutants_of, 2 * limit)
+    for index, found in zip(doubtful, more, strict=True):
+        surveys[index] = surveys[index] + found
+    return tuple(surveys)
+
+
+async def _survey(
+    workshop: Workshop,
+    builder: RowBuilder,
+    subjects: Sequence[Subject],
+    make: _Maker,
+    limit: int,
+    halvings: int = HALVINGS,
+) -> tuple[Survey, ...]:
+    """What the tests notice of the mutants that `make` makes, for each row.
+
+    Rows that do not build together, and none of which can be blamed, are parted as often as `halvings` says.
+    """
     variants: dict[int, tuple[int, Variant]] = {}
     for index, subject in enumerate(subjects):
-        for change in _changes(subject, limit):
+        for change in _changes(subject, make, limit):
             number = len(variants) + 1
             variants[number] = (index, Variant(number, ((subject.path, change),)))
     linked, left = await _build(builder, subjects, [variant for _, variant in variants.values()])
     if linked is None and left and halvings and len(subjects) > 1:
         middle = len(subjects) // 2
         parts = (subjects[:middle], subjects[middle:])
-        found = [await try_mutants(workshop, builder, part, limit, halvings - 1) for part in parts]
+        found = [await _survey(workshop, builder, part, make, limit, halvings - 1) for part in parts]
         return (*found[0], *found[1])
     made = [0] * len(subjects)
     killed = [0] * len(subjects)
@@ -107,11 +136,11 @@ def _without_words_of_bodies(text: bytes) -> bytes:
 _NO_BREAK = re.compile(rb"[^\n]")
 
 
-def _changes(subject: Subject, limit: int) -> Iterable[BodyChange]:
+def _changes(subject: Subject, make: _Maker, limit: int) -> Iterable[BodyChange]:
     start, end = subject.code
     code = subject.text[start:end].decode()
     steps = steps_from_tests(parse_rust(subject.text), end)
-    for mutant in mutants_of(code, limit, {body - start: count for body, count in steps.items()}):
+    for mutant in make(code, limit, {body - start: count for body, count in steps.items()}):
         reason = mutant.target.lone_reason
         if reason in _TOGETHER or (
             reason == CONST_FN and _is_run_only(subject.text) and "default()" not in mutant.text
