@@ -162,8 +162,8 @@ def _weight_reason(snapshot: Snapshot, node: NodeId, preset: Preset, events: Seq
     then = "" if earned is None else f", by a reputation of {earned / 10_000:.3f} then"
     weights = {seat.node: seat.weight for seat in snapshot.seats}
     if node not in weights:
-        why = "nothing for whoever is suspended, examined, or known and not trusted"
-    elif set(weights.values()) == {preset.founder_weight}:
+        why = "nothing for whoever has earned none yet, is suspended, examined, or known and not trusted"
+    elif set(weights.values()) == {preset.founder_weight} != {earned}:
         why = f"where up to {preset.reputation.equal_up_to} have earned any, all weigh the same"
     elif earned is None or weights[node] == earned:
         why = "a point for each basis point"

@@ -6,13 +6,15 @@ from statistics import fmean
 
 import pytest
 
+from consensus.params import MAINNET
 from consensus.rater_tables import EMPTY_TABLE, ONE, drawer_of
-from consensus.types import DRAWERS, CandidateState
+from consensus.types import DRAWERS, ZERO_HASH, CandidateState, Seat, Snapshot
 from node.desks.candidates import rating_step
-from node.desks.standing import doubt_steps
+from node.desks.standing import _weight_reason, doubt_steps
 from node.desks.words import score
 from node.errors import ExitCode, OperatorError
 from tests.support.ratings import PARAMS
+from tests.support.swarm import key_of
 from tests.unit.desks.conftest import LIAR
 
 
@@ -82,6 +84,23 @@ def test_a_liar_learns_which_rounds_took_its_standing(front):
     assert all("reputation" in step.text and len(step.source) == 32 for step in moved)
     assert any(step.rule == "R37" and "not trusted" in step.text for step in told.steps)
     assert any(step.rule == "R37" and "of its latest hidden probes it called" in step.text for step in told.steps)
+
+
+@pytest.mark.parametrize(
+    ("weights", "why"),
+    [
+        ((10_000,) * 6, "where up to 4 have earned any, all weigh the same"),
+        ((7_000, 7_000, 7_000, 7_000, 9_000), "a point for each basis point"),
+        (
+            (0, 7_000, 7_000, 7_000, 9_000),
+            "nothing for whoever has earned none yet, is suspended, examined, or known and not trusted",
+        ),
+    ],
+)
+def test_a_node_learns_why_it_has_the_weight_it_has(weights, why):
+    nodes = [key_of(number).node for number in range(len(weights))]
+    seats = tuple(Seat(node, weight) for node, weight in zip(nodes, weights, strict=True) if weight)
+    assert _weight_reason(Snapshot(5, seats, ZERO_HASH), nodes[0], MAINNET, ()).endswith(f"; {why}")
 
 
 def test_a_node_learns_where_it_is_heard_less_than_elsewhere():
