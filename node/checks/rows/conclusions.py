@@ -51,6 +51,16 @@ def after_shared_lint(shared: RowVerdict, why: str) -> RowVerdict:
     )
 
 
+def after_build(verdict: RowVerdict, built: Built) -> RowVerdict:
+    """The verdict on a row without tests that compiles, once it was made into code."""
+    verdict = replace(verdict, state=RowState.PASS, cpu_ms=verdict.cpu_ms + built.cpu_ms)
+    return verdict if built.ok else not_compiled(replace(verdict, state=RowState.FAIL), built, BUILT)
+
+
+BUILT = "the code, as it is built,"
+"""What is refused there."""
+
+
 def not_compiled(verdict: RowVerdict, built: Built, what: str) -> RowVerdict:
     """The verdict on a row that a compiler refused."""
     if built.out_of_time:

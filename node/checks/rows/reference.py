@@ -20,7 +20,7 @@ from node.checks.cargo import (
 from node.checks.isolated import run_cargo
 from node.checks.rows.alone import look_at_text
 from node.checks.rows.building import LIBRARY_TESTS, Linked
-from node.checks.rows.conclusions import after_lint, after_run, not_compiled, settle
+from node.checks.rows.conclusions import after_build, after_lint, after_run, not_compiled, settle
 from node.checks.rows.example import Example, SourceText
 from node.checks.rows.exporting import write_row
 from node.checks.rows.runs import RowRun, Runner
@@ -52,8 +52,11 @@ async def settle_by_cargo(workshop: Workshop, example: Example, *, edition: str,
         project = _Project(workshop, session, source)
         linted = await project.lint()
         linked = await project.link() if linted.ok and task.is_tested else None
+        built = await project.build() if linted.ok and not task.is_tested else None
     formatted, parsed = await look_at_text(workshop, source, edition)
     verdict = after_lint(task, linted, formatted, WHY, parsed=parsed)
+    if built is not None:
+        return after_build(verdict, built)
     if linked is None:
         return verdict
     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
@@ -96,6 +99,10 @@ class _Project:
             return (await self._cargo("check", self._target))[0]
         # Warnings where clippy would stop at its first error, as everywhere.
         return (await self._cargo("clippy", self._target, after=("--", "-W", "clippy::all")))[0]
+
+    async def build(self) -> Built:
+        """Compile without tests, to the end."""
+        return (await self._cargo("build", self._target))[0]
 
     async def link(self) -> Linked:
         """Compile with tests."""
