@@ -234,12 +234,9 @@ class RowBatch:
     async def _test_group(self, group: _Group) -> None:
         shares = group.built.cpu_ms / len(group.members)
         by_name = _by_module(group.built.diagnostics)
-        waiting: list[_Member] = []
-        untested: list[_Member] = []
-        for item in group.members:
+        members = [item for item in group.members if not self._misses_levels(item, by_name)]
+        for item in members:
             said = sort_warnings(by_name.get(item.name, ()))
-            if self._misses_levels(item, by_name):
-                continue
             self._verdicts[item.index] = RowVerdict(
                 RowState.PASS,
                 parsed=True,
@@ -249,11 +246,11 @@ class RowBatch:
                 uses_unsafe=item.task.shape.has_unsafe,
                 cpu_ms=shares,
             )
-            (waiting if item.task.is_tested else untested).append(item)
-        await together((self._test(waiting), self._build(untested)))
+        untested = [item for item in members if not item.task.is_tested]
+        await together((self._build(untested), self._test([item for item in members if item.task.is_tested])))
 
     async def _build(self, members: Sequence[_Member]) -> None:
-        """Make rows without tests into code, nearly: what is refused there no test build would come to."""
+        """Make rows without tests into code, nearly."""
         for group in await self._rounds(members, self._to_code, "failed as it was built beside others"):
             share = group.built.cpu_ms / len(group.members)
             for item in group.members:
@@ -364,9 +361,8 @@ class RowBatch:
 
 
 def _modules(members: Sequence[_Member]) -> dict[str, bytes]:
-    """The files of rows as they are."""
     files = {f"src/{item.name}.rs": as_module(item.task.source, item.task.shape, item.name) for item in members}
-    return {**files, LIBRARY: root_of(item.name for item in members)}
+    return files | {LIBRARY: root_of(item.name for item in members)}
 
 
 def _agree(first: RowVerdict, second: RowVerdict) -> bool:
