@@ -106,6 +106,15 @@ BROKEN = [
     (row("feature", code="#![feature(box_patterns)]\npub fn f() {}"), "E0554"),
     (row("constant", code="pub const N: u8 = 255 + 1;\npub fn f() -> u8 { N }"), "E0080"),
     (row("built", code="pub fn f() -> i32 {\n    1 / 0\n}"), "as it is built, does not compile: unconditional_panic"),
+    (
+        row(
+            "instances",
+            code="pub struct E<const N: usize>;\nimpl<const N: usize> E<N> {\n    const OK: () = assert!(N % 2 == 0);\n"
+            f"    pub fn new() -> Self {{\n        let () = Self::OK;\n        E\n    }}\n}}\npub fn f() {{\n    E::<3>::new();\n}}\n{ADD}",
+            tests=GOOD,
+        ),
+        "as it is built, does not compile: E0080",
+    ),
     (row("built alone", code='fn main() {\n    let n = 40;\n    print!("{}", 1 << n);\n}'), "arithmetic_overflow"),
     (row("denied", code="#![deny(warnings)]\nfn unused() {}"), "unused"),
     (row("loops", tests="#[test]\nfn adds() { while add(0, 0) == 0 {} }"), "within their time"),

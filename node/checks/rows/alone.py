@@ -51,8 +51,11 @@ async def settle_alone(
     verdict = known or await _lint(workshop, builder, task, why)
     if not verdict.compiled:
         return verdict
-    if not task.is_tested:
-        return after_build(verdict, await builder.build({task.source.path: task.source.text}, to_code=True))
+    if not task.is_tested or task.shape.may_refuse:
+        built = await builder.build({task.source.path: task.source.text}, to_code=True)
+        verdict = after_build(verdict, built, task)
+        if not task.is_tested or not built.ok:
+            return verdict
     verdict, cpu_ms = await _test(workshop, builder, task, verdict)
     if not mutants or verdict.state is not RowState.PASS or not verdict.tests_passed:
         return verdict

@@ -51,10 +51,12 @@ def after_shared_lint(shared: RowVerdict, why: str) -> RowVerdict:
     )
 
 
-def after_build(verdict: RowVerdict, built: Built) -> RowVerdict:
-    """The verdict on a row without tests that compiles, once it was made into code."""
-    verdict = replace(verdict, state=RowState.PASS, cpu_ms=verdict.cpu_ms + built.cpu_ms)
-    return verdict if built.ok else not_compiled(replace(verdict, state=RowState.FAIL), built, BUILT)
+def after_build(verdict: RowVerdict, built: Built, task: Task) -> RowVerdict:
+    """The verdict on a row that compiles, once it was made into code without its tests; `FAIL` until those have run."""
+    verdict = replace(verdict, state=RowState.FAIL, cpu_ms=verdict.cpu_ms + built.cpu_ms)
+    if not built.ok:
+        return not_compiled(verdict, built, BUILT)
+    return verdict if task.is_tested else replace(verdict, state=RowState.PASS)
 
 
 BUILT = "the code, as it is built,"

@@ -52,12 +52,12 @@ async def settle_by_cargo(workshop: Workshop, example: Example, *, edition: str,
         project = _Project(workshop, session, source)
         linted = await project.lint()
         linked = await project.link() if linted.ok and task.is_tested else None
-        built = await project.build() if linted.ok and not task.is_tested else None
+        needs_build = not task.is_tested or task.shape.may_refuse
+        built = await project.build() if linted.ok and needs_build else None
     formatted, parsed = await look_at_text(workshop, source, edition)
     verdict = after_lint(task, linted, formatted, WHY, parsed=parsed)
-    if built is not None:
-        return after_build(verdict, built)
-    if linked is None:
+    verdict = after_build(verdict, built, task) if built is not None else verdict
+    if linked is None or (built is not None and not built.ok):
         return verdict
     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
     if not linked.built.ok:
