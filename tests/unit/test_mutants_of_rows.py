@@ -148,6 +148,7 @@ def test_a_method_that_gives_itself_back_may_do_nothing_else(signature, kind):
         ("v.sort_by(|a, b| b.cmp(a))", "order", ["v.sort_by(|a, b| a.cmp(b))"]),
         ("v.max_by(|a, b| a.x.total_cmp(&b.x))", "order", ["v.max_by(|a, b| b.x.total_cmp(&a.x))"]),
         ("v.iter().cmp(other())", "order", []),
+        ("v.union(w).collect()", "method", ["v.intersection(w).collect()"]),
     ],
 )
 def test_a_step_an_order_or_an_argument_may_be_lost(body, kind, becomes):

@@ -27,7 +27,7 @@ _PAIRS = (
     *(("is_some", "is_none"), ("is_ok", "is_err"), ("to_lowercase", "to_uppercase"), ("trim_start", "trim_end")),
     *(("to_ascii_lowercase", "to_ascii_uppercase"), ("take_while", "skip_while"), ("split_once", "rsplit_once")),
     *(("is_lowercase", "is_uppercase"), ("saturating_add", "saturating_sub"), ("wrapping_add", "wrapping_sub")),
-    ("checked_add", "checked_sub"),
+    *(("checked_add", "checked_sub"), ("union", "intersection")),
 )
 _METHODS = {**dict(_PAIRS), **{second: first for first, second in _PAIRS}}
 NOT_CODE = frozenset(

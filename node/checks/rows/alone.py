@@ -9,7 +9,15 @@ import re
 from dataclasses import replace
 
 from node.checks.rows.building import Linked, RowBuilder
-from node.checks.rows.conclusions import after_lint, after_mutants, after_run, lacking, not_compiled, settle
+from node.checks.rows.conclusions import (
+    after_build,
+    after_lint,
+    after_mutants,
+    after_run,
+    lacking,
+    not_compiled,
+    settle,
+)
 from node.checks.rows.example import SourceText
 from node.checks.rows.formatting import look_at_formatting
 from node.checks.rows.mutating import Subject, try_mutants
@@ -41,8 +49,13 @@ async def settle_alone(
         UncheckedError, SandboxError: The machine failed.
     """
     verdict = known or await _lint(workshop, builder, task, why)
-    if not verdict.compiled or not task.is_tested:
+    if not verdict.compiled:
         return verdict
+    if not task.is_tested or task.shape.may_refuse:
+        built = await builder.build({task.source.path: task.source.text}, to_code=True)
+        verdict = after_build(verdict, built, task)
+        if not task.is_tested or not built.ok:
+            return verdict
     verdict, cpu_ms = await _test(workshop, builder, task, verdict)
     if not mutants or verdict.state is not RowState.PASS or not verdict.tests_passed:
         return verdict

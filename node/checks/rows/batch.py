@@ -21,7 +21,7 @@ from node.checks.diagnostics import Diagnostic
 from node.checks.reverify import Reverified
 from node.checks.rows.alone import settle_alone
 from node.checks.rows.building import Linked, RowBuilder, root_of
-from node.checks.rows.conclusions import after_mutants, after_run, after_shared_lint, lacking, settle
+from node.checks.rows.conclusions import BUILT, after_mutants, after_run, after_shared_lint, lacking, settle
 from node.checks.rows.example import LIBRARY, Example
 from node.checks.rows.formatting import look_at_formatting
 from node.checks.rows.mutating import Subject, try_mutants
@@ -170,8 +170,7 @@ class RowBatch:
         await together(self._test_group(group) for group in groups)
 
     async def _lint(self, members: Sequence[_Member]) -> tuple[Built, None]:
-        files = {f"src/{item.name}.rs": as_module(item.task.source, item.task.shape, item.name) for item in members}
-        built = await self._builder.lint({**files, LIBRARY: root_of(item.name for item in members)})
+        built = await self._builder.lint(_modules(members))
         # One row's flood of warnings must not hide what is said of others.
         return replace(built, ok=built.ok and not built.cut), None
 
@@ -217,7 +216,7 @@ class RowBatch:
         by_name = _by_module(built.diagnostics)
         for item in members:
             verdict = self._verdicts.get(item.index, RowVerdict(RowState.FAIL, uses_unsafe=item.task.shape.has_unsafe))
-            what = "the code with its tests" if verdict.compiled else "the code"
+            what = ("the code with its tests" if item.task.is_tested else BUILT) if verdict.compiled else "the code"
             reason, codes, classes = refused(tuple(by_name[item.name]), what=what)
             self._verdicts[item.index] = replace(
                 verdict, state=RowState.FAIL, parsed=True, reasons=(reason,), error_codes=codes, error_classes=classes
@@ -235,11 +234,9 @@ class RowBatch:
     async def _test_group(self, group: _Group) -> None:
         shares = group.built.cpu_ms / len(group.members)
         by_name = _by_module(group.built.diagnostics)
-        waiting = []
-        for item in group.members:
+        members = [item for item in group.members if not self._misses_levels(item, by_name)]
+        for item in members:
             said = sort_warnings(by_name.get(item.name, ()))
-            if self._misses_levels(item, by_name):
-                continue
             self._verdicts[item.index] = RowVerdict(
                 RowState.PASS,
                 parsed=True,
@@ -249,9 +246,19 @@ class RowBatch:
                 uses_unsafe=item.task.shape.has_unsafe,
                 cpu_ms=shares,
             )
-            if item.task.is_tested:
-                waiting.append(item)
-        await self._test(waiting)
+        untested = [item for item in members if not item.task.is_tested]
+        await together((self._build(untested), self._test([item for item in members if item.task.is_tested])))
+
+    async def _build(self, members: Sequence[_Member]) -> None:
+        """Make rows without tests into code, nearly."""
+        for group in await self._rounds(members, self._to_code, "failed as it was built beside others"):
+            share = group.built.cpu_ms / len(group.members)
+            for item in group.members:
+                verdict = self._verdicts[item.index]
+                self._verdicts[item.index] = replace(verdict, cpu_ms=verdict.cpu_ms + share)
+
+    async def _to_code(self, members: Sequence[_Member]) -> tuple[Built, None]:
+        return await self._builder.build(_modules(members), to_code=False), None
 
     def _misses_levels(self, item: _Member, by_name: Mapping[str, list[Diagnostic]]) -> bool:
         """Whether something was said of a row that its own lint levels did not reach; then it is settled alone."""
@@ -351,6 +358,11 @@ class RowBatch:
         found = await look_at_formatting(self._workshop, codes, self._builder.edition)
         if found is not None:
             self._formatted = {item.index: item.name not in found.differing for item in members}
+
+
+def _modules(members: Sequence[_Member]) -> dict[str, bytes]:
+    files = {f"src/{item.name}.rs": as_module(item.task.source, item.task.shape, item.name) for item in members}
+    return files | {LIBRARY: root_of(item.name for item in members)}
 
 
 def _agree(first: RowVerdict, second: RowVerdict) -> bool:

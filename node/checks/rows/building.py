@@ -93,6 +93,20 @@ class RowBuilder:
         )
         return await self._compile(invocation, arguments, files, folder, clippy=clippy)
 
+    async def build(self, files: Mapping[str, bytes], *, to_code: bool) -> Built:
+        """Compile without tests, as `cargo build` does, for errors that come when functions are made into code.
+
+        Args:
+            files: By path.
+            to_code: To the end. Otherwise up to where only an assembler or a linker could still refuse it, at a third
+                less.
+        """
+        # What is linked with crates needs all of them: so the tests' call, as one of a program without tests.
+        invocation = _of(_untested(self._tests) if PROGRAM in files else self._library, files)
+        folder = self._workshop.new_folder("row-builds")
+        arguments = invocation.rebuilt(out_dir=folder / "out", emit="link" if to_code else "mir")
+        return await self._compile(invocation, arguments, files, folder, clippy=False)
+
     async def link(
         self, files: Mapping[str, bytes], *, instrumented: bool, aborts: bool = False, for_debuggers: bool = False
     ) -> Linked:
@@ -171,6 +185,12 @@ def _knows_options(rustc: Path) -> bool:
     asked = [str(rustc), "-Z", "help"]
     done = subprocess.run(asked, capture_output=True, check=False, cwd="/", env=_LENIENT)
     return all(name in done.stdout for name in (b" panic-abort-tests=", b" function-sections=", b" allow-features="))
+
+
+def _untested(tests: Invocation) -> Invocation:
+    """The call that makes a program of what another makes tests of."""
+    options = tuple(("--crate-type", "bin") if option == ("--test", "") else option for option in tests.options)
+    return replace(tests, options=options)
 
 
 def _of(invocation: Invocation, files: Mapping[str, bytes]) -> Invocation:

@@ -51,6 +51,18 @@ def after_shared_lint(shared: RowVerdict, why: str) -> RowVerdict:
     )
 
 
+def after_build(verdict: RowVerdict, built: Built, task: Task) -> RowVerdict:
+    """The verdict on a row that compiles, once it was made into code without its tests; `FAIL` until those have run."""
+    verdict = replace(verdict, state=RowState.FAIL, cpu_ms=verdict.cpu_ms + built.cpu_ms)
+    if not built.ok:
+        return not_compiled(verdict, built, BUILT)
+    return verdict if task.is_tested else replace(verdict, state=RowState.PASS)
+
+
+BUILT = "the code, as it is built,"
+"""What is refused there."""
+
+
 def not_compiled(verdict: RowVerdict, built: Built, what: str) -> RowVerdict:
     """The verdict on a row that a compiler refused."""
     if built.out_of_time:

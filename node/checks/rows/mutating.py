@@ -48,6 +48,11 @@ class Survey:
     mutants: Mutants
     cpu_ms: float
 
+    @property
+    def is_unmoved(self) -> bool:
+        """The row's tests notice none."""
+        return not self.mutants.killed
+
     def __add__(self, other: Survey) -> Survey:
         """Both together."""
         one, two = self.mutants, other.mutants
@@ -57,26 +62,39 @@ class Survey:
 async def try_mutants(
     workshop: Workshop, builder: RowBuilder, subjects: Sequence[Subject], limit: int
 ) -> tuple[Survey, ...]:
-    """Make mutants of rows, run the rows' tests on each; more of other families where few compile and none is noticed.
+    """Make mutants of rows, run the rows' tests on each; more of them while none is noticed.
+
+    Where few compile, those of further families come next; and before it is said of a row that it notices none, the
+    rest of the first ones.
 
     Args:
         workshop: Of the batch.
         builder: Over the rows' package.
         subjects: Rows in one build.
-        limit: Mutants per row, at most; twice as many where there are others.
+        limit: Mutants per row, at most, if one of them is noticed; twice as many of each kind after that.
 
     Returns:
         For each row, in order. A row at which errors point has no mutants.
     """
     subjects = [replace(subject, text=_without_words_of_bodies(subject.text)) for subject in subjects]
     surveys = list(await _survey(workshop, builder, subjects, mutants_of, limit))
-    doubtful = [
-        index for index, found in enumerate(surveys) if not found.mutants.killed and found.mutants.made < TELLING
-    ]
-    more = await _survey(workshop, builder, [subjects[index] for index in doubtful], further_mutants_of, 2 * limit)
-    for index, found in zip(doubtful, more, strict=True):
-        surveys[index] = surveys[index] + found
+
+    async def try_more(make: _Maker, limit: int, chosen: Sequence[int]) -> None:
+        more = await _survey(workshop, builder, [subjects[index] for index in chosen], make, limit)
+        for index, found in zip(chosen, more, strict=True):
+            surveys[index] = surveys[index] + found
+
+    few = [index for index, found in enumerate(surveys) if found.is_unmoved and found.mutants.made < TELLING]
+    await try_more(further_mutants_of, 2 * limit, few)
+    accused = [index for index, found in enumerate(surveys) if found.is_unmoved and found.mutants.made >= TELLING]
+    await try_more(_others, limit, accused)
     return tuple(surveys)
+
+
+def _others(code: str, limit: int, steps: Mapping[int, int]) -> tuple[Mutant, ...]:
+    """At most twice as many that are not among the first."""
+    first = mutants_of(code, limit, steps)
+    return tuple(mutant for mutant in mutants_of(code, 3 * limit, steps) if mutant not in first)[: 2 * limit]
 
 
 async def _survey(

@@ -20,7 +20,7 @@ from node.checks.cargo import (
 from node.checks.isolated import run_cargo
 from node.checks.rows.alone import look_at_text
 from node.checks.rows.building import LIBRARY_TESTS, Linked
-from node.checks.rows.conclusions import after_lint, after_run, not_compiled, settle
+from node.checks.rows.conclusions import after_build, after_lint, after_run, not_compiled, settle
 from node.checks.rows.example import Example, SourceText
 from node.checks.rows.exporting import write_row
 from node.checks.rows.runs import RowRun, Runner
@@ -52,9 +52,12 @@ async def settle_by_cargo(workshop: Workshop, example: Example, *, edition: str,
         project = _Project(workshop, session, source)
         linted = await project.lint()
         linked = await project.link() if linted.ok and task.is_tested else None
+        needs_build = not task.is_tested or task.shape.may_refuse
+        built = await project.build() if linted.ok and needs_build else None
     formatted, parsed = await look_at_text(workshop, source, edition)
     verdict = after_lint(task, linted, formatted, WHY, parsed=parsed)
-    if linked is None:
+    verdict = after_build(verdict, built, task) if built is not None else verdict
+    if linked is None or (built is not None and not built.ok):
         return verdict
     verdict = replace(verdict, cpu_ms=verdict.cpu_ms + linked.built.cpu_ms)
     if not linked.built.ok:
@@ -96,6 +99,10 @@ class _Project:
             return (await self._cargo("check", self._target))[0]
         # Warnings where clippy would stop at its first error, as everywhere.
         return (await self._cargo("clippy", self._target, after=("--", "-W", "clippy::all")))[0]
+
+    async def build(self) -> Built:
+        """Compile without tests, to the end."""
+        return (await self._cargo("build", self._target))[0]
 
     async def link(self) -> Linked:
         """Compile with tests."""

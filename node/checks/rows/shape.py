@@ -52,6 +52,8 @@ _TESTS_MENTIONED = re.compile(
 """What makes tests, by any name; `#[cfg(test)]` makes none."""
 _PATHS = frozenset({"scoped_identifier", "scoped_type_identifier", "scoped_use_list", "use_list", "use_as_clause"})
 _COMMENTS = frozenset({"line_comment", "block_comment"})
+_REFUSING = re.compile(rb"\bconst\b(?:\s+(?!_\b)\w+\s*:[^=;{]*=|\s*\{)[^;]*?\b(?:assert\w*|panic|unreachable)\s*!")
+"""A constant that may refuse an instance of what is generic, which only making code shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Shape:
     may_have_tests: bool
     """Its text speaks of tests: a macro might make some, or it is only a comment."""
     has_unsafe: bool
+    may_refuse: bool
+    """Its library may not build though it compiles and its tests build: they need not come to all of it."""
     may_unwind: bool
     """Its text could make a difference between a build where a panic unwinds and one where it aborts."""
     keeps_state: bool
@@ -107,6 +111,7 @@ def look_at(source: SourceText, root: Node, *, edition: str) -> Shape:
         has_tests=walk.has_tests,
         may_have_tests=walk.has_tests or _TESTS_MENTIONED.search(text) is not None,
         has_unsafe=b"unsafe" in text and walk.has_unsafe,
+        may_refuse=_may_refuse(text),
         may_unwind=may_tell(text),
         keeps_state=any(part in text for part in _KEEPING) and _KEEPS.search(text) is not None,
         should_panic=is_meant(text),
@@ -177,8 +182,14 @@ def _lone_text(source: SourceText, edition: str) -> str:
         return "is long"
     if b"current" in source.text and b"thread" in source.text and _OWN_THREAD.search(source.text) is not None:
         return "looks at its own thread"
+    if _may_refuse(source.text):
+        return "has constants that may refuse what no test asks for"
     word = lone_word(source.text)
     return f"uses {word}" if word else ""
+
+
+def _may_refuse(text: bytes) -> bool:
+    return b"const" in text and _REFUSING.search(text) is not None
 
 
 def _lone_top(root: Node, code: tuple[int, int]) -> str:

@@ -105,6 +105,17 @@ def test_few_changes_that_nobody_notices_are_followed_by_others(surveyed, monkey
     assert surveyed(Builder(), 2)[1].mutants == Mutants(made, made if noticed else 0)
 
 
+@pytest.mark.parametrize(("noticed", "made"), [(True, 4), (False, 6)])
+def test_before_a_row_is_said_to_notice_nothing_the_rest_is_tried(surveyed, monkeypatch, noticed, made):
+    class Unmoved(Runner):
+        async def run(self, **_):
+            return SimpleNamespace(cpu_ms=1.0, undefined=False, all_passed=not noticed)
+
+    monkeypatch.setattr(mutating, "Runner", Unmoved)
+    assert len(mutants_of(CODE, 99)) == 6
+    assert surveyed(Builder(), 1)[0].mutants == Mutants(made, made if noticed else 0)
+
+
 def test_what_a_body_says_of_its_function_stands_in_no_arm(surveyed, monkeypatch):
     said = CODE.replace("{\n", "{\n    //! Doubles.\n    #![allow(unused)]\n")
     text = f"#![allow(dead_code)]\n{said}".encode()

@@ -249,6 +249,8 @@ def test_a_comment_about_tests_is_no_test():
         'use std::thread::current as me;\nfn n() -> String { format!("{:?}", me()) }',
         'use std::thread as t;\nfn n() -> String { format!("{:?}", t::current()) }',
         "#![warn(missing_docs)]\nfn a() {}",
+        "impl<const N: u8> E<N> { const OK: () = assert!(N > 0); }",
+        'fn f<const N: u8>() { const { if N == 0 { panic!("none") } } }',
         "#![deny(rust_2021_incompatible_or_patterns)]",
         "fn f(seen: &log::Record) -> &str { seen.target() }",
     ],
@@ -282,6 +284,8 @@ def test_what_a_module_cannot_express_is_built_alone(code):
         "macro_rules! not { ($a:expr, $b:expr) => { $a != $b && !($a) } }\npub fn f(file: u8) -> u32 { file as u32 }",
         "use std::thread;\npub fn f() { let (mut current, id) = (0, thread::current().id()); }",
         "pub fn f(token: &Token) -> u32 { token.line() }",
+        "const _: () = assert!(SIZE > 0);\npub const SIZE: usize = 3;\nfn f() { assert!(SIZE > 2); }",
+        "thread_local! { static N: Cell<u8> = const { Cell::new(0) }; }\nconst fn f(n: u8) -> u8 { assert!(n > 0); n }",
     ],
 )
 def test_ordinary_code_shares_builds(code):
