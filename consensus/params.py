@@ -149,6 +149,8 @@ class ReputationParams:
     blind_answers_min: int = q16(37, 10)
     """What 4 answered probes leave of themselves. With fewer nobody loses its seats: early beliefs are whose voice
     happened to come first (R37)."""
+    proven_answers: int = q16(67, 10)
+    """What 8 answered probes leave of themselves: of who has so many, probes have told what its word is worth (R14)."""
     examined_answers: int = q16(141, 10)
     """What 24 answered probes leave of themselves: a newcomer's examination is over (R39)."""
     examination_rounds: int = 32
@@ -197,6 +199,9 @@ class Preset:
     """Of all its generators together."""
     immature_raters_max: int
     probe_one_in: int
+    probe_one_in_unproven: int
+    """Likewise, if these are more probes, until most raters are proven (R14): who leads is decided in a swarm's first
+    rounds, and agreement alone must not decide it."""
     committee_all_max: int
     committee_seats: int
     conflicts_kept: int
@@ -232,6 +237,7 @@ MAINNET = Preset(
     slots_per_task_max=64,
     immature_raters_max=1,
     probe_one_in=10,
+    probe_one_in_unproven=10,
     committee_all_max=31,
     committee_seats=100,
     conflicts_kept=3,

@@ -32,6 +32,11 @@ def is_blind(table: RaterTable, preset: Preset) -> bool:
     return sum(table.answers) >= preset.reputation.blind_answers_min and not is_capable(table, preset)
 
 
+def is_proven(table: RaterTable, preset: Preset) -> bool:
+    """Whether it has answered enough probes for these to have told what its word is worth, much or nothing (R14)."""
+    return sum(table.answers) >= preset.reputation.proven_answers
+
+
 class Examined(Enum):
     """What has become of a newcomer's examination."""
 

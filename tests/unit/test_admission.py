@@ -18,6 +18,7 @@ from reputation import (
     apply_round,
     is_blind,
     is_capable,
+    is_proven,
     members_after,
     new_member,
     role_of,
@@ -66,6 +67,15 @@ def kinds(applied):
 )
 def test_capable_is_who_calls_probes_of_either_kind_what_they_are(scores, capable):
     assert is_capable(answered(12, scores), MAINNET) is capable
+
+
+@pytest.mark.parametrize("scores", [(GOOD, BAD), (0, 0)], ids=["rightly", "wrongly"])
+def test_probes_have_told_enough_of_who_has_answered_eight_of_them(scores):
+    tables = [answered(pairs, scores) for pairs in (0, 3, 4, 12)]
+    assert [is_proven(table, MAINNET) for table in tables] == [False, False, True, True]
+    member = new_member(node("ada"), "ada", 0)
+    seen = [standings((replace(member, table=table),), 9, MAINNET)[0].proven for table in tables]
+    assert seen == [False, False, True, True]
 
 
 def test_founders_are_nobodys_newcomers_unless_an_offence_has_made_them_begin_anew():
