@@ -151,6 +151,9 @@ class ReputationParams:
     happened to come first (R37)."""
     proven_answers: int = q16(67, 10)
     """What 8 answered probes leave of themselves: of who has so many, probes have told what its word is worth (R14)."""
+    proven_doubt: int = q16(4, 10)
+    """Doubt in a category, half of what mutes there, by which that is open again. Honest raters reach it now and then:
+    one or two of twenty at a time, of harsh and biased ones up to four."""
     examined_answers: int = q16(141, 10)
     """What 24 answered probes leave of themselves: a newcomer's examination is over (R39)."""
     examination_rounds: int = 32
@@ -200,8 +203,8 @@ class Preset:
     immature_raters_max: int
     probe_one_in: int
     probe_one_in_unproven: int
-    """Likewise, if these are more probes, until most raters are proven (R14): who leads is decided in a swarm's first
-    rounds, and agreement alone must not decide it."""
+    """Likewise, if these are more probes, unless more than two thirds of the raters are proven (R14): agreement alone
+    must not decide who leads, neither in a swarm's first rounds nor when many have come to contradict each other."""
     committee_all_max: int
     committee_seats: int
     conflicts_kept: int

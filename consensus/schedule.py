@@ -37,7 +37,7 @@ class Standing:
     mature: bool
     """No newcomer, of whom few sit in a task: enough has been seen of it, or it is a founder (R9)."""
     proven: bool
-    """Has answered enough hidden probes for these to have told what its word is worth (R14)."""
+    """Probes have told what its word is worth, and no doubt has come since (R14)."""
     skill: int
     """Generating skill in basis points, the weight of the draw of generators; 0 for whoever may make nothing (R39)."""
 
@@ -206,13 +206,13 @@ def plan_round(
 
 
 def probe_one_in(standings: Sequence[Standing], preset: Preset) -> int:
-    """Of how many slots one must hold a probe: more of them, until more than half of the raters are proven (R14).
+    """Of how many slots one must hold a probe: of fewer, unless more than two thirds of the raters are proven (R14).
 
     Who agrees most is believed first, and a clique agrees better than honest raters do. Where no probe has told yet
     what anybody's word is worth, agreement is all there is to learn from, and whoever leads then may lead for good.
     """
     raters = [item for item in standings if item.may_rate]
-    if 2 * sum(item.proven for item in raters) > len(raters):
+    if 3 * sum(item.proven for item in raters) > 2 * len(raters):
         return preset.probe_one_in
     return min(preset.probe_one_in, preset.probe_one_in_unproven)
 

@@ -33,8 +33,9 @@ def is_blind(table: RaterTable, preset: Preset) -> bool:
 
 
 def is_proven(table: RaterTable, preset: Preset) -> bool:
-    """Whether it has answered enough probes for these to have told what its word is worth, much or nothing (R14)."""
-    return sum(table.answers) >= preset.reputation.proven_answers
+    """Whether probes have told what its word is worth, much or nothing, and no doubt has come since (R14)."""
+    params = preset.reputation
+    return sum(table.answers) >= params.proven_answers and max(table.doubts) < params.proven_doubt
 
 
 class Examined(Enum):

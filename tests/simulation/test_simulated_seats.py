@@ -20,7 +20,7 @@ OBSERVER, OWN = (COUNTED_CODES.index(counted) for counted in (Counted.OBSERVER, 
 
 
 class Watched(RatingRun):
-    """A run that keeps each round's seats, every node's standing when they were drawn, and how many were proven."""
+    """A run that keeps each round's seats, every node's standing when they were drawn, and who was proven."""
 
     def __init__(self, world, seed):
         super().__init__(world, seed)
@@ -34,7 +34,7 @@ class Watched(RatingRun):
         super()._play(drawn)
         preset = self._preset
         tables = [self.raters.table(row) for row in range(self._world.nodes)]
-        self.proven.append(sum(is_proven(table, preset) for table in tables))
+        self.proven.append([is_proven(table, preset) for table in tables])
         self.known.append([(standing_of(table, preset), is_blind(table, preset)) for table in tables])
 
 
@@ -46,21 +46,25 @@ def watched():
 
 
 def test_who_has_no_standing_observes_and_everybody_else_may_rate(watched):
-    params = watched._preset.reputation
     for drawn in watched.drawn[2:]:
-        before = watched.known[drawn.number - 3]  # the plan of a round follows from the state two rounds earlier
-        fallen = {
-            row
-            for row, (standing, blind) in enumerate(before)
-            if standing.maturity >= params.suspend_maturity_min
-            and standing.reputation_bp < params.suspend_below_bp
-            and blind
-        }
+        fallen = fallen_of(watched, drawn.number - 3)  # the plan of a round follows from the state two rounds earlier
         observers = set(drawn.committee[drawn.observing].tolist())
         raters = set(drawn.committee[~drawn.observing & (drawn.committee != NOBODY)].tolist())
         assert observers <= fallen
         assert not raters & fallen
     assert observers, "a clique of six has lost its standing by now"
+
+
+def fallen_of(run, place):
+    """Rows of the nodes that had no standing after a round, by its place in the run."""
+    params = run._preset.reputation
+    return {
+        row
+        for row, (standing, blind) in enumerate(run.known[place])
+        if standing.maturity >= params.suspend_maturity_min
+        and standing.reputation_bp < params.suspend_below_bp
+        and blind
+    }
 
 
 def test_nobody_is_seated_where_it_generates_and_nobody_twice(watched):
@@ -79,11 +83,15 @@ def test_an_adversary_that_makes_junk_is_asked_for_less_of_it(watched):
 def test_few_probes_are_more_as_long_as_most_raters_are_not_proven():
     run = Watched(World("clique", 0.3, rounds=20, seats="standing", probes=0.02), 5)
     run.run()
-    young = [number for number in range(1, 21) if number <= 2 or run.proven[number - 3] <= 10]
-    counts = {drawn.number: int(drawn.probes.sum()) for drawn in run.drawn}
-    assert 7 <= len(young) <= 12  # a probe task a round is one answer a node, and eight are asked for
-    assert [counts[number] for number in young] == [1] * len(young)
-    assert sum(counts[number] for number in range(1, 21) if number not in young) < (20 - len(young)) / 2
+    early, late = [], []
+    for drawn in run.drawn:
+        before = drawn.number - 3  # the plan of a round follows from the state two rounds earlier
+        raters = set(range(20)) - fallen_of(run, before) if before >= 0 else ()
+        proven = sum(run.proven[before][row] for row in raters)
+        (late if 3 * proven > 2 * len(raters) else early).append(int(drawn.probes.sum()))
+    assert len(early) >= 8  # a probe task a round is one answer a node, and eight are asked for
+    assert early == [1] * len(early)
+    assert sum(late) < len(late) / 2
 
 
 @pytest.mark.parametrize(("share", "each"), [(0.2, 2), (0.0, 0)])

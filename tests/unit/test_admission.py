@@ -7,7 +7,7 @@ import pytest
 from consensus.aggregation import aggregate
 from consensus.params import MAINNET
 from consensus.rater_tables import EMPTY_TABLE, ONE
-from consensus.types import ZERO_HASH
+from consensus.types import DRAWERS, ZERO_HASH
 from node.desks.standing import reasons_text
 from node.pipeline.transition import standings
 from reputation import (
@@ -76,6 +76,17 @@ def test_probes_have_told_enough_of_who_has_answered_eight_of_them(scores):
     member = new_member(node("ada"), "ada", 0)
     seen = [standings((replace(member, table=table),), 9, MAINNET)[0].proven for table in tables]
     assert seen == [False, False, True, True]
+
+
+@pytest.mark.parametrize("drawer", [0, DRAWERS - 1])
+def test_who_is_doubted_by_half_in_any_category_is_proven_no_more(drawer):
+    table = answered(12, (GOOD, BAD))
+    half = MAINNET.aggregation.doubt_mute // 2
+    doubts = [0] * DRAWERS
+    doubts[drawer] = half - 1
+    assert is_proven(replace(table, doubts=tuple(doubts)), MAINNET)
+    doubts[drawer] = half
+    assert not is_proven(replace(table, doubts=tuple(doubts)), MAINNET)
 
 
 def test_founders_are_nobodys_newcomers_unless_an_offence_has_made_them_begin_anew():

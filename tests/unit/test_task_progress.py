@@ -131,8 +131,8 @@ def test_a_plan_passes_over_who_came_short():
 
 @pytest.mark.parametrize(
     ("proven", "observing", "one_in"),
-    [(0, 0, 10), (3, 0, 10), (4, 0, 50), (6, 0, 50), (3, 1, 50), (2, 2, 10)],
-    ids=["nobody", "half", "most", "all", "most of those who rate", "half of those who rate"],
+    [(0, 0, 10), (4, 0, 10), (5, 0, 50), (6, 0, 50), (4, 1, 50), (2, 3, 10), (0, 6, 10)],
+    ids=["nobody", "two thirds", "more", "all", "more of those who rate", "two thirds of these", "nobody may rate"],
 )
 def test_plans_ask_for_more_probes_until_most_raters_are_proven(proven, observing, one_in):
     few = replace(MAINNET, probe_one_in=50)
