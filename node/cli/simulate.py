@@ -75,7 +75,7 @@ Attacks on the protocol:
     default=0.1,
     show_default=True,
     type=click.FloatRange(0, 1),
-    help="Share of probe tasks (ratings); below 0.1 more at the start, with seats by standing.",
+    help="Share of probe tasks (ratings); seats by standing: if below 0.1, more where little is known.",
 )
 @click.option(
     "--leaks",
