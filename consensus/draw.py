@@ -118,9 +118,9 @@ class SlotContent(Enum):
     BAD_PROBE = "bad_probe"
 
 
-def slot_content(output: bytes, preset: Preset) -> SlotContent:
+def slot_content(output: bytes, probe_one_in: int) -> SlotContent:
     """What a number that follows from the generator's VRF output demands of a slot (R14, `openings.slot_rule`)."""
-    quotient, remainder = divmod(int.from_bytes(output, "big"), preset.probe_one_in)
+    quotient, remainder = divmod(int.from_bytes(output, "big"), probe_one_in)
     if remainder:
         return SlotContent.CANDIDATE
     return SlotContent.GOOD_PROBE if quotient % 2 else SlotContent.BAD_PROBE

@@ -75,7 +75,10 @@ def first_state(genesis: Genesis, preset: Preset) -> ChainState:
         snapshots=(Snapshot(0, seats, genesis.seed), Snapshot(1, seats, genesis.seed)),
         jobs=(),
         pending=(),
-        plans=tuple(RoundPlan(height, preset.epoch_of(height), genesis.seed, (), seats) for height in heights),
+        plans=tuple(
+            RoundPlan(height, preset.epoch_of(height), genesis.seed, (), seats, preset.probe_one_in)
+            for height in heights
+        ),
         ledger_head=ZERO_HASH,
         ledger_length=0,
     )

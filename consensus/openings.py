@@ -13,7 +13,6 @@ from consensus.commitments import content_name, ratings_digest, slots_root
 from consensus.draw import SlotContent, slot_content
 from consensus.encoding import hash_value
 from consensus.errors import RefusedError
-from consensus.params import Preset
 from consensus.types import (
     CandidateCommit,
     GeneratorReveal,
@@ -63,12 +62,12 @@ def probe_alpha(seed: Hash, height: int) -> bytes:
     return hash_value("probe-alpha", (seed, height))
 
 
-def slot_rule(output: bytes, task: int, slot: int, preset: Preset) -> SlotContent:
-    """What a generator with this VRF output has to put into a slot (R14)."""
-    return slot_content(hash_value("probe-slot", (output, task, slot))[:8], preset)
+def slot_rule(output: bytes, task: int, slot: int, plan: RoundPlan) -> SlotContent:
+    """What a generator with this VRF output has to put into a slot of a task (R14)."""
+    return slot_content(hash_value("probe-slot", (output, task, slot))[:8], plan.probe_one_in)
 
 
-def open_slots(plan: RoundPlan, inputs: RoundInputs, preset: Preset) -> list[OpenedSlot]:
+def open_slots(plan: RoundPlan, inputs: RoundInputs) -> list[OpenedSlot]:
     """Every committed slot of the round, sorted by (task, generator's place in its task, slot)."""
     slots: list[OpenedSlot] = []
     for generator in sorted(inputs.commits):
@@ -81,7 +80,7 @@ def open_slots(plan: RoundPlan, inputs: RoundInputs, preset: Preset) -> list[Ope
         if fault or reveal is None:
             slots += _void(plan, generator, commit, fault or NEVER_OPENED)
             continue
-        slots += _open_each(plan, generator, reveal.body, preset)
+        slots += _open_each(plan, generator, reveal.body)
     return sorted(
         slots, key=lambda slot: (slot.task, plan.tasks[slot.task].generators.index(slot.generator), slot.slot)
     )
@@ -131,7 +130,7 @@ def _void(plan: RoundPlan, generator: NodeId, commit: CandidateCommit, why: str)
 _SAID = {None: SlotContent.CANDIDATE, True: SlotContent.GOOD_PROBE, False: SlotContent.BAD_PROBE}
 
 
-def _open_each(plan: RoundPlan, generator: NodeId, reveal: GeneratorReveal, preset: Preset) -> list[OpenedSlot]:
+def _open_each(plan: RoundPlan, generator: NodeId, reveal: GeneratorReveal) -> list[OpenedSlot]:
     try:
         output = vrf.verify(generator, probe_alpha(plan.seed, plan.height), reveal.vrf_proof)
     except RefusedError:
@@ -139,7 +138,7 @@ def _open_each(plan: RoundPlan, generator: NodeId, reveal: GeneratorReveal, pres
     slots = []
     for opening in reveal.slots:
         said = _SAID[None if opening.probe is None else opening.probe.good]
-        follows = said is slot_rule(output, opening.task, opening.slot, preset)
+        follows = said is slot_rule(output, opening.task, opening.slot, plan)
         why = "" if follows else "its VRF asks for another kind of slot"
         slots.append(OpenedSlot(generator, opening.task, opening.slot, opening if follows else None, why))
     return slots

@@ -144,7 +144,7 @@ class _Decider:
         self._false_probes: dict[NodeId, int] = {}
 
     def decide(self) -> Outcome:
-        slots = open_slots(self._plan, self._inputs, self._preset)
+        slots = open_slots(self._plan, self._inputs)
         carried = self._under_review()
         alive: list[_Carried] = []
         states: dict[tuple[NodeId, int, int], CandidateState] = {}

@@ -157,6 +157,11 @@ class ReputationParams:
     blind_answers_min: int = q16(37, 10)
     """What 4 answered probes leave of themselves. With fewer nobody loses its seats: early beliefs are whose voice
     happened to come first (R37)."""
+    proven_answers: int = q16(67, 10)
+    """What 8 answered probes leave of themselves: of who has so many, probes have told what its word is worth (R14)."""
+    proven_doubt: int = q16(4, 10)
+    """Doubt in a category, half of what mutes there, by which that is open again. Honest raters reach it now and then:
+    one or two of twenty at a time, of harsh and biased ones up to four."""
     examined_answers: int = q16(141, 10)
     """What 24 answered probes leave of themselves: a newcomer's examination is over (R39)."""
     examination_rounds: int = 32
@@ -205,6 +210,9 @@ class Preset:
     """Of all its generators together."""
     immature_raters_max: int
     probe_one_in: int
+    probe_one_in_unproven: int
+    """Likewise, if these are more probes, unless more than two thirds of the raters are proven (R14): agreement alone
+    must not decide who leads, neither in a swarm's first rounds nor when many have come to contradict each other."""
     committee_all_max: int
     committee_seats: int
     conflicts_kept: int
@@ -240,6 +248,7 @@ MAINNET = Preset(
     slots_per_task_max=64,
     immature_raters_max=1,
     probe_one_in=10,
+    probe_one_in_unproven=10,
     committee_all_max=31,
     committee_seats=100,
     conflicts_kept=3,

@@ -36,6 +36,8 @@ class Standing:
     """In good standing: holds rater seats. Others observe (R10, R37, R39)."""
     mature: bool
     """No newcomer, of whom few sit in a task: enough has been seen of it, or it is a founder (R9)."""
+    proven: bool
+    """Probes have told what its word is worth, and no doubt has come since (R14)."""
     skill: int
     """Generating skill in basis points, the weight of the draw of generators; 0 for whoever may make nothing (R39)."""
 
@@ -199,7 +201,20 @@ def plan_round(
         taken, progress[place] = _generate_tasks(draft, progress[place], pending, len(tasks), room)
         tasks += taken
         room -= len(taken)
-    return RoundPlan(height, preset.epoch_of(height), seed, tuple(tasks), committee), tuple(progress)
+    one_in = probe_one_in(standings, preset)
+    return RoundPlan(height, preset.epoch_of(height), seed, tuple(tasks), committee, one_in), tuple(progress)
+
+
+def probe_one_in(standings: Sequence[Standing], preset: Preset) -> int:
+    """Of how many slots one must hold a probe: of fewer, unless more than two thirds of the raters are proven (R14).
+
+    Who agrees most is believed first, and a clique agrees better than honest raters do. Where no probe has told yet
+    what anybody's word is worth, agreement is all there is to learn from, and whoever leads then may lead for good.
+    """
+    raters = [item for item in standings if item.may_rate]
+    if 3 * sum(item.proven for item in raters) > 2 * len(raters):
+        return preset.probe_one_in
+    return min(preset.probe_one_in, preset.probe_one_in_unproven)
 
 
 def _in_turn(jobs: Sequence[JobProgress], height: int) -> list[int]:

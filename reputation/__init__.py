@@ -1,7 +1,7 @@
 """From certified outcomes to standing, weights and a hash-linked ledger. Pure, like `consensus`."""
 
 from reputation.anchor import Score, ScoreCategory, epoch_scores, ledger_root
-from reputation.capability import is_blind, is_capable
+from reputation.capability import is_blind, is_capable, is_proven
 from reputation.ledger import (
     EMPTY_LEDGER,
     LedgerError,
@@ -37,6 +37,7 @@ __all__ = [
     "generating_skill_bp",
     "is_blind",
     "is_capable",
+    "is_proven",
     "ledger_root",
     "link_hash",
     "members_after",

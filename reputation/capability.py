@@ -32,6 +32,12 @@ def is_blind(table: RaterTable, preset: Preset) -> bool:
     return sum(table.answers) >= preset.reputation.blind_answers_min and not is_capable(table, preset)
 
 
+def is_proven(table: RaterTable, preset: Preset) -> bool:
+    """Whether probes have told what its word is worth, much or nothing, and no doubt has come since (R14)."""
+    params = preset.reputation
+    return sum(table.answers) >= params.proven_answers and max(table.doubts) < params.proven_doubt
+
+
 class Examined(Enum):
     """What has become of a newcomer's examination."""
 

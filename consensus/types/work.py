@@ -114,6 +114,8 @@ class RoundPlan:
     seed: Hash
     tasks: tuple[Task, ...]
     committee: tuple[Seat, ...]
+    probe_one_in: int
+    """Of so many slots one must hold a hidden probe (R14)."""
 
 
 @dataclass(frozen=True, slots=True)

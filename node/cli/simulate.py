@@ -71,7 +71,11 @@ Attacks on the protocol:
 )
 @click.option("--committee", default=5, show_default=True, type=click.IntRange(1, 100), help="Raters of a task.")
 @click.option(
-    "--probes", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of probe tasks (ratings)."
+    "--probes",
+    default=0.1,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Share of probe tasks (ratings); seats by standing: if below 0.1, more where little is known.",
 )
 @click.option(
     "--leaks",

@@ -171,7 +171,7 @@ class RoundsInWork:
         plan = self._rounds[order.height].plan
         output = vrf.proof_to_hash(self._secrets.prove(probe_alpha(plan.seed, plan.height)))
         rules = tuple(
-            (task.index, slot, slot_rule(output, task.index, slot, self._preset))
+            (task.index, slot, slot_rule(output, task.index, slot, plan))
             for task in order.tasks
             for slot in range(task.slots)
         )

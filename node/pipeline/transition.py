@@ -49,6 +49,7 @@ from reputation import (
     Role,
     apply_round,
     generating_skill_bp,
+    is_proven,
     role_of,
     voting_weights,
 )
@@ -116,6 +117,7 @@ def standings(members: tuple[Member, ...], height: int, preset: Preset) -> tuple
             # be drawn ever after, and hold most of the voice before anybody has shown anything.
             # Whoever has lost its table by an offence begins anew all the same.
             mature=role is Role.RATER or (member.joined == 0 and not member.offences),
+            proven=is_proven(member.table, preset),
             # Who is still examined makes nothing: a draw never takes what weighs nothing.
             skill=0 if role is Role.APPLICANT else max(1, generating_skill_bp(member, preset)),
         )

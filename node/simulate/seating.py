@@ -60,7 +60,8 @@ class PlannedSeats:
 
     def __init__(self, world: World, seed: int, nodes: Sequence[NodeId], preset: Preset) -> None:
         self._world, self._seed, self._nodes = world, seed, nodes
-        self._preset = replace(preset, tasks_per_round=world.tasks)
+        one_in = round(1 / world.probes) if world.probes else preset.probe_one_in
+        self._preset = replace(preset, tasks_per_round=world.tasks, probe_one_in=one_in)
         self._number = {node: number for number, node in enumerate(nodes)}
         self._members = [new_member(node, node.hex(), 0) for node in nodes]
         self._order = sorted(range(len(nodes)), key=nodes.__getitem__)
@@ -159,7 +160,12 @@ class PlannedSeats:
             seated = self._rows((*task.raters, *task.observers))
             committee[place, : len(seated)] = seated
             observing[place, len(task.raters) : len(seated)] = True
-        return Seats(makers, committee, observing, self.examined)
+        return Seats(makers, committee, observing, self.examined, self._probes(plan.probe_one_in))
+
+    def _probes(self, one_in: int) -> float:
+        """The share of probes that a plan asks for; the world's own, to the last bit, where that is the usual one."""
+        usual = one_in == self._preset.probe_one_in or not self._world.probes
+        return self._world.probes if usual else 1 / one_in
 
     def review(self, number: int, waiting: Sequence[Waiting]) -> Ints:
         """[n, K] Fresh raters of the candidates that the round before `number` sent to review."""

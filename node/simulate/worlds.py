@@ -74,7 +74,8 @@ class World:
     """Smallest and largest number per task."""
     committee: int = 5
     probes: float = 0.1
-    """Share of tasks whose candidates are all hidden probes."""
+    """Share of tasks whose candidates are all hidden probes. With seats by standing more in a swarm's first rounds, if
+    it is less than the plans then ask for (R14); none at all where it is 0."""
     checked: float = 0.6
     """Share of candidates with a public check."""
     good: float = 0.731
@@ -108,6 +109,8 @@ class Seats:
     """[task, seat]"""
     examined: Bools
     """[N] Newcomers that have yet to prove that they can rate: until then adversaries are honest."""
+    probes: float
+    """Share of tasks whose candidates are all hidden probes."""
 
 
 Seating = Callable[[int], Seats]
@@ -238,14 +241,15 @@ class WorldMaker:
     def _round(self, number: int, seating: Seating | None) -> DrawnRound:
         world, rng = self._world, self._rng
         shape = (world.tasks, world.candidates[1])
+        planned = None if seating is None else seating(number)  # draws nothing from our generator
         counts = rng.integers(world.candidates[0], world.candidates[1] + 1, world.tasks)
-        probes = self._probe_tasks()
+        probes = self._probe_tasks(world.probes if planned is None else planned.probes)
         counts[probes] = 4
         present = np.arange(shape[1])[None, :] < counts[:, None]
-        if seating is None:
+        if planned is None:
             seats, fresh = self._alike(shape[1])
         else:
-            seats, fresh = seating(number), np.zeros((world.tasks, 0), dtype=np.int64)
+            seats, fresh = planned, np.zeros((world.tasks, 0), dtype=np.int64)
             present &= seats.makers[:, :1] != NOBODY
         makers = seats.makers
         self._lying = self.bad & ~seats.examined
@@ -257,7 +261,7 @@ class WorldMaker:
         leaks = self.bad.mean() if world.leaks is None else world.leaks
         leaked = probes[:, None] & (rng.random(shape) < leaks)
         order = np.arange(world.tasks)
-        asked = (seats.committee, fresh) if seating is None else (seats.committee,)
+        asked = (seats.committee, fresh) if planned is None else (seats.committee,)
         return DrawnRound(
             number=number,
             present=present,
@@ -281,9 +285,9 @@ class WorldMaker:
         drawn: Floats = low + (high - low) * self._rng.random(kinds.size + 1)[1:].reshape(kinds.shape)
         return drawn
 
-    def _probe_tasks(self) -> Bools:
+    def _probe_tasks(self, share: float) -> Bools:
         """A whole number of tasks on average: the fraction left over is drawn."""
-        expected = self._world.tasks * self._world.probes
+        expected = self._world.tasks * share
         count = int(expected) + int(self._rng.random() < expected - int(expected))
         probes = np.zeros(self._world.tasks, dtype=bool)
         probes[self._rng.permutation(self._world.tasks)[:count]] = True
@@ -298,7 +302,7 @@ class WorldMaker:
         raters = np.argsort(rng.random(order.shape), axis=1) if world.self_rating else order[:, makers:]
         committee = raters[:, : world.committee]
         nobody = np.zeros(world.nodes, dtype=np.bool_)
-        seats = Seats(chosen, committee, np.zeros(committee.shape, dtype=np.bool_), nobody)
+        seats = Seats(chosen, committee, np.zeros(committee.shape, dtype=np.bool_), nobody, world.probes)
         return seats, raters[:, world.committee : 2 * world.committee]
 
     def _kinds(self, number: int, makers: Ints, probes: Bools) -> Ints:

@@ -23,7 +23,8 @@ PROTOCOL_VERSION = 4
 
 2: announcements carry tickets (R13).
 3: leaves of slots name generator and round (R13); rater tables hold doubts (R22).
-4: proposers take turns (R41), untried founders vote while fewer than four members have earned a weight (R34)."""
+4: proposers take turns (R41), untried founders vote while fewer than four members have earned a weight (R34); plans say
+of how many slots one holds a probe (R14)."""
 
 ENVELOPE_BYTES_MAX = 1 << 20
 """What one request between nodes carries (`node.network.interface`); presets may ask for less, never for more."""

@@ -146,8 +146,8 @@ def test_a_swarm_of_two_accepts_only_what_the_other_one_rated():
 
 
 def test_seats_are_drawn_and_an_owners_nodes_never_rate_each_other():
-    crowd = [Standing(node(f"crowd-{n}"), "crowd", may_rate=True, mature=True, skill=1) for n in range(30)]
-    others = [Standing(node(f"m{n}"), f"m{n}", may_rate=True, mature=True, skill=1) for n in range(30)]
+    crowd = [Standing(node(f"crowd-{n}"), "crowd", may_rate=True, mature=True, proven=True, skill=1) for n in range(30)]
+    others = [Standing(node(f"m{n}"), f"m{n}", may_rate=True, mature=True, proven=True, skill=1) for n in range(30)]
     everybody = sorted((*crowd, *others), key=lambda item: item.node)
     seats = [draw_raters(Hash(bytes(31) + bytes([n])), "raters", everybody, (), 5, 1) for n in range(200)]
     share = sum(seat in {item.node for item in crowd} for drawn in seats for seat in drawn) / 1000
@@ -219,7 +219,7 @@ def open_round(me):
         attempt=0,
         carried=(content("x"),),
     )
-    plan = RoundPlan(7, 0, Hash(bytes(32)), (task,), tuple(Seat(member, 1) for member in EVERYBODY))
+    plan = RoundPlan(7, 0, Hash(bytes(32)), (task,), tuple(Seat(member, 1) for member in EVERYBODY), 10)
     current = Round(plan, me, MAINNET.times, salt=bytes(32))
     return current, current.start()
 

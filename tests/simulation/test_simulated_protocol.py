@@ -1,12 +1,14 @@
 """Whole members against hostile ones: nothing is violated, nobody honest is punished, and a seed is a run."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from consensus.types import CandidateState, Kind
 from node.cli import main
+from node.simulate import protocol
 from node.simulate.faults import BEHAVIOURS
 from node.simulate.protocol import Setting, Swarm, run_protocol
 from reputation import ReasonKind, generating_skill_bp
@@ -74,6 +76,23 @@ def test_every_probe_of_a_dishonest_maker_is_void_and_counts_as_a_candidate_that
         for decided in swarm.honest[0].disk.rounds.values():
             found += check_probes_of(decided.transition, set(swarm.friends))
     assert found
+
+
+def test_where_probes_are_few_members_make_more_until_most_raters_are_proven(monkeypatch):
+    monkeypatch.setattr(protocol, "PRESET", replace(protocol.PRESET, probe_one_in=1000))
+    swarm = Swarm(Setting(rounds=12), seed=1)
+    found = swarm.run()
+    assert not found.violations
+    asked, held = {}, {}
+    for height, decided in swarm.honest[0].disk.rounds.items():
+        asked |= {plan.height: plan.probe_one_in for plan in decided.transition.state.plans}
+        held[height] = [item.state for item in decided.transition.outcome.decisions]
+    early = [state for height, states in held.items() if asked.get(height) == 10 for state in states]
+    late = [state for height, states in held.items() if asked.get(height) == 1000 for state in states]
+    assert CandidateState.VOID not in early + late, "all of them go by the same plan"
+    assert 0.05 < early.count(CandidateState.PROBE) / len(early) < 0.15
+    assert len(late) > 100
+    assert late.count(CandidateState.PROBE) <= 2
 
 
 def check_probes_of(transition, makers):

@@ -13,19 +13,20 @@ from node.simulate import ratings
 from node.simulate.ratings import RatingRun
 from node.simulate.worlds import NOBODY, World
 from node.values.example import CATEGORIES
-from reputation import is_blind, standing_of
+from reputation import is_blind, is_proven, standing_of
 from tests.support.ratings import content
 
 OBSERVER, OWN = (COUNTED_CODES.index(counted) for counted in (Counted.OBSERVER, Counted.OWN))
 
 
 class Watched(RatingRun):
-    """A run that keeps each round's seats, and every node's standing when they were drawn."""
+    """A run that keeps each round's seats, every node's standing when they were drawn, and who was proven."""
 
     def __init__(self, world, seed):
         super().__init__(world, seed)
         self.drawn = []
         self.known = []
+        self.proven = []
 
     def _play(self, drawn):
         if drawn is not None:
@@ -33,6 +34,7 @@ class Watched(RatingRun):
         super()._play(drawn)
         preset = self._preset
         tables = [self.raters.table(row) for row in range(self._world.nodes)]
+        self.proven.append([is_proven(table, preset) for table in tables])
         self.known.append([(standing_of(table, preset), is_blind(table, preset)) for table in tables])
 
 
@@ -44,21 +46,25 @@ def watched():
 
 
 def test_who_has_no_standing_observes_and_everybody_else_may_rate(watched):
-    params = watched._preset.reputation
     for drawn in watched.drawn[2:]:
-        before = watched.known[drawn.number - 3]  # the plan of a round follows from the state two rounds earlier
-        fallen = {
-            row
-            for row, (standing, blind) in enumerate(before)
-            if standing.maturity >= params.suspend_maturity_min
-            and standing.reputation_bp < params.suspend_below_bp
-            and blind
-        }
+        fallen = fallen_of(watched, drawn.number - 3)  # the plan of a round follows from the state two rounds earlier
         observers = set(drawn.committee[drawn.observing].tolist())
         raters = set(drawn.committee[~drawn.observing & (drawn.committee != NOBODY)].tolist())
         assert observers <= fallen
         assert not raters & fallen
     assert observers, "a clique of six has lost its standing by now"
+
+
+def fallen_of(run, place):
+    """Rows of the nodes that had no standing after a round, by its place in the run."""
+    params = run._preset.reputation
+    return {
+        row
+        for row, (standing, blind) in enumerate(run.known[place])
+        if standing.maturity >= params.suspend_maturity_min
+        and standing.reputation_bp < params.suspend_below_bp
+        and blind
+    }
 
 
 def test_nobody_is_seated_where_it_generates_and_nobody_twice(watched):
@@ -72,6 +78,27 @@ def test_nobody_is_seated_where_it_generates_and_nobody_twice(watched):
 def test_an_adversary_that_makes_junk_is_asked_for_less_of_it(watched):
     share = np.mean([watched.bad[drawn.makers].mean() for drawn in watched.drawn[6:]])
     assert share < 0.28  # they are 0.3 of the nodes, and four in ten of what they make is good
+
+
+def test_few_probes_are_more_as_long_as_most_raters_are_not_proven():
+    run = Watched(World("clique", 0.3, rounds=20, seats="standing", probes=0.02), 5)
+    run.run()
+    early, late = [], []
+    for drawn in run.drawn:
+        before = drawn.number - 3  # the plan of a round follows from the state two rounds earlier
+        raters = set(range(20)) - fallen_of(run, before) if before >= 0 else ()
+        proven = sum(run.proven[before][row] for row in raters)
+        (late if 3 * proven > 2 * len(raters) else early).append(int(drawn.probes.sum()))
+    assert len(early) >= 8  # a probe task a round is one answer a node, and eight are asked for
+    assert early == [1] * len(early)
+    assert sum(late) < len(late) / 2
+
+
+@pytest.mark.parametrize(("share", "each"), [(0.2, 2), (0.0, 0)])
+def test_worlds_with_more_probes_and_with_none_have_as_many_at_the_start(share, each):
+    run = Watched(World("clique", 0.3, rounds=6, seats="standing", probes=share), 5)
+    run.run()
+    assert [int(drawn.probes.sum()) for drawn in run.drawn] == [each] * 6
 
 
 def test_strangers_observe_until_they_have_proven_themselves_and_then_take_one_seat_of_a_task():

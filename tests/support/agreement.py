@@ -36,7 +36,7 @@ def make_plan(weights: Iterable[int], *, height: int = 1, seed: int = 0) -> Roun
     """A round without tasks, decided by members with these weights."""
     weights = list(weights)
     seats = tuple(Seat(node, weight) for node, weight in zip(make_nodes(len(weights)), weights, strict=True))
-    return RoundPlan(height=height, epoch=0, seed=hash_value("test", ("seed", seed)), tasks=(), committee=seats)
+    return RoundPlan(height, 0, hash_value("test", ("seed", seed)), tasks=(), committee=seats, probe_one_in=10)
 
 
 def make_header(builder: NodeId, view: int, mark: str = "", *, height: int = 1) -> Header:

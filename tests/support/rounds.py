@@ -65,7 +65,7 @@ def task(**changes) -> Task:
 
 def plan(*tasks: Task) -> RoundPlan:
     seats = tuple(Seat(member, 1) for member in EVERYBODY)
-    return RoundPlan(HEIGHT, 0, Hash(bytes(32)), tasks or (task(),), seats)
+    return RoundPlan(HEIGHT, 0, Hash(bytes(32)), tasks or (task(),), seats, 10)
 
 
 def opening(slot: int, who: int, probe: ProbeOpening | None = None) -> SlotOpening:

@@ -7,7 +7,7 @@ import pytest
 from consensus.aggregation import aggregate
 from consensus.params import MAINNET
 from consensus.rater_tables import EMPTY_TABLE, ONE
-from consensus.types import ZERO_HASH
+from consensus.types import DRAWERS, ZERO_HASH
 from node.desks.standing import reasons_text
 from node.pipeline.transition import standings
 from reputation import (
@@ -18,6 +18,7 @@ from reputation import (
     apply_round,
     is_blind,
     is_capable,
+    is_proven,
     members_after,
     new_member,
     role_of,
@@ -66,6 +67,26 @@ def kinds(applied):
 )
 def test_capable_is_who_calls_probes_of_either_kind_what_they_are(scores, capable):
     assert is_capable(answered(12, scores), MAINNET) is capable
+
+
+@pytest.mark.parametrize("scores", [(GOOD, BAD), (0, 0)], ids=["rightly", "wrongly"])
+def test_probes_have_told_enough_of_who_has_answered_eight_of_them(scores):
+    tables = [answered(pairs, scores) for pairs in (0, 3, 4, 12)]
+    assert [is_proven(table, MAINNET) for table in tables] == [False, False, True, True]
+    member = new_member(node("ada"), "ada", 0)
+    seen = [standings((replace(member, table=table),), 9, MAINNET)[0].proven for table in tables]
+    assert seen == [False, False, True, True]
+
+
+@pytest.mark.parametrize("drawer", [0, DRAWERS - 1])
+def test_who_is_doubted_by_half_in_any_category_is_proven_no_more(drawer):
+    table = answered(12, (GOOD, BAD))
+    half = MAINNET.aggregation.doubt_mute // 2
+    doubts = [0] * DRAWERS
+    doubts[drawer] = half - 1
+    assert is_proven(replace(table, doubts=tuple(doubts)), MAINNET)
+    doubts[drawer] = half
+    assert not is_proven(replace(table, doubts=tuple(doubts)), MAINNET)
 
 
 def test_founders_are_nobodys_newcomers_unless_an_offence_has_made_them_begin_anew():

@@ -46,7 +46,7 @@ HEIGHT = 3
 SLOTS = 6
 TERMS = JobTerms(JOB, NODES[0], ("a@1.0.0",), ("code_search",), 3, 2, SLOTS, 4, 7000, 5000, 1000)
 TASK = Task(0, JOB, 0, 0, TaskKind.GENERATE, GENERATORS, RATERS, (), SLOTS, 3, 0, ())
-PLAN = RoundPlan(HEIGHT, 0, SEED, (TASK,), ())
+PLAN = RoundPlan(HEIGHT, 0, SEED, (TASK,), (), 10)
 GOOD, BAD = (9200, 9200, 9200, 9200), (1200, 1200, 1200, 1200)
 
 
@@ -56,7 +56,7 @@ def proof_of(node):
 
 def rules(node):
     output = proof_to_hash(proof_of(node))
-    return [slot_rule(output, 0, slot, MINIMAL) for slot in range(SLOTS)]
+    return [slot_rule(output, 0, slot, PLAN) for slot in range(SLOTS)]
 
 
 def opening(node, slot, *, claim=None, said="rule"):
@@ -125,7 +125,7 @@ class Story:
         """Decide it; `able` could be asked in a review, if they have no part in it yet."""
         genesis = Genesis("t", MINIMAL.hash(), SEED, tuple(Founder(node, node.hex()) for node in NODES), ())
         members = first_state(genesis, MINIMAL).members
-        standings = [Standing(node, node.hex(), may_rate=True, mature=False, skill=1) for node in able]
+        standings = [Standing(node, node.hex(), may_rate=True, mature=False, proven=False, skill=1) for node in able]
         job = admit(TERMS, 1)
         job = replace(job, tasks=(replace(job.tasks[0], attempts=1, in_flight=1),), claims=changes.get("claims", ()))
         return decide_round(
@@ -175,6 +175,18 @@ def test_a_generator_that_never_unmasks_has_only_void_slots():
     found = states(story.decide())
     assert {state for (node, _), state in found.items() if node == GENERATORS[0]} == {CandidateState.VOID}
     assert len(found) == 2 * SLOTS
+
+
+def test_what_the_plan_asks_for_and_not_the_preset_is_what_a_slot_must_hold():
+    found = states(Story().decide(plan=replace(PLAN, probe_one_in=1)))
+    kept = {key for key, state in found.items() if state is not CandidateState.VOID}
+    assert kept == {(node, slot) for node in GENERATORS for slot in range(SLOTS) if opens_as_probe(node, slot)}
+
+
+def opens_as_probe(node, slot):
+    """Whether it is a probe of the kind that a plan of nothing but probes asks for as well."""
+    asked = slot_rule(proof_to_hash(proof_of(node)), 0, slot, replace(PLAN, probe_one_in=1))
+    return rules(node)[slot] is asked
 
 
 def test_slots_opened_against_the_commitment_are_void():

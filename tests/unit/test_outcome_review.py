@@ -53,10 +53,10 @@ def decide(sheets: dict[NodeId, Rating], pending: PendingCandidate):
         reveals[rater] = signed(rater, Kind.RATING_REVEAL, RatingReveal(HEIGHT, bytes(32), (row,)))
     job = admit(TERMS, 1)
     return decide_round(
-        RoundPlan(HEIGHT, 0, Hash(b"s" * 32), (REVIEW,), ()),
+        RoundPlan(HEIGHT, 0, Hash(b"s" * 32), (REVIEW,), (), 10),
         RoundInputs({}, commits, reveals, {}, {}, frozenset()),
         members=[replace(new_member(name, name.hex(), 0), table=practised()) for name in NODES],
-        standings=[Standing(name, name.hex(), may_rate=True, mature=True, skill=1) for name in NODES],
+        standings=[Standing(name, name.hex(), may_rate=True, mature=True, proven=True, skill=1) for name in NODES],
         jobs=[replace(job, tasks=(replace(job.tasks[0], attempts=1),))],
         pending=[pending],
         preset=MINIMAL,

@@ -26,7 +26,7 @@ def offered(job, generators):
     task = Task(0, JOB, 0, 0, TaskKind.GENERATE, generators, NODES[4:], (), SLOTS, 20, job.tasks[0].attempts, ())
     attempted = replace(job.tasks[0], attempts=job.tasks[0].attempts + 1, in_flight=1)
     issued = job.issued + SLOTS * len(generators)
-    return replace(job, tasks=(attempted,), issued=issued), RoundPlan(1, 0, SEED, (task,), ())
+    return replace(job, tasks=(attempted,), issued=issued), RoundPlan(1, 0, SEED, (task,), (), 10)
 
 
 def after(job, filled, *, owners=None, generators=None):
@@ -99,7 +99,7 @@ def test_a_job_is_not_out_of_budget_by_slots_that_nobody_filled():
 
 
 def everybody(owners=OWNERS):
-    return [Standing(name, owners[name], may_rate=True, mature=True, skill=7000) for name in NODES]
+    return [Standing(name, owners[name], may_rate=True, mature=True, proven=True, skill=7000) for name in NODES]
 
 
 def test_the_next_attempt_goes_to_others():
@@ -127,6 +127,26 @@ def test_a_plan_passes_over_who_came_short():
     job = after(admit(TERMS, 1), {NODES[0]: 0, NODES[1]: 0})
     plan, _ = plan_round(3, SEED, [job], [], everybody(), (Seat(NODES[0], 1),), MAINNET)
     assert not set(plan.tasks[0].generators) & set(NODES[:2])
+
+
+@pytest.mark.parametrize(
+    ("proven", "observing", "one_in"),
+    [(0, 0, 10), (4, 0, 10), (5, 0, 50), (6, 0, 50), (4, 1, 50), (2, 3, 10), (0, 6, 10)],
+    ids=["nobody", "two thirds", "more", "all", "more of those who rate", "two thirds of these", "nobody may rate"],
+)
+def test_plans_ask_for_more_probes_until_most_raters_are_proven(proven, observing, one_in):
+    few = replace(MAINNET, probe_one_in=50)
+    able = [replace(item, proven=place < proven) for place, item in enumerate(everybody())]
+    able[len(able) - observing :] = [replace(item, may_rate=False) for item in able[len(able) - observing :]]
+    plan, _ = plan_round(3, SEED, [admit(TERMS, 1)], [], able, (Seat(NODES[0], 1),), few)
+    assert plan.probe_one_in == one_in
+
+
+@pytest.mark.parametrize("one_in", [1, 4, 10])
+def test_who_asks_for_as_many_probes_anyway_is_asked_for_no_others_at_the_start(one_in):
+    able = [replace(item, proven=False) for item in everybody()]
+    plan, _ = plan_round(3, SEED, [], [], able, (Seat(NODES[0], 1),), replace(MAINNET, probe_one_in=one_in))
+    assert plan.probe_one_in == one_in
 
 
 @pytest.mark.parametrize(
