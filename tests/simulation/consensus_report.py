@@ -55,7 +55,7 @@ PENALTIES = (
     "minutes for up to five. A penalty is a suspension, a false fact or an equivocation held against an honest one.",
 )
 EARLIER = (
-    "Before protocol 3 there were none in 215,120 (commit 6e03ae9), and none in 202,345 of the versions before that."
+    "Before protocol 4 there were none in 54,333 (commit 57d78e9), before protocol 3 none in 215,120 (6e03ae9)."
 )
 RATINGS_HEAD = "# Attacks on ratings\n"
 
