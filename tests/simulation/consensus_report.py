@@ -54,9 +54,7 @@ PENALTIES = (
     "clocks run up to 10 % fast or slow, that work up to thirty times as slowly as others, and that crash every 25",
     "minutes for up to five. A penalty is a suspension, a false fact or an equivocation held against an honest one.",
 )
-EARLIER = (
-    "Before protocol 4 there were none in 54,333 (commit 57d78e9), before protocol 3 none in 215,120 (6e03ae9)."
-)
+EARLIER = "Before protocol 4 there were none in 54,333 (commit 57d78e9), before protocol 3 none in 215,120 (6e03ae9)."
 RATINGS_HEAD = "# Attacks on ratings\n"
 
 
