@@ -79,15 +79,7 @@ def checks(
         raise click.UsageError("--in, --rows and --doc-tests name kinds of rows: give one of them.")
     folder = cache_folder(cache)
     folder.mkdir(parents=True, exist_ok=True)
-    if source is not None:
-        kinds = [_Kind(str(source), passing, partial(measure.read_rows, source))]
-    elif rows is not None:
-        kinds = [_ours(rows, passing=passing)]
-    elif documented is not None:
-        kinds = [_doc_tests(documented, folder, seed, passing=passing)]
-    else:
-        kinds = [_doc_tests(crate, folder, seed, passing=True) for crate in _DOCUMENTED]
-        kinds += [_ours(name, passing=passing) for name in CORPORA]
+    kinds = _kinds(source, rows, documented, folder, seed, passing=passing)
     reports: list[tuple[str, Report]] = []
     for kind in kinds:
         say(f"{kind.name}:")
@@ -114,6 +106,22 @@ class _Kind:
     name: str
     only_passing: bool
     read: Callable[[], tuple[Row, ...]]
+
+
+def _kinds(
+    source: Path | None, rows: str | None, documented: str | None, folder: Path, seed: int, *, passing: bool
+) -> list[_Kind]:
+    """The kind that was asked for; all of them where none was, of doc tests those that pass."""
+    from node.bench.checks import read_rows
+
+    if source is not None:
+        return [_Kind(str(source), passing, partial(read_rows, source))]
+    if rows is not None:
+        return [_ours(rows, passing=passing)]
+    if documented is not None:
+        return [_doc_tests(documented, folder, seed, passing=passing)]
+    doc_tests = [_doc_tests(crate, folder, seed, passing=True) for crate in _DOCUMENTED]
+    return doc_tests + [_ours(name, passing=passing) for name in CORPORA]
 
 
 def _ours(name: str, *, passing: bool) -> _Kind:

@@ -160,6 +160,15 @@ def _is_for_tests(attribute: Node) -> bool:
     return attribute_name(attribute) == "cfg" and "test" in names and "not" not in names
 
 
+def outermost(items: Sequence[Declared]) -> Iterator[Node]:
+    """Of items in source order those that stand in no other: what is in them would be read twice."""
+    end = 0
+    for item in items:
+        if item.node.start_byte >= end:
+            end = item.node.end_byte
+            yield item.node
+
+
 def attribute_name(attribute: Node) -> str:
     """Path of an attribute, e.g. `cfg` or `tokio::test`."""
     inner = next((child for child in attribute.children if child.type == "attribute"), None)

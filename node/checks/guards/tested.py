@@ -6,11 +6,11 @@ types implement may be called by nobody's name (`Display`, `Add`, `Drop`), and c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tree_sitter import Node
 
-from node.checks.guards.reading import Declared, declared, identifiers
+from node.checks.guards.reading import Declared, declared, identifiers, outermost
 
 _WITH_WORDS = frozenset({"function_item", "macro_definition", "const_item", "static_item"})
 
@@ -25,15 +25,7 @@ def steps_from_tests(root: Node, tests_start: int) -> Mapping[int, int]:
     items = declared(root.children)
     of_tests = [item for item in items if item.in_tests or item.node.start_byte >= tests_start]
     behind = _by_name(item for item in items if not (item.in_tests or item.node.start_byte >= tests_start))
-    return _steps_from(frozenset().union(*map(identifiers, _outermost(of_tests))), behind)
-
-
-def _outermost(items: Sequence[Declared]) -> Iterator[Node]:
-    end = 0
-    for item in items:
-        if item.node.start_byte >= end:
-            end = item.node.end_byte
-            yield item.node
+    return _steps_from(frozenset().union(*map(identifiers, outermost(of_tests))), behind)
 
 
 def _by_name(items: Iterable[Declared]) -> dict[str, list[tuple[Declared, int]]]:

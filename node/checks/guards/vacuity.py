@@ -35,6 +35,7 @@ from node.checks.guards.reading import (
     made_by_macros,
     mentions,
     name_of,
+    outermost,
     parse,
     text_of,
     walk,
@@ -101,7 +102,7 @@ class Reading:
         code = tuple(item for item in example if not item.in_tests)
         for_tests = tuple(item for item in example if item.in_tests)
         given, beside = (for_tests, ()) if test_nodes is None else (declared(test_nodes), for_tests)
-        roots = tuple(_outermost(given)) if test_nodes is None else tuple(test_nodes)
+        roots = tuple(outermost(given)) if test_nodes is None else tuple(test_nodes)
         made = (made_by_macros(node) for node in example_nodes)
         names = frozenset(name for item in code for name in introduced(item)).union(*made)
         return cls(code, given, beside, roots, tuple(item for item in given if item.is_test), names)
@@ -173,15 +174,6 @@ class Reading:
         """Why one test says nothing; None when it may say something."""
         reason = _against(test, self)
         return Reason(path_of(test), reason[0].value, reason[1]) if reason is not None else None
-
-
-def _outermost(items: Sequence[Declared]) -> Iterator[Node]:
-    """Of items in source order those that stand in no other: what is in them would be read twice."""
-    end = 0
-    for item in items:
-        if item.node.start_byte >= end:
-            end = item.node.end_byte
-            yield item.node
 
 
 def path_of(test: Declared) -> str:
