@@ -57,6 +57,11 @@ SOUND = [
         code="".join(f"pub fn f{n}(x: i32) -> i32 {{\n    x * {n} + 7\n}}\n" for n in range(2, 9)),
         tests="assert_eq!(f8(1), 15);",
     ),
+    row(
+        "five hundred threads at once",
+        code="use std::sync::Barrier;\n\npub fn meet(count: usize) -> usize {\n    let (all, first) = (Barrier::new(count), std::sync::atomic::AtomicUsize::new(0));\n    std::thread::scope(|scope| {\n        for _ in 0..count {\n            scope.spawn(|| first.fetch_add(usize::from(all.wait().is_leader()), std::sync::atomic::Ordering::SeqCst));\n        }\n    });\n    first.into_inner()\n}",
+        tests="assert_eq!(meet(500), 1);\nassert_eq!(meet(0), 0);",
+    ),
     row("const", code="pub const fn two() -> u8 {\n    2\n}", tests="assert_eq!(two(), 2);"),
     row(
         "const in the compiler",
