@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from node.bench.cargo_rows import CargoProjects, CargoSaid
@@ -25,6 +24,8 @@ from node.values.crate import PreparedCrate
 
 ROWS = Path(__file__).parent / "rows"
 """Rows of ours: no two of them differ in names only, because those would share most of their machine code."""
+_TURNS = 3
+"""Of cargo, with the engine before, between and after them: what disturbs the machine for a minute disturbs all."""
 _FIRST = Example("pub fn nothing() {}", tests="#[test]\nfn nothing_happens() {\n    nothing();\n}")
 """Settled before the clock starts."""
 
@@ -76,6 +77,8 @@ class Report:
     """All of it."""
 
     engine: Cost
+    turns: tuple[float, ...]
+    """CPU milliseconds a row of each of the engine's turns, whose mean is its cost."""
     shared: Cost | None
     fresh: Cost | None
     lines: float
@@ -120,7 +123,7 @@ def read_rows(path: Path) -> tuple[Row, ...]:
 
 
 async def measure(plan: Plan, folder: Path, say: Callable[[str], None]) -> Report:
-    """Measure all ways, the engine before and after the others and its mean taken.
+    """Measure all ways by turns, and take their means.
 
     Where only rows that pass are asked for, the engine settles all of them once before.
 
@@ -136,24 +139,29 @@ async def measure(plan: Plan, folder: Path, say: Callable[[str], None]) -> Repor
     prepared = {row.package: await packages.prepare(row.package) for row in plan.rows}
     clock = CpuClock()
     say("the engine")
-    first, verdicts, engine = await _engine(plan, prepared, folder, clock)
-    once, given = first.once, len(plan.rows)
+    turn, verdicts, engine = await _engine(plan, prepared, folder, clock)
+    turns, given = [turn], len(plan.rows)
     if plan.only_passing:
         plan = replace(plan, rows=_passing(plan.rows, verdicts))
         say(f"the engine, {len(plan.rows)} rows that pass")
-        first, verdicts, engine = await _engine(plan, prepared, folder, clock)
+        turn, verdicts, engine = await _engine(plan, prepared, folder, clock)
+        turns = [replace(turn, once=turns[0].once)]
     with tempfile.TemporaryDirectory(dir=folder) as work:
-        say(f"cargo, one target directory, {plan.shared} rows")
-        shared, shared_said = _cargo(plan, prepared, engine, Path(work) / "shared", clock, shared=True)
-        say(f"cargo, cold, {plan.fresh} rows")
-        fresh, fresh_said = _cargo(plan, prepared, engine, Path(work) / "fresh", clock, shared=False)
-    say("the engine again")
-    second, _, _ = await _engine(plan, prepared, folder, clock)
-    said = {**shared_said, **fresh_said}
+        shared, fresh = (
+            _Cargo(plan, prepared, engine, Path(work) / kind, clock, shared=kind == "shared")
+            for kind in ("shared", "fresh")
+        )
+        for number in range(_TURNS):
+            say(f"turn {number + 1} of {_TURNS}: cargo, then the engine")
+            for way in (shared, fresh):
+                way.run(number)
+            turns.append((await _engine(plan, prepared, folder, clock))[0])
+    said = shared.said | fresh.said
     return Report(
-        engine=_mean(first, second, once),
-        shared=shared,
-        fresh=fresh,
+        engine=_mean(turns),
+        turns=tuple(turn.cpu_ms for turn in turns),
+        shared=shared.cost,
+        fresh=fresh.cost,
         lines=sum((row.example.code + row.example.tests).count("\n") for row in plan.rows) / len(plan.rows),
         rows=len(plan.rows),
         left_out=given - len(plan.rows),
@@ -179,13 +187,13 @@ def _passing(rows: Sequence[Row], verdicts: Sequence[RowVerdict]) -> tuple[Row, 
     return passing
 
 
-def _mean(first: Cost, second: Cost, once: Spent) -> Cost:
-    spent = Spent(
-        first.spent.cpu_ms + second.spent.cpu_ms,
-        first.spent.own_cpu_ms + second.spent.own_cpu_ms,
-        first.spent.wall_ms + second.spent.wall_ms,
-    )
-    return Cost(first.name, first.rows + second.rows, spent, once)
+def _mean(turns: Sequence[Cost]) -> Cost:
+    first = turns[0]
+    return Cost(first.name, sum(turn.rows for turn in turns), _sum(turn.spent for turn in turns), first.once)
+
+
+def _sum(parts: Iterable[Spent]) -> Spent:
+    return Spent(*map(sum, zip(*map(astuple, parts), strict=True)))
 
 
 async def _engine(
@@ -210,31 +218,47 @@ async def _engine(
     return cost, [verdicts[number] for number in range(len(plan.rows))], engine
 
 
-def _cargo(
-    plan: Plan,
-    prepared: dict[PackageKey, PreparedCrate],
-    engine: CheckEngine,
-    folder: Path,
-    clock: CpuClock,
-    *,
-    shared: bool,
-) -> tuple[Cost | None, dict[int, CargoSaid]]:
-    chosen = sample(plan.rows, plan.shared if shared else plan.fresh, plan.seed)
-    if not chosen:
-        return None, {}
-    projects = {
-        key: CargoProjects(engine.toolchain, folder / str(number), package, shared=shared)
-        for number, (key, package) in enumerate(prepared.items())
-    }
-    clock.lap()
-    for project in projects.values():
-        project.warm_up()
-    once = clock.lap()
-    said = {number: projects[plan.rows[number].package].run(plan.rows[number].example) for number in chosen}
-    name = "cargo, shared target directory" if shared else "cargo, fresh project"
-    cost = Cost(name, len(chosen), clock.lap(), once)
-    shutil.rmtree(folder)
-    return cost, said
+class _Cargo:
+    """One of cargo's ways, on some of the rows at a time. Takes part in no turn before dependencies are compiled."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        prepared: dict[PackageKey, PreparedCrate],
+        engine: CheckEngine,
+        folder: Path,
+        clock: CpuClock,
+        *,
+        shared: bool,
+    ) -> None:
+        self._rows = plan.rows
+        self._chosen = sample(plan.rows, plan.shared if shared else plan.fresh, plan.seed)
+        self._name = "cargo, shared target directory" if shared else "cargo, fresh project"
+        self._clock = clock
+        self._projects = {
+            key: CargoProjects(engine.toolchain, folder / str(number), package, shared=shared)
+            for number, (key, package) in enumerate(prepared.items())
+        }
+        clock.lap()
+        for project in self._projects.values() if self._chosen else ():
+            project.warm_up()
+        self._once = clock.lap()
+        self._spent: list[Spent] = []
+        self.said: dict[int, CargoSaid] = {}
+        """By the numbers of rows."""
+
+    def run(self, turn: int) -> None:
+        """Every so many of the rows."""
+        self._clock.lap()
+        for number in self._chosen[turn::_TURNS]:
+            row = self._rows[number]
+            self.said[number] = self._projects[row.package].run(row.example)
+        self._spent.append(self._clock.lap())
+
+    @property
+    def cost(self) -> Cost | None:
+        """Of all turns; None where no rows were asked for."""
+        return Cost(self._name, len(self.said), _sum(self._spent), self._once) if self.said else None
 
 
 def sample(rows: Sequence[Row], count: int, seed: int) -> list[int]:

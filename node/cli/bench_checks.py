@@ -66,9 +66,9 @@ def checks(
 
     Cargo formats, builds, lints and tests a sample of the rows, in a fresh project each: with a cold target directory,
     and with one that all share. The engine checks all rows, in its sandbox, stubs included. What is needed only once
-    is not counted and shown apart.
+    is not counted and shown apart. They take turns, so that what disturbs the machine disturbs all of them.
 
-    Asked for no rows in particular, it measures one kind after the other (eight minutes): doc tests of std and of
+    Asked for no rows in particular, it measures one kind after the other (ten minutes): doc tests of std and of
     itertools that pass, and all rows of ours.
     """
     from node.bench import checks as measure
@@ -152,19 +152,33 @@ def _print(name: str, report: Report) -> None:
     click.echo(
         f"\n{report.rows} rows of {report.lines:.0f} lines, {report.passing} of them pass{left_out}; "
         f"cargo's verdict in {report.agreeing} of {report.compared} compared\n"
+        f"the engine before, between and after cargo's turns: {_range(report.turns)} ms a row\n"
         f"rustc {report.rustc}, sandbox {report.sandbox}, {report.cores} cores, load {report.load:.1f}\n"
     )
 
 
+def _range(turns: Sequence[float]) -> str:
+    return f"{min(turns):.1f} to {max(turns):.1f}"
+
+
 def _print_together(reports: Sequence[tuple[str, Report]]) -> None:
-    head = ("rows", "lines a row", "CPU ms a row", "of a shared target", "of a fresh project", "rows a CPU second")
+    head = (
+        "rows",
+        "lines a row",
+        "CPU ms a row",
+        "turns",
+        "of a shared target",
+        "of a fresh project",
+        "rows a CPU second",
+    )
     print_table(head, [_line(*each) for each in reports])
 
 
 def _line(name: str, report: Report) -> tuple[object, ...]:
     ratios = (f"1/{cost.times(report.engine):.0f}" if cost else "-" for cost in (report.shared, report.fresh))
     engine = report.engine
-    return (name, round(report.lines), round(engine.cpu_ms, 1), *ratios, round(engine.per_cpu_second, 1))
+    cpu_ms = round(engine.cpu_ms, 1), _range(report.turns)
+    return (name, round(report.lines), *cpu_ms, *ratios, round(engine.per_cpu_second, 1))
 
 
 def _row(cost: Cost, engine: Cost) -> tuple[object, ...]:

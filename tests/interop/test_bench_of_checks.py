@@ -31,6 +31,9 @@ def test_rows_that_fail_are_measured_or_left_out_and_counted(rows, tmp_path):
     assert told.exit_code == 0, told.output
     (report,) = json.loads(told.stdout)
     assert (report["rows"], report["passing"], report["left_out"]) == (1, 1, 1)
+    assert len(report["turns"]) == 4
+    spent = report["engine"]["spent"]["cpu_ms"]
+    assert spent == pytest.approx(sum(report["turns"]))  # Of one row, four times.
     assert (report["shared"]["rows"], report["fresh"]["rows"], report["agreeing"]) == (1, 1, report["compared"])
     everything = bench("--in", rows, "--cache", tmp_path / "cache", "--fresh", 0, "--shared", 2)
     assert everything.exit_code == 0, everything.output
