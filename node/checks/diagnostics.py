@@ -195,3 +195,12 @@ def classify(code: str, message: str = "") -> ErrorClass:
 def classes(diagnostics: Iterable[Diagnostic]) -> tuple[str, ...]:
     """Values of the classes of all errors, sorted, each once."""
     return tuple(sorted({classify(item.code, item.message).value for item in diagnostics if item.error}))
+
+
+_MAY_BE_PARSING = frozenset({ErrorClass.SYNTAX, ErrorClass.OTHER})
+
+
+def is_past_parsing(diagnostics: Sequence[Diagnostic]) -> bool:
+    """Whether some error was found, and none but such as are not looked for in what does not parse."""
+    errors = [item for item in diagnostics if item.error]
+    return bool(errors) and _MAY_BE_PARSING.isdisjoint(classify(item.code, item.message) for item in errors)

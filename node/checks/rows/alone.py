@@ -6,8 +6,9 @@ For rows that cannot stand beside others, and to confirm whatever failed there.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from node.checks.diagnostics import is_past_parsing
 from node.checks.rows.building import Linked, RowBuilder
 from node.checks.rows.conclusions import (
     after_build,
@@ -19,7 +20,7 @@ from node.checks.rows.conclusions import (
     settle,
 )
 from node.checks.rows.example import SourceText
-from node.checks.rows.formatting import look_at_formatting
+from node.checks.rows.formatting import Formatting, look_at_formatting
 from node.checks.rows.mutating import Subject, try_mutants
 from node.checks.rows.runs import STUB, RowRun, Runner, runs_before_stubs
 from node.checks.rows.shape import as_const_stub, with_stub
@@ -32,8 +33,18 @@ from node.checks.workshop import Workshop
 _EXPORTS = re.compile(rb"\b(?:no_mangle|export_name)\b")
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What need not be asked again of a row."""
+
+    formatted: bool | None = None
+    """None where that is not known."""
+    verdict: RowVerdict | None = None
+    """How it compiles, lints and is formatted; nothing yet of its tests."""
+
+
 async def settle_alone(
-    workshop: Workshop, builder: RowBuilder, task: Task, why: str, mutants: int = 0, known: RowVerdict | None = None
+    workshop: Workshop, builder: RowBuilder, task: Task, why: str, mutants: int = 0, known: Known | None = None
 ) -> RowVerdict:
     """The verdict on one row.
 
@@ -43,12 +54,13 @@ async def settle_alone(
         task: The row.
         why: What kept it from sharing builds, for the record.
         mutants: How many to try its tests on.
-        known: How it compiles, lints and is formatted, where that need not be asked again; nothing yet of its tests.
+        known: What need not be asked again.
 
     Raises:
         UncheckedError, SandboxError: The machine failed.
     """
-    verdict = known or await _lint(workshop, builder, task, why)
+    known = known or Known()
+    verdict = known.verdict or await _lint(workshop, builder, task, why, known.formatted)
     if not verdict.compiled:
         return verdict
     if not task.is_tested or task.shape.may_refuse:
@@ -64,12 +76,14 @@ async def settle_alone(
     return after_mutants(verdict, survey)
 
 
-async def _lint(workshop: Workshop, builder: RowBuilder, task: Task, why: str) -> RowVerdict:
+async def _lint(workshop: Workshop, builder: RowBuilder, task: Task, why: str, formatted: bool | None) -> RowVerdict:
     source = task.source
     linted = await builder.lint({source.path: source.text})
     if linted.ok and linted.cut:
         return RowVerdict(RowState.ERROR, ("its warnings are more than is kept of them",), parsed=True, alone=why)
-    formatted, parsed = await look_at_text(workshop, source, builder.edition)
+    parsed = linted.ok or is_past_parsing(linted.diagnostics)
+    if formatted is None or not parsed:
+        formatted, parsed = await look_at_text(workshop, source, builder.edition)
     return after_lint(task, linted, formatted, why, parsed=parsed)
 
 
@@ -77,12 +91,16 @@ async def look_at_text(workshop: Workshop, source: SourceText, edition: str) -> 
     """Whether the code is formatted, and whether the whole file parses."""
     texts = {"whole": source.text, "code": source.text[slice(*source.code)] + b"\n"}
     both = await look_at_formatting(workshop, texts, edition)
-    if both is not None and not both.broken:
+    if both is not None and _could_read(both):
         return "code" not in both.differing, True
-    # One of them, or what they make of a shared folder: only a call of its own says which.
+    # What they make of a shared folder only a call of its own says.
     whole, own = [await look_at_formatting(workshop, {name: text}, edition) for name, text in texts.items()]
-    formatted = None if own is None or own.broken else not own.differing
-    return formatted, whole is not None and not whole.broken
+    formatted = not own.differing if own is not None and _could_read(own) else None
+    return formatted, whole is not None and _could_read(whole)
+
+
+def _could_read(found: Formatting) -> bool:
+    return not found.broken and not found.unclear
 
 
 async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict) -> tuple[RowVerdict, float]:

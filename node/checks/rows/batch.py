@@ -19,11 +19,11 @@ from node.checks.builds import Built
 from node.checks.crate_wide import SAID_OF_CRATES
 from node.checks.diagnostics import Diagnostic
 from node.checks.reverify import Reverified
-from node.checks.rows.alone import settle_alone
+from node.checks.rows.alone import Known, settle_alone
 from node.checks.rows.building import Linked, RowBuilder, root_of
 from node.checks.rows.conclusions import BUILT, after_mutants, after_run, after_shared_lint, lacking, settle
 from node.checks.rows.example import LIBRARY, Example
-from node.checks.rows.formatting import look_at_formatting
+from node.checks.rows.formatting import tell_formatted
 from node.checks.rows.mutating import Subject, try_mutants
 from node.checks.rows.runs import STUB, RowRun, Runner, runs_before_stubs
 from node.checks.rows.shape import Shape, as_module, code_in_module, with_stub
@@ -41,8 +41,6 @@ _WORTH_A_BUILD = 64 << 10
 _WORTH_WITH_CRATES = 24 << 10
 """The same where rows use crates: 13 ms a KiB with itertools' generic code, 3 with crates that have little of it."""
 _MODULE_FILE = re.compile(r"src/(row_[0-9a-f]{16}_\d+)\.rs$")
-
-
 _UNSETTLED = "takes the compiler down or floods its output, or stood beside what does"
 
 
@@ -117,8 +115,8 @@ class RowBatch:
             for index, task in enumerate(self._tasks)
             if not task.shape.alone
         ]
-        self._alone.update({index: task.shape.alone for index, task in enumerate(self._tasks) if task.shape.alone})
-        await together((self._compile_all(members), self._look_at_formatting(members)))
+        self._alone = {index: task.shape.alone for index, task in enumerate(self._tasks) if task.shape.alone}
+        await together((self._compile_all(members), self._look_at_formatting()))
         for index, formatted in self._formatted.items():
             if index in self._verdicts:
                 self._verdicts[index] = replace(self._verdicts[index], formatted=formatted)
@@ -157,10 +155,10 @@ class RowBatch:
         known = shared is not None and shared.compiled and shared.formatted is not None
         return await self._settle_alone(index, why, after_shared_lint(shared, why) if shared and known else None)
 
-    async def _settle_alone(self, index: int, why: str, known: RowVerdict | None = None) -> RowVerdict:
-        task, mutants = self._tasks[index], self._options.mutants
+    async def _settle_alone(self, index: int, why: str, verdict: RowVerdict | None = None) -> RowVerdict:
+        task, known = self._tasks[index], Known(self._formatted.get(index), verdict)
         try:
-            return await settle_alone(self._workshop, self._builder, task, why, mutants, known)
+            return await settle_alone(self._workshop, self._builder, task, why, self._options.mutants, known)
         except SandboxError as error:
             return RowVerdict(RowState.ERROR, (str(error),), alone=why)
 
@@ -353,11 +351,14 @@ class RowBatch:
         for (item, _), survey in zip(passing, surveys, strict=True):
             self._verdicts[item.index] = after_mutants(self._verdicts[item.index], survey)
 
-    async def _look_at_formatting(self, members: Sequence[_Member]) -> None:
-        codes = {item.name: item.task.source.text[slice(*item.task.source.code)] + b"\n" for item in members}
-        found = await look_at_formatting(self._workshop, codes, self._builder.edition)
-        if found is not None:
-            self._formatted = {item.index: item.name not in found.differing for item in members}
+    async def _look_at_formatting(self) -> None:
+        texts = {
+            _module_name(task.source.text, index): task.source.text[slice(*task.source.code)] + b"\n"
+            for index, task in enumerate(self._tasks)
+            if task.shape.parses
+        }
+        told = await tell_formatted(self._workshop, texts, self._builder.edition)
+        self._formatted = {int(name.rpartition("_")[2]): formatted for name, formatted in told.items()}
 
 
 def _modules(members: Sequence[_Member]) -> dict[str, bytes]:

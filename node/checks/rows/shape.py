@@ -62,6 +62,8 @@ class Shape:
 
     alone: str
     """Why it needs builds of its own; empty when it can stand as a module."""
+    parses: bool
+    """As far as can be told without a compiler."""
     crate_words: tuple[int, ...]
     """Where paths begin with `crate`, in order."""
     bodies: tuple[int, ...]
@@ -105,6 +107,7 @@ def look_at(source: SourceText, root: Node, *, edition: str) -> Shape:
         walk.over(root)
     return Shape(
         alone=alone or walk.alone or walk.foreign(),
+        parses=not root.has_error,
         crate_words=tuple(sorted(walk.crate_words)),
         bodies=tuple(sorted(walk.bodies or ([] if walk.const_bodies else walk.made_bodies))),
         const_bodies=tuple(sorted(walk.const_bodies)),

@@ -66,13 +66,13 @@ TEST_LIMITS = Limits(
     wall_ms=300_000,
     memory_bytes=2 << 30,
     file_bytes=64 << 20,
-    # Threads: what tests of concurrency start by the hundred, and on a loaded machine none has ended before the last began.
+    # Tests of concurrency start threads by the hundred, and on a loaded machine none has ended when the last begins.
     processes=1024,
     open_files=1024,
     output_bytes=1 << 20,
 )
-"""For a whole test binary of an unchanged crate; changed ones get their CPU time relative to this run. Threads and files
-are as many as a shell commonly grants and 2 GiB hold stacks for."""
+"""For a whole test binary of an unchanged crate; changed ones get their CPU time relative to this run. Files
+are as many as a shell commonly grants, threads as many as 2 GiB hold stacks for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,16 @@ import json
 
 import pytest
 
-from node.checks.diagnostics import ErrorClass, classes, classify, error_codes, first_error, parse_diagnostics
+from node.checks.diagnostics import (
+    Diagnostic,
+    ErrorClass,
+    classes,
+    classify,
+    error_codes,
+    first_error,
+    is_past_parsing,
+    parse_diagnostics,
+)
 
 
 def line(message, *, level="error", code=None, spans=(), cargo=False):
@@ -85,3 +94,11 @@ def test_codes_are_sorted_and_each_is_there_once():
 )
 def test_an_error_has_the_class_of_its_code_else_of_its_message(code, message, expected):
     assert classify(code, message) is expected
+
+
+def test_only_what_is_looked_for_in_what_parses_shows_that_it_does():
+    unknown, wrong = (Diagnostic(True, code, "") for code in ("E0425", "E0308"))
+    unread, told = Diagnostic(True, "", "expected expression, found `}`"), Diagnostic(False, "unused_mut", "")
+    assert is_past_parsing((unknown, told, wrong))
+    assert not is_past_parsing((unknown, unread))  # Read on as if it were not there.
+    assert not is_past_parsing((told,))
