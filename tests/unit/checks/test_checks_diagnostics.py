@@ -97,8 +97,8 @@ def test_an_error_has_the_class_of_its_code_else_of_its_message(code, message, e
 
 
 def test_only_what_is_looked_for_in_what_parses_shows_that_it_does():
-    unknown, wrong = (Diagnostic(True, code, "") for code in ("E0425", "E0308"))
-    unread, told = Diagnostic(True, "", "expected expression, found `}`"), Diagnostic(False, "unused_mut", "")
+    unknown, wrong = (Diagnostic(True, code, "", ()) for code in ("E0425", "E0308"))
+    unread, told = (Diagnostic(*some, ()) for some in ((True, "", "expected `}`"), (False, "unused_mut", "")))
     assert is_past_parsing((unknown, told, wrong))
     assert not is_past_parsing((unknown, unread))  # Read on as if it were not there.
     assert not is_past_parsing((told,))
