@@ -26,7 +26,7 @@ NUMBERLESS = "pub fn one() -> u8 {\n    0x\n}"
 @pytest.fixture(scope="module")
 def settled(tmp_path_factory):
     """Answers of one call about files by name, and verdicts on rows of one batch."""
-    files = {"formatted": FORMATTED, "loose": LOOSE, "unclosed": UNCLOSED, "endless": ENDLESS, "other": "mod one;"}
+    files = {"formatted": FORMATTED, "loose": LOOSE, "unclosed": UNCLOSED, "endless": ENDLESS}
     rows = [FORMATTED, FORMATTED + WRONG, LOOSE + WRONG, UNCLOSED, ENDLESS, NUMBERLESS, SUFFIXED]
     folder = tmp_path_factory.mktemp("formatting")
 

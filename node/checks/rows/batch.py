@@ -23,7 +23,7 @@ from node.checks.rows.alone import Known, settle_alone
 from node.checks.rows.building import Linked, RowBuilder, root_of
 from node.checks.rows.conclusions import BUILT, after_mutants, after_run, after_shared_lint, lacking, settle
 from node.checks.rows.example import LIBRARY, Example
-from node.checks.rows.formatting import tell_formatted
+from node.checks.rows.formatting import may_lead_elsewhere, tell_formatted
 from node.checks.rows.mutating import Subject, try_mutants
 from node.checks.rows.runs import STUB, RowRun, Runner, runs_before_stubs
 from node.checks.rows.shape import Shape, as_module, code_in_module, with_stub
@@ -280,8 +280,7 @@ class RowBatch:
         found = await together((self._rounds(able, self._link_aborting, why), self._rounds(rest, self._link, why)))
         await together(self._run_group(linked) for groups in found for linked in groups)
 
-    def _must_unwind(self, shape: Shape) -> bool:
-        # What crates do with what a panic leaves behind stands in no row.
+    def _must_unwind(self, shape: Shape) -> bool:  # What crates do with what a panic leaves behind stands in no row.
         return shape.may_unwind or (shape.should_panic and self._builder.has_crates)
 
     async def _run_group(self, group: _Group) -> None:
@@ -355,7 +354,7 @@ class RowBatch:
         texts = {
             _module_name(task.source.text, index): task.source.text[slice(*task.source.code)] + b"\n"
             for index, task in enumerate(self._tasks)
-            if task.shape.parses
+            if task.shape.parses and not (task.shape.alone and may_lead_elsewhere(task.source.text))
         }
         told = await tell_formatted(self._workshop, texts, self._builder.edition)
         self._formatted = {int(name.rpartition("_")[2]): formatted for name, formatted in told.items()}

@@ -18,8 +18,7 @@ _FEW_MS, _PER_FILE_MS = 20_000, 100
 _SPLIT = 8
 """Into how many parts files are cut of which one keeps rustfmt from telling about the others."""
 _PLACE = re.compile(r"\s*--> (.+):\d+:\d+")
-_OTHER_FILES = re.compile(rb"\bmod\s+(?:r#)?\w+\s*;|\bpath\b")
-"""What may have rustfmt look at files beside the one it was asked about."""
+_ELSEWHERE = re.compile(rb"\bmod\s+(?:r#)?\w+\s*;|\bpath\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +67,26 @@ async def look_at_formatting(workshop: Workshop, texts: Mapping[str, bytes], edi
     return Formatting(frozenset(listed & texts.keys()), frozenset(named & texts.keys()), "" in places)
 
 
+def may_lead_elsewhere(text: bytes) -> bool:
+    """Whether a text may have rustfmt look at other files, and leave off where they are not there."""
+    return _ELSEWHERE.search(text) is not None
+
+
 async def tell_formatted(workshop: Workshop, texts: Mapping[str, bytes], edition: str) -> dict[str, bool]:
     """Whether files are formatted, by name, asked about together; those of which that cannot be told so are left out.
 
     Args:
         workshop: Where to work.
-        texts: Files by a name that none of them could refer to.
+        texts: Files by a name that none of them could refer to. What would lead elsewhere is asked about by itself.
         edition: Of Rust.
     """
-    asked = {name: text for name, text in texts.items() if not _OTHER_FILES.search(text)}
-    found = await look_at_formatting(workshop, asked, edition)
+    found = await look_at_formatting(workshop, texts, edition)
     if found is not None and not found.unclear:
-        return {name: name not in found.differing for name in asked if name not in found.broken}
-    if len(asked) < 2 or workshop.toolchain.rustfmt is None:
+        return {name: name not in found.differing for name in texts if name not in found.broken}
+    if len(texts) < 2 or workshop.toolchain.rustfmt is None:
         return {}
-    size = -(-len(asked) // _SPLIT)
-    rest = iter(asked.items())
+    size = -(-len(texts) // _SPLIT)
+    rest = iter(texts.items())
     parts = iter(lambda: dict(itertools.islice(rest, size)), {})
     told: dict[str, bool] = {}
     for some in await together(tell_formatted(workshop, part, edition) for part in parts):
