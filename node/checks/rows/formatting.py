@@ -13,7 +13,7 @@ from node.checks.sandbox.limits import BUILD_LIMITS, Command, Limits, Profile
 from node.checks.workers import together
 from node.checks.workshop import Workshop
 
-_FEW_MS, _PER_FILE_MS = 20_000, 100
+_FEW_MS, _PER_FILE_MS = 5_000, 100
 """CPU time of a call: a file takes half a millisecond, and whoever takes very long shall not take long with many."""
 _SPLIT = 8
 """Into how many parts files are cut of which one keeps rustfmt from telling about the others."""
