@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from pathlib import Path
 
@@ -42,7 +43,7 @@ class Packages:
         if key.crate:
             # Cargo's words about a missing dependency are about our package; these are about the crate.
             self._store.acquire(f"{key.crate}@{key.version}" if key.version else key.crate)
-        folder = self._folder / "packages" / (f"{key.crate}-{key.version}-{key.edition}" if key.crate else key.edition)
+        folder = self._folder / "packages" / _folder_name(key)
         try:
             (folder / "src").mkdir(parents=True, exist_ok=True)
             (folder / "src" / "lib.rs").write_bytes(b"")
@@ -58,8 +59,18 @@ def manifest(key: PackageKey) -> str:
     """Cargo.toml of the package."""
     lines = ["[package]", f'name = "{PACKAGE}"', 'version = "0.0.0"', f'edition = "{key.edition}"', ""]
     if key.crate:
-        lines += ["[dependencies]", f"{key.crate} = {json.dumps(_requirement(key.version))}", ""]
+        version = json.dumps(_requirement(key.version))
+        wanted = f"{{ version = {version}, features = {json.dumps(key.features)} }}" if key.features else version
+        lines += ["[dependencies]", f"{key.crate} = {wanted}", ""]
     return "\n".join(lines)
+
+
+def _folder_name(key: PackageKey) -> str:
+    if not key.crate:
+        return key.edition
+    name = f"{key.crate}-{key.version}-{key.edition}"
+    # Many and long names do not fit into one of a folder.
+    return f"{name}-{hashlib.sha256(','.join(key.features).encode()).hexdigest()[:16]}" if key.features else name
 
 
 def _requirement(version: str) -> str:

@@ -25,6 +25,8 @@ _ID_LENGTH_MAX = 512
 
 _CRATE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,2}(?:-[0-9A-Za-z.-]{1,64})?(?:\+[0-9A-Za-z.-]{1,64})?")
+_FEATURE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
+_FEATURES_MAX = 32
 _OPENING = re.compile(r"[(\[{]")
 
 
@@ -37,9 +39,12 @@ class PackageKey:
     """Empty for rows that need the standard library only."""
     version: str = ""
     """As a requirement says it; empty for the newest."""
+    features: tuple[str, ...] = ()
+    """Of the crate, besides its default ones; sorted."""
 
     def __str__(self) -> str:
         name = f"{self.crate}@{self.version or 'newest'}" if self.crate else "std"
+        name += f" with {', '.join(self.features)}" if self.features else ""
         return f"{name}, edition {self.edition}"
 
 
@@ -169,7 +174,17 @@ def _package(value: dict[str, Any]) -> PackageKey:
         raise MalformedRowError(f"{crate[:80]!r} is no name of a published crate")
     if version and _VERSION.fullmatch(version) is None:
         raise MalformedRowError(f"{version[:80]!r} is no version")
-    return PackageKey(edition, crate, version)
+    return PackageKey(edition, crate, version, _features(value.get("crate_features")))
+
+
+def _features(found: object) -> tuple[str, ...]:
+    """Under a name of their own: data sets have `features` that say other things."""
+    if found is None:
+        return ()
+    names = found if isinstance(found, list) else [found]
+    if len(names) > _FEATURES_MAX or not all(isinstance(name, str) and _FEATURE.fullmatch(name) for name in names):
+        raise MalformedRowError("`crate_features` is not a list of features' names")
+    return tuple(sorted(set(names)))
 
 
 def _depth(text: str) -> int:

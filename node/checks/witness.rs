@@ -77,7 +77,15 @@ extern "C" {
     #[linkage = "extern_weak"]
     static swarm_asserted: Option<unsafe extern "C" fn() -> bool>;
     fn signal(number: i32, handler: extern "C" fn(i32)) -> usize;
+    /// Of glibc.
+    #[linkage = "extern_weak"]
+    static mallopt: Option<unsafe extern "C" fn(i32, i32) -> i32>;
 }
+
+/// How many heaps threads share. glibc makes eight for each core, each of which takes 64 MiB of the addresses that a test
+/// may have: on a large machine none were left for the stacks of a few hundred threads.
+const M_ARENA_MAX: i32 = -8;
+const ARENAS: i32 = 8;
 
 const SIGABRT: i32 = 6;
 
@@ -116,6 +124,9 @@ fn take_nonce(from: usize) {
 
 /// What the compiler's harness calls.
 pub fn test_main_static(tests: &[&TestDescAndFn]) {
+    if let Some(set) = unsafe { mallopt } {
+        unsafe { set(M_ARENA_MAX, ARENAS) };
+    }
     let served = if NONCE_LENGTH.load(Ordering::Relaxed) == 0 { serve() } else { None };
     // A server's binary holds the tests of many rows: the harness need not hear of those that are not asked for.
     let module = served.as_deref().map_or("", filter_of);

@@ -11,6 +11,7 @@ mod numbers {
     pub const GETPID: usize = 39;
     pub const RECVMSG: usize = 47;
     pub const CLONE: usize = 56;
+    pub const CHDIR: usize = 80;
     pub const PRCTL: usize = 157;
     pub const SETRLIMIT: usize = 160;
     pub const EXIT_GROUP: usize = 231;
@@ -21,6 +22,7 @@ mod numbers {
 #[cfg(target_arch = "aarch64")]
 mod numbers {
     pub const DUP3: usize = 24;
+    pub const CHDIR: usize = 49;
     pub const CLOSE: usize = 57;
     pub const READ: usize = 63;
     pub const WRITE: usize = 64;

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FORMAT = """\b
 A row is a JSON object on a line of its own:
   {"id":.., "code":.., "context"?, "tests"?, "crate"?, "version"?,
-   "edition"?, "category"?}
+   "crate_features"?, "edition"?, "category"?}
 What is compiled is a package whose only source is context, code and tests,
 one below the other, with `crate` as its one dependency. Tests are modules,
 functions or statements; other keys are left alone.

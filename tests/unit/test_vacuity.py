@@ -124,6 +124,38 @@ def test_one_sound_test_carries_a_row_and_the_empty_one_is_still_named():
     assert wholly_vacuous(Reading.of_texts(source, CODE)) == ()
 
 
+PROPERTY = "fn commutes(a: i32, b: i32) -> bool { add(a, b) == add(b, a) }\n"
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "#[test] fn t() { quickcheck(commutes as fn(i32, i32) -> bool); }",
+        "#[test] fn t() { quickcheck::quickcheck(commutes as fn(i32, i32) -> bool); }",
+        "#[test] fn t() { QuickCheck::new().tests(9).quickcheck(commutes as fn(i32, i32) -> bool); }",
+    ],
+)
+def test_a_property_that_quickcheck_tries_is_an_assertion(test):
+    assert kinds(PROPERTY + test) == []
+    assert kinds(PROPERTY.replace("add(a, b) == add(b, a)", "a == a") + test) != []
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        f"quickcheck! {{ {PROPERTY} }}",
+        "proptest! { #[test] fn commutes(a: i32, b: i32) { prop_assert_eq!(add(a, b), add(b, a)); } }",
+    ],
+)
+def test_tests_that_a_macro_makes_carry_a_row_beside_others(made):
+    empty = "#[test] fn runs() { add(1, 2); }"
+    assert wholly_vacuous(Reading.of_texts(made, CODE)) == ()
+    assert wholly_vacuous(Reading.of_texts(f"{made}\n{empty}", CODE)) == ()
+    assert wholly_vacuous(Reading.of_texts(empty, CODE))
+    watched = module(next(iter(WATCHED.values())))
+    assert doubtful_assertions(Reading.of_texts(f"{made}\n{watched}", CODE)) == ()
+
+
 def test_hostile_text_costs_no_more_than_its_length():
     for source in ("(" * 100_000, "#[test] fn t() { assert!(" + "(" * 20_000, "mod a { " * 5_000, "\0\ufffd{}"):
         reasons(source, CODE)

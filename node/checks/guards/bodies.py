@@ -19,7 +19,9 @@ ASSERTIONS = frozenset(
     }
 )
 """Macros that can fail a test. Of other crates' macros, those whose name begins with `assert` count too."""
-_FAILING_METHODS = frozenset({"unwrap", "expect", "unwrap_err", "expect_err", "unwrap_none"})
+QUICKCHECK = "quickcheck"
+"""Function, method and macro of that crate, each of which fails a test whose property does not hold."""
+_FAILING_METHODS = frozenset({"unwrap", "expect", "unwrap_err", "expect_err", "unwrap_none", QUICKCHECK})
 HARMLESS_MACROS = frozenset(
     {
         *(
@@ -125,7 +127,7 @@ def assertions(steps: Iterable[Step], harmless: frozenset[str] = frozenset()) ->
 def _asserts_by_name(call: Node, harmless: frozenset[str]) -> bool:
     """Whether a function out of sight is called that is named like an assertion."""
     name = _path(call).rsplit("::", 1)[-1]
-    return name.startswith("assert") and name not in harmless
+    return (name.startswith("assert") or name == QUICKCHECK) and name not in harmless
 
 
 def _path(call: Node) -> str:

@@ -32,6 +32,8 @@ class Watched:
 
 def doubtful_assertions(reading: Reading) -> tuple[Watched, ...]:
     """All by which a row's tests may say something; none where one is sure to be tried, or cannot be watched."""
+    if reading.has_made_tests:
+        return ()
     found: dict[int, Watched] = {}
     leaving = _LEAVING + _leaving_macros(reading)
     for test in reading.tests:

@@ -56,7 +56,7 @@ def wholly_vacuous(reading: Reading) -> tuple[Reason, ...]:
         if reason is None:
             return ()
         found.append(reason)
-    return tuple(sorted(found))
+    return () if reading.has_made_tests else tuple(sorted(found))
 
 
 @dataclass(frozen=True)
@@ -151,10 +151,14 @@ class Reading:
 
     def without_tests(self) -> tuple[Reason, ...]:
         """What there is to say of a row without a test function."""
-        # proptest! and its like write the functions themselves.
+        return () if self.has_made_tests else (Reason("", Vacuity.NO_TEST.value, "there is no test function"),)
+
+    @cached_property
+    def has_made_tests(self) -> bool:
+        """Whether proptest! or its like write test functions, of which nothing is known here."""
         steps = (bodies.steps_through(root) for root in self.roots)
-        hidden = any("test" in identifiers(tree) for each in steps for _, tree in bodies.macro_calls(each))
-        return () if hidden else (Reason("", Vacuity.NO_TEST.value, "there is no test function"),)
+        calls = (call for each in steps for call in bodies.macro_calls(each))
+        return any(name == bodies.QUICKCHECK or "test" in identifiers(tree) for name, tree in calls)
 
     def redefinitions(self) -> Iterator[Reason]:
         """What makes every test of the row say nothing."""

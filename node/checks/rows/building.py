@@ -33,6 +33,8 @@ class Linked:
     """A panic in it ends the process: what passes passes anywhere, and what does not shows nothing yet."""
     for_debuggers: bool = False
     """With all that debuggers may ask, as cargo builds it: then functions keep more on the stack."""
+    project: Path | None = None
+    """What it was made of, as far as its own code may read that: a row's by itself, or nobody's."""
 
 
 _ABORTING = (
@@ -105,7 +107,7 @@ class RowBuilder:
         invocation = _of(_untested(self._tests) if PROGRAM in files else self._library, files)
         folder = self._workshop.new_folder("row-builds")
         arguments = invocation.rebuilt(out_dir=folder / "out", emit="link" if to_code else "mir")
-        return await self._compile(invocation, arguments, files, folder, clippy=False)
+        return await self._compile(invocation, arguments, files, folder)
 
     async def link(
         self, files: Mapping[str, bytes], *, instrumented: bool, aborts: bool = False, for_debuggers: bool = False
@@ -140,8 +142,10 @@ class RowBuilder:
             extra=(*(_ABORTING if aborts else ()), *(_FOR_DEBUGGERS if for_debuggers else ())),
         )
         told = replace(invocation, environment={**invocation.environment, **(_LENIENT if aborts else {})})
-        built = await self._compile(told, arguments, files, folder, clippy=False)
-        return Linked(built, folder / "out" / invocation.output, invocation, aborts, for_debuggers)
+        project = self._workshop.new_sources("project")
+        built = await self._compile(told, arguments, files, folder, project=project)
+        own = project if len(files) == 1 else None
+        return Linked(built, folder / "out" / invocation.output, invocation, aborts, for_debuggers, own)
 
     async def _compile(
         self,
@@ -150,10 +154,11 @@ class RowBuilder:
         files: Mapping[str, bytes],
         folder: Path,
         *,
-        clippy: bool,
+        clippy: bool = False,
+        project: Path | None = None,
     ) -> Built:
         bench = self._workshop.bench
-        project = self._workshop.new_sources("project")
+        project = project or self._workshop.new_sources("project")
         make_overlay(bench.project, project, files)
         shared = _SHARED_MS + _PER_FILE_MS * len(files) if len(files) > 1 else None
         call = Call(invocation, arguments, project, folder / "out", clippy, shared)

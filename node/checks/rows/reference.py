@@ -90,7 +90,8 @@ class _Project:
         self._workshop = workshop
         self._session = session
         self._source = source
-        self._folder: Path | None = None
+        self._folder = workshop.new_folder("by-cargo")
+        self._written = False
         self._target = "--bins" if source.is_program else "--lib"
 
     async def lint(self) -> Built:
@@ -113,11 +114,12 @@ class _Project:
         # As by default, unlike all other builds here: it decides how much of a stack functions take.
         built, ran = await self._cargo("test", "--no-run", self._target, "--config", "profile.test.debug=2")
         executables = [item.executable for item in parse_artifacts(ran.stdout) if item.for_tests and item.executable]
-        return Linked(built, Path(executables[0] if executables else "/"), tests.invocation, for_debuggers=True)
+        executable = Path(executables[0] if executables else "/")
+        return Linked(built, executable, tests.invocation, for_debuggers=True, project=self._folder / "project")
 
     async def _cargo(self, *words: str, after: tuple[str, ...] = ()) -> tuple[Built, Ran]:
-        if self._folder is None:
-            self._folder = self._workshop.new_folder("by-cargo")
+        if not self._written:
+            self._written = True
             await asyncio.to_thread(self._write, self._folder)
             for directory in cargo_folders(self._folder):
                 self._session.give(directory)

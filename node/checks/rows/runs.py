@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,10 @@ from node.checks.workshop import Workshop
 
 STUB = STUB_VARIANT
 _RUNS_MAX = 4
+_REFUSED = re.compile(
+    rb'(Operation not permitted|Permission denied)(?:" }| \(os error)|(failed to lookup address information)'
+)
+"""How the standard library writes that the system refused something, in what a failing test leaves behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class RowRun:
     """It came to an assertion that is watched; None where that was not seen (`before_stubs`)."""
     notices_stub: bool | None
     """Some test failed with stubs for the code's functions; None when that was not tried to the end."""
+    refused: str = ""
+    """What its output says of something that it was not allowed, perhaps only here; empty if nothing."""
 
     @property
     def seen(self) -> tuple[str, ...]:
@@ -61,7 +68,7 @@ class RowRun:
             return ""
         if self.out_of_time:
             return "its tests do not come to an end within their time"
-        names = ", ".join(self.failed[:3]) + (", ..." if len(self.failed) > 3 else "")
+        names = ", ".join(self.failed[:3]) + (", ..." if len(self.failed) > 3 else "") + self._may_be_ours
         if not self.finished:
             how = "a signal took it down" if self.crashed else "something in it ended the process"
             return f"the test run did not come to its end, {how}: {names or 'before any test'}"
@@ -72,6 +79,11 @@ class RowRun:
         if self.ignored:
             return "no test ran: all are ignored"
         return "no test ran: there is none"
+
+    @property
+    def _may_be_ours(self) -> str:
+        text = f' (it met "{self.refused}": here no test starts programs, uses a network or changes modes by path)'
+        return text if self.refused else ""
 
 
 def runs_before_stubs(shape: Shape) -> int:
@@ -93,7 +105,8 @@ class Runner:
     """
 
     def __init__(self, workshop: Workshop, session: LauncherSession, linked: Linked, *, rows: int = 1) -> None:
-        project = workshop.bench.project
+        # Not the folder that several were built in: other rows' sources are none of its business.
+        project = linked.project or workshop.bench.project
         self._workshop = workshop
         self._session = session
         self._command = Command(
@@ -101,9 +114,13 @@ class Runner:
             profile=Profile.TEST,
             limits=workshop.limits_for(None),
             directory=project,
-            environment=moved(test_environment(linked.invocation), project, project) | _stack_of(linked),
-            # Not the folder it was built in: other rows' sources are none of its business.
-            readable=(linked.executable, project),
+            own_directory=True,  # As below cargo, where tests leave files beside the package's own.
+            environment=moved(
+                test_environment(linked.invocation), workshop.bench.project, session.scratch / project.name
+            )
+            | _stack_of(linked),
+            # What is the package's own in a row's folder are links.
+            readable=(linked.executable, project, workshop.bench.project),
             forked=rows > 1,
         )
 
@@ -166,6 +183,7 @@ def _row_run(ran: Ran, module: str, command: Command) -> RowRun:
         return tuple(sorted(name for name, end in ends.items() if end in wanted))
 
     whole = {name for name, end in run.ends.items() if end is TestEnd.PASSED}
+    refused = _REFUSED.search(ran.stdout) or _REFUSED.search(ran.stderr)
     return RowRun(
         passed=having(TestEnd.PASSED),
         failed=having(TestEnd.FAILED, TestEnd.NO_RESULT, TestEnd.UNPROVEN),
@@ -180,4 +198,5 @@ def _row_run(ran: Ran, module: str, command: Command) -> RowRun:
         cpu_ms=run.cpu_ms,
         asserted=run.asserted,
         notices_stub=run.noticed or (None if run.survivors is None else not run.survivors.issuperset(whole)),
+        refused=(refused[1] or refused[2]).decode() if refused else "",
     )

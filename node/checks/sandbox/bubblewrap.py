@@ -13,6 +13,7 @@ from node.checks.sandbox import system
 
 SCRATCH = Path("/.swarm-scratch")
 """The sandbox's own temporary directory. Not /tmp: directories of ours that are bound may lie below that."""
+_TMP = "/tmp"  # noqa: S108 - the sandbox's, which leads to its own directory
 
 _SERVER_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_SETPCAP")
 """Where we are root the launcher keeps these few, to become another user, to kill it and to clean up after it."""
@@ -53,7 +54,11 @@ def wrap(
     args += ["--proc", "/proc", "--dev", "/dev"]
     args += ["--perms", "1777", "--size", str(tmp_bytes), "--tmpfs", str(SCRATCH)]
     shown = (path for path in tools if not path.is_symlink())
-    args += _binds((*shown, *system.loader_files(), *readable), writable)
+    bound = _binds((*shown, *system.loader_files(), *readable), writable)
+    if not any(word.startswith(f"{_TMP}/") for word in bound):
+        # Programs of examples write there by this name.
+        args += ["--symlink", str(SCRATCH), _TMP]
+    args += bound
     return (*args, "--remount-ro", "/", "--chdir", "/", "--", *program)
 
 

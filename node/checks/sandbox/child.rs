@@ -144,7 +144,7 @@ fn plan(request: &Request, role: Role) -> Result<Plan<'_>, String> {
     Ok(Plan {
         request,
         role,
-        directory: CString::new(request.directory.as_str()).map_err(|_| "NUL in the directory")?,
+        directory: CString::new(request.place()).map_err(|_| "NUL in the directory")?,
         argv: strings(if role == Role::Server { &request.argv[..1] } else { &request.argv })?,
         environment,
         ruleset: if request.landlock { Some(landlock::Ruleset::new(request)?) } else { None },

@@ -32,6 +32,8 @@ pub struct Request {
     pub outside_hidden: bool,
     /// A test binary whose witness can serve: run it in a copy of a process that has loaded it already (`server.rs`).
     pub forked: bool,
+    /// Start in a copy of `directory` that the command may write in, below `scratch`, not in `directory` itself.
+    pub own_directory: bool,
     /// User and group to become; `None` keeps the caller's.
     pub uid: Option<u32>,
     pub limits: Limits,
@@ -86,6 +88,16 @@ impl Response {
     }
 }
 
+impl Request {
+    /// Where the command starts.
+    pub fn place(&self) -> String {
+        match self.directory.rsplit('/').next() {
+            Some(name) if self.own_directory => format!("{}/{name}", self.scratch),
+            _ => self.directory.clone(),
+        }
+    }
+}
+
 /// `None` at the end of input.
 pub fn read_request(input: &mut impl Read) -> io::Result<Option<Request>> {
     let mut length = [0u8; 4];
@@ -110,6 +122,7 @@ pub fn read_request(input: &mut impl Read) -> io::Result<Option<Request>> {
         modes_contained: flags & 16 != 0,
         forked: flags & 32 != 0,
         outside_hidden: flags & 64 != 0,
+        own_directory: flags & 128 != 0,
         uid: (uid != u32::MAX).then_some(uid),
         limits: Limits {
             cpu_ms: fields.u64()?,

@@ -223,6 +223,7 @@ class LauncherSession:
             | ((contained or confinement.changes_user) << 4)
             | ((command.forked and confinement.forks) << 5)
             | (contained << 6)
+            | (command.own_directory << 7)
         )
         limits = command.limits
         numbers = struct.pack(

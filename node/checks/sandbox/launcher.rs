@@ -58,6 +58,11 @@ fn serve() {
 /// Start the command, collect its bounded output until it ends or its time is over, and leave nothing behind.
 fn execute(request: &Request, server: &mut Option<Server>, signals: i32) -> Response {
     let started = Instant::now();
+    if request.own_directory {
+        if let Err(error) = sys::copy_directory(&request.directory, &request.place()) {
+            return Response::setup_failure(&format!("{}: {error}", request.place()));
+        }
+    }
     let spawned = if request.forked { server::spawn(server, request) } else { child::spawn(request) };
     let mut child = match spawned {
         Ok(child) => child,

@@ -65,14 +65,16 @@ TEST_LIMITS = Limits(
     cpu_ms=60_000,
     wall_ms=300_000,
     memory_bytes=2 << 30,
-    file_bytes=64 << 20,
-    # Tests of concurrency start threads by the hundred, and on a loaded machine none has ended when the last begins.
+    file_bytes=128 << 20,
+    # Threads: what tests of concurrency start by the hundred; on a loaded machine none has ended before the last began.
     processes=1024,
     open_files=1024,
-    output_bytes=1 << 20,
+    # What is written past the harness's capture stands between its lines, and what is cut off is no result.
+    output_bytes=8 << 20,
 )
-"""For a whole test binary of an unchanged crate; changed ones get their CPU time relative to this run. Files
-are as many as a shell commonly grants, threads as many as 2 GiB hold stacks for."""
+"""For a whole test binary of an unchanged crate; changed ones get their CPU time relative to this run. Threads and
+files are as many as a shell commonly grants and 2 GiB hold stacks for (`witness.rs` keeps the C library's heaps to a
+few)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class Command:
     """For a test binary with a nonce that will run often: where it can be, it is loaded once, and each run is a copy of
     that process, confined as if it had been started for this run alone. Runs may differ in times, variant, nonce and
     all of `argv` but the program, and their own code sees nothing of `argv` but the program, as under cargo."""
+    own_directory: bool = False
+    """Start in a copy of `directory` that it may write in, in the session's scratch directory under the same name."""
 
 
 class Ending(Enum):

@@ -58,7 +58,7 @@ impl Server {
         };
         (mine.landlock, mine.seccomp, mine.uid, limits(mine)) == (other.landlock, other.seccomp, other.uid, limits(other))
             && mine.argv.first() == other.argv.first()
-            && mine.directory == other.directory
+            && mine.place() == other.place()
             && mine.scratch == other.scratch
             && mine.environment == other.environment
             && mine.readable == other.readable
@@ -85,7 +85,8 @@ impl Server {
         copy.expect_proof(proof_read);
         let mut message = request.limits.cpu_ms.to_le_bytes().to_vec();
         message.extend_from_slice(&request.variant.to_le_bytes());
-        message.extend_from_slice(request.argv[1..].join("\0").as_bytes());
+        // Its own directory was made after the server, which waits in one that is gone.
+        message.extend_from_slice(format!("{}\0{}", request.place(), request.argv[1..].join("\0")).as_bytes());
         let passed: Vec<c_int> = given.iter().chain(&secrets).map(AsRawFd::as_raw_fd).collect();
         sys::send(&self.control, &message, &passed)?;
         let answer = sys::receive_number(&self.control, PATIENCE)?;

@@ -2,6 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_long, c_void};
 use std::fs;
+use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -283,6 +284,36 @@ pub fn reap_orphans(of: c_int) -> Usage {
         }
     }
     total
+}
+
+/// Files of a folder and of its folders, and of what links there lead to, for whoever is to work with them: everybody
+/// may write there.
+pub fn copy_directory(from: &str, to: &str) -> io::Result<()> {
+    let (from, to) = (Path::new(from), Path::new(to));
+    make_open(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_file() {
+            copy_open(&path, &target)?;
+        } else if path.is_dir() {
+            make_open(&target)?;
+            for inner in fs::read_dir(&path)?.flatten().filter(|inner| inner.path().is_file()) {
+                copy_open(&inner.path(), &target.join(inner.file_name()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn make_open(folder: &Path) -> io::Result<()> {
+    fs::create_dir(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o777))
+}
+
+fn copy_open(from: &Path, to: &Path) -> io::Result<()> {
+    fs::write(to, fs::read(from)?)?;
+    fs::set_permissions(to, fs::Permissions::from_mode(0o666))
 }
 
 /// Remove everything inside the directory, not the directory, and see to it that its owner may use it.

@@ -36,8 +36,8 @@ def test_readable() -> tuple[Path, ...]:
 
 @functools.cache
 def devices_writable() -> tuple[Path, ...]:
-    """Devices that swallow what is written."""
-    return _existing("/dev/null")
+    """Devices that swallow what is written, or refuse it."""
+    return _existing("/dev/null", "/dev/full")
 
 
 @functools.cache

@@ -21,6 +21,14 @@ def test_rows_without_a_crate_need_an_edition_only():
     assert read_row(line(code="fn a() {}", crate="heck@0.5")).package == PackageKey("2021", "heck", "0.5")
 
 
+def test_features_are_those_of_the_crate_each_once_and_sorted():
+    with_features = read_row(line(code="fn a() {}", crate="serde@1", crate_features=["rc", "derive", "rc"])).package
+    assert with_features == PackageKey("2021", "serde", "1", ("derive", "rc"))
+    assert str(with_features) == "serde@1 with derive, rc, edition 2021"
+    assert read_row(line(code="fn a() {}", crate="serde", crate_features="derive")).package.features == ("derive",)
+    assert read_row(line(code="fn a() {}", crate="serde", features=["trait objects"])).package.features == ()
+
+
 def test_tests_may_be_a_list():
     assert read_row(line(code="fn a() {}", tests=["one", "two"])).example.tests == "one\n\ntwo"
 
@@ -45,6 +53,8 @@ def test_tests_may_be_a_list():
         (line(code="fn a() {}", crate="../secret"), "no name of a published crate"),
         (line(code="fn a() {}", crate="heck", version="; rm"), "is no version"),
         (line(code="fn a() {}", crate=["heck"]), "are strings"),
+        (line(code="fn a() {}", crate="heck", crate_features=["dep:x"]), "is not a list of features' names"),
+        (line(code="fn a() {}", crate="heck", crate_features={"a": 1}), "is not a list of features' names"),
     ],
 )
 def test_what_cannot_be_tried_says_why(raw, said):

@@ -27,9 +27,10 @@ def tries(cpu_ms):
         refuse_full_disk=lambda: None,
     )
     linked = SimpleNamespace(
-        executable=Path("/binary"), for_debuggers=False, invocation=SimpleNamespace(environment={})
+        executable=Path("/binary"), for_debuggers=False, invocation=SimpleNamespace(environment={}), project=None
     )
-    asyncio.run(Runner(workshop, SimpleNamespace(run=run), linked).run())
+    session = SimpleNamespace(run=run, scratch=Path("/scratch"))
+    asyncio.run(Runner(workshop, session, linked).run())
     return seen
 
 
