@@ -124,6 +124,21 @@ def test_one_sound_test_carries_a_row_and_the_empty_one_is_still_named():
     assert wholly_vacuous(Reading.of_texts(source, CODE)) == ()
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "println!(test);",
+        "macro_rules! none { ($($t:tt)*) => {} }\nnone! { #[test] fn adds() { assert_eq!(add(1, 2), 3); } }",
+        "macro_rules! quickcheck { ($($t:tt)*) => {} }\nquickcheck! { fn adds(a: u8) -> bool { add(a, 1) > a } }",
+        "thread_local! { static SEEN: u8 = { let test = 1; test }; }",
+    ],
+)
+def test_words_in_macros_make_no_tests(beside):
+    empty = "#[test] fn t() { let test = 1; assert_eq!(test, 1); add(1, 2); }"
+    for source in (f"{empty}\n{beside}", f"mod tests {{ use super::*;\n{empty}\n{beside}\n}}"):
+        assert "constant_assertion" in kinds(source)
+
+
 PROPERTY = "fn commutes(a: i32, b: i32) -> bool { add(a, b) == add(b, a) }\n"
 
 

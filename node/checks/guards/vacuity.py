@@ -151,14 +151,24 @@ class Reading:
 
     def without_tests(self) -> tuple[Reason, ...]:
         """What there is to say of a row without a test function."""
-        return () if self.has_made_tests else (Reason("", Vacuity.NO_TEST.value, "there is no test function"),)
+        # proptest! and its like write the functions themselves.
+        steps = (bodies.steps_through(root) for root in self.roots)
+        calls = (call for each in steps for call in bodies.macro_calls(each))
+        hidden = any(name == bodies.QUICKCHECK or "test" in identifiers(tree) for name, tree in calls)
+        return () if hidden else (Reason("", Vacuity.NO_TEST.value, "there is no test function"),)
 
     @cached_property
     def has_made_tests(self) -> bool:
-        """Whether proptest! or its like write test functions, of which nothing is known here."""
-        steps = (bodies.steps_through(root) for root in self.roots)
-        calls = (call for each in steps for call in bodies.macro_calls(each))
-        return any(name == bodies.QUICKCHECK or "test" in identifiers(tree) for name, tree in calls)
+        """Whether a crate's macro writes test functions, of which nothing is known here.
+
+        Only in an item's place, and by their attribute: words are easily put into any other macro.
+        """
+        own = {item.name for item in (*self.code, *self.given, *self.beside) if item.node.type == "macro_definition"}
+        known = own | bodies.HARMLESS_MACROS | bodies.ASSERTIONS
+        return any(
+            name not in known and (name == bodies.QUICKCHECK or _TEST_INSIDE.search(tree.text or b"") is not None)
+            for name, tree in _item_macros(self.roots)
+        )
 
     def redefinitions(self) -> Iterator[Reason]:
         """What makes every test of the row say nothing."""
@@ -178,6 +188,22 @@ class Reading:
         """Why one test says nothing; None when it may say something."""
         reason = _against(test, self)
         return Reason(path_of(test), reason[0].value, reason[1]) if reason is not None else None
+
+
+_TEST_INSIDE = re.compile(rb"#\s*\[\s*(?:[\w:]+::)?test\b")
+
+
+def _item_macros(roots: Sequence[Node]) -> Iterator[tuple[str, Node]]:
+    """Names and arguments of macros that stand where items do."""
+    left = list(roots)
+    while left:
+        node = left.pop()
+        if node.type in {"mod_item", "declaration_list", "expression_statement"}:
+            left += node.named_children
+        elif node.type == "macro_invocation":
+            name, tree = node.child_by_field_name("macro"), node.named_children[-1]
+            if name is not None:
+                yield text_of(name).replace(" ", "").rsplit("::", 1)[-1], tree
 
 
 def path_of(test: Declared) -> str:
