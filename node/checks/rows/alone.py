@@ -18,8 +18,7 @@ from node.checks.rows.conclusions import (
     not_compiled,
     settle,
 )
-from node.checks.rows.example import SourceText
-from node.checks.rows.formatting import look_at_formatting
+from node.checks.rows.formatting import look_at_text
 from node.checks.rows.mutating import Subject, try_mutants
 from node.checks.rows.runs import STUB, RowRun, Runner, runs_before_stubs
 from node.checks.rows.shape import as_const_stub, with_stub
@@ -69,20 +68,7 @@ async def _lint(workshop: Workshop, builder: RowBuilder, task: Task, why: str) -
     linted = await builder.lint({source.path: source.text})
     if linted.ok and linted.cut:
         return RowVerdict(RowState.ERROR, ("its warnings are more than is kept of them",), parsed=True, alone=why)
-    formatted, parsed = await look_at_text(workshop, source, builder.edition)
-    return after_lint(task, linted, formatted, why, parsed=parsed)
-
-
-async def look_at_text(workshop: Workshop, source: SourceText, edition: str) -> tuple[bool | None, bool]:
-    """Whether the code is formatted, and whether the whole file parses."""
-    texts = {"whole": source.text, "code": source.text[slice(*source.code)] + b"\n"}
-    both = await look_at_formatting(workshop, texts, edition)
-    if both is not None and not both.broken:
-        return "code" not in both.differing, True
-    # One of them, or what they make of a shared folder: only a call of its own says which.
-    whole, own = [await look_at_formatting(workshop, {name: text}, edition) for name, text in texts.items()]
-    formatted = None if own is None or own.broken else not own.differing
-    return formatted, whole is not None and not whole.broken
+    return after_lint(task, linted, await look_at_text(workshop, source, builder.edition), why)
 
 
 async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict) -> tuple[RowVerdict, float]:

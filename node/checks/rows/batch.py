@@ -41,8 +41,6 @@ _WORTH_A_BUILD = 64 << 10
 _WORTH_WITH_CRATES = 24 << 10
 """The same where rows use crates: 13 ms a KiB with itertools' generic code, 3 with crates that have little of it."""
 _MODULE_FILE = re.compile(r"src/(row_[0-9a-f]{16}_\d+)\.rs$")
-
-
 _UNSETTLED = "takes the compiler down or floods its output, or stood beside what does"
 
 
@@ -104,7 +102,8 @@ class RowBatch:
         self._tasks = [make_task(example, self._builder.edition) for example in examples]
         self._verdicts: dict[int, RowVerdict] = {}
         self._alone: dict[int, str] = {}
-        self._formatted: dict[int, bool] = {}
+        self._formatted: dict[int, bool | None] = {}
+        self._formatting_ms = 0.0
 
     async def settle(self) -> tuple[RowVerdict, ...]:
         """Verdicts in the order of the rows.
@@ -120,8 +119,8 @@ class RowBatch:
         self._alone.update({index: task.shape.alone for index, task in enumerate(self._tasks) if task.shape.alone})
         await together((self._compile_all(members), self._look_at_formatting(members)))
         for index, formatted in self._formatted.items():
-            if index in self._verdicts:
-                self._verdicts[index] = replace(self._verdicts[index], formatted=formatted)
+            if (seen := self._verdicts.get(index)) is not None:
+                self._verdicts[index] = replace(seen, formatted=formatted, cpu_ms=seen.cpu_ms + self._formatting_ms)
         confirmed = await together(self._confirm(index, why) for index, why in sorted(self._alone.items()))
         self._verdicts.update(dict(zip(sorted(self._alone), confirmed, strict=True)))
         return tuple(self._verdicts[index] for index in range(len(self._tasks)))
@@ -355,9 +354,10 @@ class RowBatch:
 
     async def _look_at_formatting(self, members: Sequence[_Member]) -> None:
         codes = {item.name: item.task.source.text[slice(*item.task.source.code)] + b"\n" for item in members}
-        found = await look_at_formatting(self._workshop, codes, self._builder.edition)
-        if found is not None:
-            self._formatted = {item.index: item.name not in found.differing for item in members}
+        if (found := await look_at_formatting(self._workshop, codes, self._builder.edition)) is not None:
+            said = dict.fromkeys(codes, True) | dict.fromkeys(found.differing, False) | dict.fromkeys(found.unknown)
+            self._formatted = {item.index: said[item.name] for item in members}
+            self._formatting_ms = found.cpu_ms / len(members)
 
 
 def _modules(members: Sequence[_Member]) -> dict[str, bytes]:

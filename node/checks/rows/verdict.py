@@ -34,7 +34,8 @@ class RowVerdict:
     state: RowState
     reasons: tuple[str, ...] = ()
     """One line each, the first being the one that decided; empty when all is well."""
-    parsed: bool = False
+    parsed: bool | None = False
+    """None where that was not asked or could not be."""
     formatted: bool | None = None
     """rustfmt would change nothing in the row's code; None where that was not asked or could not be."""
     compiled: bool = False
