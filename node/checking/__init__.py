@@ -6,6 +6,6 @@ that share one, `naming.py` says what rows repeat, `journal.py` keeps what is se
 """
 
 from node.checking.reading import MalformedRowError, Row, read_row
-from node.checking.run import CheckRun, Settings, Tally
+from node.checking.run import CheckRun, Settings, Tally, refuse_all
 
-__all__ = ["CheckRun", "MalformedRowError", "Row", "Settings", "Tally", "read_row"]
+__all__ = ["CheckRun", "MalformedRowError", "Row", "Settings", "Tally", "read_row", "refuse_all"]

@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import itertools
 import json
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -15,8 +16,8 @@ from typing import BinaryIO
 from node.checking.journal import Journal
 from node.checking.naming import Named, Namer
 from node.checking.packages import Packages
-from node.checking.plan import Plan, planned
-from node.checking.reading import PackageKey, Row, read_row, refusal
+from node.checking.plan import Plan, make_plan, planned
+from node.checking.reading import MalformedRowError, PackageKey, Row, read_row, refusal
 from node.checks import CheckEngine
 from node.checks.rows import RowOptions, RowState, RowVerdict
 from node.checks.sandbox.errors import SandboxError
@@ -102,6 +103,7 @@ class CheckRun:
         plan = await self._plan(source)
         conditions: dict[str, object] = {
             "rustc": self._engine.toolchain.identity,
+            "lacking": self._engine.toolchain.lacking,
             "sandbox": self._engine.level.value,
             "options": "cargo" if self._engine.uses_cargo else self._settings.options.label,
             "likeness": self._settings.likeness,
@@ -146,9 +148,11 @@ class CheckRun:
         async def settle(key: PackageKey, numbers: list[int]) -> None:
             try:
                 rows = [read_row(line) for line in await asyncio.to_thread(plan.lines, numbers)]
+                began = time.monotonic()
                 verdicts, named = await self._verdicts(key, numbers, rows)
+                wall_s = time.monotonic() - began
                 for number, row, verdict, names in zip(numbers, rows, verdicts, named, strict=True):
-                    self._keep(kept, number, row.id, verdict, names)
+                    self._keep(kept, number, row.id, verdict, names, wall_s)
                 kept.flush()
                 self._watch(self.tally)
             finally:
@@ -170,7 +174,7 @@ class CheckRun:
             package = await self._packages.prepare(key)
             examples = [row.example for row in rows]
             verdicts = await self._engine.settle_rows(package, examples, self._settings.options)
-        except (OperatorError, TransientError, SandboxError) as error:
+        except (OperatorError, TransientError, SandboxError, OSError) as error:  # The last of a folder of ours.
             reason = " ".join(str(error).split())
             return [RowVerdict(RowState.ERROR, (f"{key}: {reason}",))] * len(rows), nothing
         if self._namer is None:
@@ -188,8 +192,9 @@ class CheckRun:
         identifier: str | int | None,
         verdict: RowVerdict,
         named: Named = _NOTHING,
+        wall_s: float = 0.0,
     ) -> None:
-        kept.add(number, verdict_line(identifier, verdict, named, self._engine))
+        kept.add(number, verdict_line(identifier, verdict, self._engine, named, wall_s))
         self.tally.done += 1
         self.tally.states[verdict.state.value] += 1
         self.tally.cpu_ms += verdict.cpu_ms
@@ -203,21 +208,48 @@ def _fingerprint(path: Path | None) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verdict_line(identifier: str | int | None, verdict: RowVerdict, named: Named, engine: CheckEngine) -> bytes:
-    """A verdict as the output has it."""
-    tried = verdict.state is not RowState.ERROR
+def refuse_all(source: Path, reason: str) -> Iterator[bytes]:
+    """A line for each row of a file of which none can be tried, for a reason of this machine."""
+    plan = make_plan(source)
+    for line in plan.each(range(len(plan))):
+        try:
+            identifier, why = read_row(line).id, reason
+        except MalformedRowError as error:
+            identifier, why = error.id, str(error)
+        yield verdict_line(identifier, RowVerdict(RowState.ERROR, (why,)), None)
+
+
+def verdict_line(
+    identifier: str | int | None,
+    verdict: RowVerdict,
+    engine: CheckEngine | None,
+    named: Named = _NOTHING,
+    wall_s: float = 0.0,
+) -> bytes:
+    """A verdict as the output has it.
+
+    Args:
+        identifier: Of the row.
+        verdict: On it.
+        engine: What settled it; None where nothing could.
+        named: What the row repeats.
+        wall_s: How long its batch took by the clock.
+    """
+    by = engine if verdict.state is not RowState.ERROR else None
+    unlinted = verdict.compiled and by is not None and by.toolchain.clippy is None
     value = {
         "id": identifier,
         "verdict": verdict.state.value,
         "parsed": verdict.parsed,
         "formatted": verdict.formatted,
         "compiled": verdict.compiled,
-        "clippy_clean": verdict.clippy_clean,
+        "clippy_clean": None if unlinted else verdict.clippy_clean,
         "clippy": list(verdict.clippy),
         "warnings": list(verdict.warnings),
         "tests_run": verdict.tests_run,
         "tests_passed": len(verdict.tests_passed),
         "tests_failed": list(verdict.tests_failed),
+        "tests": {"passed": list(verdict.tests_passed), "ignored": list(verdict.tests_ignored)},
         "vacuous": verdict.vacuous,
         "stub_killed": verdict.stub_killed,
         "mutants": {"made": verdict.mutants.made, "killed": verdict.mutants.killed},
@@ -229,8 +261,9 @@ def verdict_line(identifier: str | int | None, verdict: RowVerdict, named: Named
         "held_out": named.held_out,
         "reasons": list(verdict.reasons),
         "seconds": round(verdict.cpu_ms / 1000, 4),
+        "wall_seconds": round(wall_s, 4),
         "alone": verdict.alone,
-        "rustc": engine.toolchain.release if tried else "",
-        "sandbox": engine.level.value if tried else "",
+        "rustc": by.toolchain.release if by else "",
+        "sandbox": by.level.value if by else "",
     }
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")

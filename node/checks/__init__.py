@@ -11,6 +11,7 @@ from node.checks.doctor import Examination, examine
 from node.checks.engine import CheckEngine, CheckSettings, Progress, open_engine
 from node.checks.project import MalformedProjectError, write_project
 from node.checks.sandbox.limits import Level
+from node.checks.toolchain import ToolchainError
 
 __all__ = [
     "CheckEngine",
@@ -21,6 +22,7 @@ __all__ = [
     "MalformedProjectError",
     "MemoryCache",
     "Progress",
+    "ToolchainError",
     "UncheckedError",
     "VerdictCache",
     "classify",

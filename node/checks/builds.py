@@ -11,7 +11,7 @@ from node.checks.bench import Bench
 from node.checks.diagnostics import Diagnostic, parse_diagnostics
 from node.checks.invocation import Invocation
 from node.checks.sandbox.launcher import LauncherSession
-from node.checks.sandbox.limits import Command, Limits, Profile
+from node.checks.sandbox.limits import Command, Limits, Profile, Ran
 from node.checks.toolchain import Toolchain
 
 
@@ -25,6 +25,8 @@ class Built:
     crashed: bool
     """It failed without an error that anybody could read: a signal, an internal error, too much memory."""
     cpu_ms: float = 0.0
+    overflowed: bool = False
+    """It crashed because its stack was too small for how deep something is nested."""
     cut: bool = False
     """It said more than is kept: diagnostics, also of others that were compiled with it, may be missing."""
 
@@ -101,14 +103,23 @@ async def compile_overlay(
         writable=(call.out_dir,),
     )
     ran = await session.run(command)
-    diagnostics = parse_diagnostics(ran.stderr)
+    return replace(built_of(ran, parse_diagnostics(ran.stderr)), cut=ran.truncated)
+
+
+_OVERFLOWED = b"overflowed its stack"
+"""Of rustc's last words, and of the standard library's for clippy's driver."""
+
+
+def built_of(ran: Ran, diagnostics: tuple[Diagnostic, ...]) -> Built:
+    """How a compiler, or cargo that calls it, ended, by what it said."""
+    crashed = not ran.succeeded and not ran.out_of_time and not any(item.error for item in diagnostics)
     return Built(
         ok=ran.succeeded,
         diagnostics=diagnostics,
         out_of_time=ran.out_of_time,
-        crashed=not ran.succeeded and not ran.out_of_time and not any(item.error for item in diagnostics),
+        crashed=crashed,
         cpu_ms=ran.cpu_ms,
-        cut=ran.truncated,
+        overflowed=crashed and _OVERFLOWED in ran.stderr,
     )
 
 

@@ -18,6 +18,7 @@ def refuse_full_disk(folder: Path) -> None:
     Raises:
         UncheckedError: There is not.
     """
-    free = shutil.disk_usage(folder).free
+    # What is not there yet will stand where the folder above it does.
+    free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
     if free < _FREE_BYTES_MIN:
         raise UncheckedError(f"the disk is full: {free >> 10} KiB left at {folder.name}")

@@ -25,6 +25,7 @@ from node.checks.benches import Benches
 from node.checks.cache import MemoryCache, VerdictCache
 from node.checks.cargo import UncheckedError
 from node.checks.common import CommonCode
+from node.checks.disk import refuse_full_disk
 from node.checks.isolated import observe_with_cargo
 from node.checks.reverify import Reverified, Sampler, look_again
 from node.checks.rows.batch import RowBatch, RowOptions
@@ -52,6 +53,7 @@ from node.checks.witness import build_witness
 from node.checks.workers import together
 from node.checks.workshop import Workshop
 from node.checks.yard import Yard
+from node.errors import OperatorError
 from node.values.crate import PreparedCrate
 from node.values.verdict import Baseline, CheckPlan, PlanResult
 
@@ -374,22 +376,23 @@ async def open_engine(settings: CheckSettings, cache: VerdictCache | None = None
     """Find the toolchain, choose a sandbox by attacking it, and be ready.
 
     Raises:
-        OperatorError: No usable toolchain, or no sandbox holds here; the hint says what to install.
+        OperatorError: No usable toolchain (`ToolchainError`), or no sandbox holds here; the hint says what to install.
+        UncheckedError: The disk is full.
     """
     settings = replace(settings, folder=settings.folder.absolute())
     toolchain = await asyncio.to_thread(find_toolchain)
     tools = settings.tools.absolute()
-    await asyncio.to_thread(_make, tools)
-    choice = await choose(toolchain.rustc, cache=tools, sysroot=toolchain.sysroot, asked=settings.level)
-    selector = await asyncio.to_thread(build_selector, toolchain, tools)
-    witness = await asyncio.to_thread(build_witness, toolchain, tools)
+    try:
+        await asyncio.to_thread(tools.mkdir, parents=True, exist_ok=True)
+        choice = await choose(toolchain.rustc, cache=tools, sysroot=toolchain.sysroot, asked=settings.level)
+        selector = await asyncio.to_thread(build_selector, toolchain, tools)
+        witness = await asyncio.to_thread(build_witness, toolchain, tools)
+    except (OperatorError, OSError):
+        refuse_full_disk(tools)  # What compilers and linkers make of it would send the operator elsewhere.
+        raise
     toolchain = replace(toolchain, witness=witness.folder, flags=witness.flags)
     return CheckEngine(settings, toolchain, choice, selector, cache if cache is not None else MemoryCache())
 
 
 def _order(claim: Claim) -> tuple[object, ...]:
     return claim.project.edits, claim.project.files, claim.runs_tests, claim.tests, claim.lint
-
-
-def _make(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)

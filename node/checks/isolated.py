@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from node.checks.builds import Built
+from node.checks.builds import Built, built_of
 from node.checks.cargo import cargo_command, cargo_folders, lay_out_cargo, parse_artifacts, refuse_unavailable
 from node.checks.diagnostics import parse_diagnostics
 from node.checks.lints import names_inside
@@ -73,9 +73,7 @@ async def run_cargo(
     refuse_unavailable(crate, ran)
     if not ran.succeeded:
         workshop.refuse_full_disk()
-    diagnostics = parse_diagnostics(ran.stdout)
-    crashed = not ran.succeeded and not ran.out_of_time and not any(item.error for item in diagnostics)
-    return Built(ran.succeeded, diagnostics, ran.out_of_time, crashed, ran.cpu_ms), ran
+    return built_of(ran, parse_diagnostics(ran.stdout)), ran
 
 
 async def _build_tests(

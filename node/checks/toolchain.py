@@ -16,6 +16,10 @@ _TIMEOUT_S = 120
 """A first call through the proxy may install nothing here, but a cold disk is slow."""
 
 
+class ToolchainError(OperatorError):
+    """No Rust toolchain that can be used."""
+
+
 @dataclass(frozen=True, slots=True)
 class Toolchain:
     """Programs of one toolchain, all absolute paths."""
@@ -36,6 +40,11 @@ class Toolchain:
     """For every compiler call: the witness's."""
 
     @property
+    def lacking(self) -> list[str]:
+        """Components that are not installed, by their names in rustup."""
+        return [name for name, program in (("clippy", self.clippy), ("rustfmt", self.rustfmt)) if program is None]
+
+    @property
     def readable(self) -> tuple[Path, ...]:
         """What a compiler call must be able to read."""
         return (self.sysroot,) if self.witness is None else (self.sysroot, self.witness)
@@ -50,19 +59,19 @@ def find_toolchain() -> Toolchain:
     """The toolchain that `rustc` on the search path stands for. Blocks.
 
     Raises:
-        OperatorError: None, or one without cargo.
+        ToolchainError: None, or one without cargo.
     """
     hint = "Install Rust (rustup, minimal profile, with clippy and rustfmt) so that cargo and rustc are on PATH."
     proxy = shutil.which("rustc")
     if proxy is None:
-        raise OperatorError("no Rust toolchain: rustc is not on the search path", hint=hint)
+        raise ToolchainError("no Rust toolchain: rustc is not on the search path", hint=hint)
     sysroot = Path(_ask(proxy, "--print", "sysroot").strip())
     rustc = sysroot / "bin" / "rustc"
     if not rustc.exists():
         rustc = Path(proxy).resolve()
     cargo = _beside(rustc, "cargo")
     if cargo is None:
-        raise OperatorError(f"no cargo beside {rustc}", hint=hint)
+        raise ToolchainError(f"no cargo beside {rustc}", hint=hint)
     identity = _ask(str(rustc), "-vV")
     fields = dict(line.split(": ", 1) for line in identity.splitlines() if ": " in line)
     return Toolchain(
@@ -92,11 +101,13 @@ def _ask(program: str, *args: str) -> str:
             timeout=_TIMEOUT_S,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise OperatorError(f"{program} does not run: {error}", hint="Check the Rust installation.") from error
+        raise ToolchainError(f"{program} does not run: {error}", hint="Check the Rust installation.") from error
     if done.returncode != 0:
-        last = done.stderr.decode(errors="replace").strip().splitlines() or [str(done.returncode)]
-        raise OperatorError(
-            f"{program} {' '.join(args)} failed: {last[-1]}",
+        words = done.stderr.decode(errors="replace").strip().splitlines() or [str(done.returncode)]
+        # Behind the error there may be a backtrace, and before it what the proxy is about to do.
+        said = next((line for line in words if line.startswith("error")), words[-1])
+        raise ToolchainError(
+            f"{program} {' '.join(args)} failed: {said}",
             hint="Run `rustup default stable`, or repair the Rust installation.",
         )
     return done.stdout.decode(errors="replace")

@@ -10,9 +10,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -38,13 +38,14 @@ functions or statements; other keys are left alone.
 A verdict, in the order of the rows:
   {"id":.., "verdict":"pass"|"fail"|"error", "parsed", "formatted",
    "compiled", "clippy_clean", "clippy", "warnings", "tests_run",
-   "tests_passed", "tests_failed", "vacuous", "stub_killed",
-   "mutants":{"made","killed"}, "error_codes", "error_classes", "unsafe",
-   "copied", "like", "held_out", "reasons", "seconds", "alone", "rustc",
-   "sandbox"}
+   "tests_passed", "tests_failed", "tests":{"passed","ignored"}, "vacuous",
+   "stub_killed", "mutants":{"made","killed"}, "error_codes",
+   "error_classes", "unsafe", "copied", "like", "held_out", "reasons",
+   "seconds", "wall_seconds", "alone", "rustc", "sandbox"}
 `pass`: it compiles and, where it has tests, at least one ran, all passed,
 and they fail once the code's functions panic. `error`: it was not tried.
-`seconds` are of processor time.
+`seconds` are of processor time, `wall_seconds` those of its batch by the
+clock. What a component that is not installed would say is null.
 
 """
 
@@ -154,7 +155,8 @@ def check(
     folder = cache_folder(cache)
     with _rows(source) as rows, _journal(target) as journal:
         if export is not None:
-            asyncio.run(_export(rows, folder, export, only))
+            with _failing_files(str(export)):
+                asyncio.run(_export(rows, folder, export, only))
             return
         refuse_overwriting([source, *([] if held_out is None else [held_out])], [target, journal])
         settings = Settings(RowOptions(confirm, mutants), batch, cores or os.cpu_count() or 1, likeness, held_out)
@@ -176,11 +178,18 @@ async def _check(
     rows: Path, target: str, journal: Path, folder: Path, sandbox: str, settings: Settings, *, use_cargo: bool
 ) -> None:
     from node.checking.packages import Packages
-    from node.checks import CheckSettings, Level, open_engine
+    from node.checks import CheckSettings, Level, ToolchainError, UncheckedError, open_engine
 
     level = None if sandbox == "auto" else Level(sandbox)
-    engine = await open_engine(CheckSettings(folder / "checks", cores=settings.cores, level=level, use_cargo=use_cargo))
+    wanted = CheckSettings(folder / "checks", cores=settings.cores, level=level, use_cargo=use_cargo)
     try:
+        engine = await open_engine(wanted)
+    except (ToolchainError, UncheckedError) as error:
+        _refuse(rows, target, str(error))
+        raise
+    try:
+        for line in lacking(engine.toolchain.lacking):
+            say(line)
         say(f"rustc {engine.toolchain.release}, sandbox {engine.level.value}, {settings.cores} cores")
         if use_cargo:
             say("every row by a cargo project of its own; what mutants show is left out")
@@ -188,6 +197,25 @@ async def _check(
             await _run(engine, Packages(folder), rows, out, journal, settings)
     finally:
         await engine.close()
+
+
+def _refuse(rows: Path, target: str, reason: str) -> None:
+    """Answer every row where none can be tried. What an earlier run settled stays in its journal."""
+    from node.checking import refuse_all
+
+    count = 0
+    with _target(target) as out:
+        for line in refuse_all(rows, reason):
+            out.write(line + b"\n")
+            count += 1
+        out.flush()
+    say(f"{count} rows: {count} error")
+
+
+def lacking(components: Sequence[str]) -> list[str]:
+    """What verdicts will not say for want of components of the toolchain, in lines."""
+    lost = {"clippy": "clippy_clean is null", "rustfmt": "formatted is null, and parsed of what does not compile"}
+    return [f"{name} is not installed: {lost[name]}; run: rustup component add {name}" for name in components]
 
 
 async def _run(
@@ -198,6 +226,9 @@ async def _run(
     began = settling = time.monotonic()
     with Progress() as progress:
 
+        def show(tally: Tally) -> None:
+            progress.show([_progress(tally, time.monotonic() - settling)])
+
         def watch(tally: Tally) -> None:
             nonlocal settling
             if not tally.total:
@@ -206,11 +237,23 @@ async def _run(
                 progress.say(
                     "the journal is of another toolchain, sandbox or set of options: all rows are settled anew"
                 )
-            progress.show([_progress(tally, time.monotonic() - settling)])
+            show(tally)
 
-        tally = await CheckRun(engine, packages, settings, watch).run(rows, out, journal)
+        run = CheckRun(engine, packages, settings, watch)
+        ticking = asyncio.create_task(_tick(lambda: show(run.tally)))
+        try:
+            tally = await run.run(rows, out, journal)
+        finally:
+            ticking.cancel()
     for line in summary(tally, time.monotonic() - began):
         say(line)
+
+
+async def _tick(show: Callable[[], None]) -> None:
+    """Building a crate, or a batch that time-outs split, may take a minute: the clock goes on."""
+    while True:
+        await asyncio.sleep(1)
+        show()
 
 
 def summary(tally: Tally, seconds: float) -> list[str]:
@@ -270,9 +313,20 @@ def _rows(source: str) -> Iterator[Path]:
         return
     with tempfile.NamedTemporaryFile(prefix="swarm-node-rows-") as file:
         with contextlib.nullcontext(sys.stdin.buffer) if source == PIPE else path.open("rb") as pipe:
-            shutil.copyfileobj(pipe, file)
-        file.flush()
+            _keep_rows(pipe, file)
         yield Path(file.name)
+
+
+def _keep_rows(pipe: BinaryIO, file: IO[bytes]) -> None:
+    try:
+        shutil.copyfileobj(pipe, file)
+        file.flush()
+    except OSError as error:
+        raise OperatorError(
+            f"the rows cannot be kept in {tempfile.gettempdir()}: {error.strerror or error}",
+            hint="Name a folder with room for all of them in TMPDIR, or put them into a file yourself.",
+            exit_code=ExitCode.UNAVAILABLE,
+        ) from error
 
 
 @contextlib.contextmanager
@@ -333,9 +387,12 @@ def _failing_files(target: str) -> Iterator[None]:
             exit_code=ExitCode.UNAVAILABLE,
         ) from None
     except OSError as error:
-        room = "Verdicts so far are in the journal beside it: make room, and run the same command again."
+        room = "Make room, and run the same command again."
+        if target != PIPE and is_ordinary(target):
+            room = "Verdicts so far are in the journal beside it: make room, and run the same command again."
+        written = "standard output" if target == PIPE else target
         raise OperatorError(
-            f"{error.filename or target}: {error.strerror or error}",
+            f"{error.filename or written}: {error.strerror or error}",
             hint=room if error.errno in _NO_ROOM else "Name files and folders that can be written.",
             exit_code=ExitCode.UNAVAILABLE if error.errno in _NO_ROOM else ExitCode.USAGE,
         ) from error

@@ -1,6 +1,7 @@
 """What rustfmt says of rows, asked about many at once and about each by itself."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from node.checking.packages import Packages
 from node.checking.reading import PackageKey
 from node.checks import CheckSettings, open_engine
 from node.checks.rows import Example, RowOptions
-from node.checks.rows.formatting import tell_formatted
+from node.checks.rows.formatting import Formatting, look_at_formatting
 
 pytestmark = [pytest.mark.cargo, pytest.mark.timeout(600)]
 
@@ -35,7 +36,7 @@ def settled(tmp_path_factory):
         package = await Packages(folder).prepare(PackageKey("2021"))
         async with engine._workshop(await engine._bench(package, None)) as workshop:
             texts = {name: text.encode() + b"\n" for name, text in files.items()}
-            told = await tell_formatted(workshop, texts, "2021")
+            told = await look_at_formatting(workshop, texts, "2021")
         verdicts = await engine.settle_rows(package, [Example(code) for code in rows], RowOptions(mutants=0))
         await engine.close()
         return told, verdicts
@@ -44,7 +45,8 @@ def settled(tmp_path_factory):
 
 
 def test_a_file_that_cannot_be_read_keeps_nothing_from_the_others(settled):
-    assert settled[0] == {"formatted": True, "loose": False}
+    told = replace(settled[0], cpu_ms=0.0)
+    assert told == Formatting(differing=frozenset({"loose"}), broken=frozenset({"unclosed", "endless"}))
 
 
 def test_rows_are_told_whether_they_parse_and_are_formatted_though_they_do_not_compile(settled):

@@ -270,6 +270,9 @@ REFUSED = [
     ({"id": "no code"}, "no code"),
     (row("nul", code="fn a() {}\0"), "NUL"),
     (row("deep", code="fn a() { " + "(" * 5000 + ")" * 5000 + " }"), "nested"),
+    (row("deep without brackets", code=f"pub fn f(x: i64) -> i64 {{ {'-' * 20_000}x }}"), "nested too deep"),
+    (row("deep types", code=f"pub type T = {'Option<' * 5_000}u8{'>' * 5_000};"), "nested too deep"),
+    (row("deep tests", tests=f"assert_eq!(add(1, {'-' * 20_000}2), 3);"), "nested too deep"),
     (row("large", code="/" * 1_000_000), "bytes of Rust"),
     (row("edition", edition="2077"), "unknown edition"),
     (row("crate", crate="no-such-crate-of-anybody"), "no-such-crate-of-anybody"),
@@ -339,8 +342,22 @@ def test_what_compilers_say_is_sorted(checked):
     assert checked["unclosed"]["parsed"] is False
     assert checked["unknown"]["parsed"] is True
     assert checked["functions"]["clippy_clean"] is True
+    assert checked["functions"]["tests"] == {"passed": ["row_tests::adds"], "ignored": []}
+    assert checked["ignored"]["tests"] == {"passed": [], "ignored": ["row_tests::adds"]}
+    assert checked["functions"]["wall_seconds"] > 0
     assert checked["functions"]["formatted"] is True
     assert checked["program"]["formatted"] is False
+
+
+def test_code_that_rustfmt_does_not_come_to_an_end_with_takes_no_other_row_along(tmp_path):
+    calls = "f(|_: u8| " * 60 + "1" + ")" * 60
+    nested = f"pub fn f<T>(_: T) -> u8 {{\n    1\n}}\n\npub fn g() {{ {calls}; }}"
+    rows = [row("good", tests=GOOD), row("nested", code=nested), row("loose", code="pub  fn f() {}")]
+    verdicts = check(tmp_path, rows, "--no-likeness")
+    assert [item["compiled"] for item in verdicts] == [True, True, True]
+    assert [item["alone"] for item in verdicts] == ["", "", ""]
+    assert [item["formatted"] for item in verdicts] == [True, None, False]
+    assert max(item["seconds"] for item in verdicts) > 0.5, "what it cost is somebody's"
 
 
 def test_rows_of_a_crate_use_it(tmp_path):

@@ -19,8 +19,7 @@ from node.checks.rows.conclusions import (
     not_compiled,
     settle,
 )
-from node.checks.rows.example import SourceText
-from node.checks.rows.formatting import Formatting, look_at_formatting
+from node.checks.rows.formatting import TextLook, look_at_text
 from node.checks.rows.mutating import Subject, try_mutants
 from node.checks.rows.runs import STUB, RowRun, Runner, runs_before_stubs
 from node.checks.rows.shape import as_const_stub, with_stub
@@ -81,26 +80,11 @@ async def _lint(workshop: Workshop, builder: RowBuilder, task: Task, why: str, f
     linted = await builder.lint({source.path: source.text})
     if linted.ok and linted.cut:
         return RowVerdict(RowState.ERROR, ("its warnings are more than is kept of them",), parsed=True, alone=why)
-    parsed = linted.ok or is_past_parsing(linted.diagnostics)
-    if formatted is None or not parsed:
-        formatted, parsed = await look_at_text(workshop, source, builder.edition)
-    return after_lint(task, linted, formatted, why, parsed=parsed)
-
-
-async def look_at_text(workshop: Workshop, source: SourceText, edition: str) -> tuple[bool | None, bool]:
-    """Whether the code is formatted, and whether the whole file parses."""
-    texts = {"whole": source.text, "code": source.text[slice(*source.code)] + b"\n"}
-    both = await look_at_formatting(workshop, texts, edition)
-    if both is not None and _could_read(both):
-        return "code" not in both.differing, True
-    # What they make of a shared folder only a call of its own says.
-    whole, own = [await look_at_formatting(workshop, {name: text}, edition) for name, text in texts.items()]
-    formatted = not own.differing if own is not None and _could_read(own) else None
-    return formatted, whole is not None and _could_read(whole)
-
-
-def _could_read(found: Formatting) -> bool:
-    return not found.broken and not found.unclear
+    if formatted is not None and (linted.ok or is_past_parsing(linted.diagnostics)):
+        look = TextLook(formatted, parsed=True)
+    else:
+        look = await look_at_text(workshop, source, builder.edition)
+    return after_lint(task, linted, look, why)
 
 
 async def _test(workshop: Workshop, builder: RowBuilder, task: Task, verdict: RowVerdict) -> tuple[RowVerdict, float]:

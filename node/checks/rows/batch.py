@@ -23,12 +23,12 @@ from node.checks.rows.alone import Known, settle_alone
 from node.checks.rows.building import Linked, RowBuilder, root_of
 from node.checks.rows.conclusions import BUILT, after_mutants, after_run, after_shared_lint, lacking, settle
 from node.checks.rows.example import LIBRARY, Example
-from node.checks.rows.formatting import may_lead_elsewhere, tell_formatted
+from node.checks.rows.formatting import look_at_formatting, may_lead_elsewhere
 from node.checks.rows.mutating import Subject, try_mutants
 from node.checks.rows.runs import STUB, RowRun, Runner, runs_before_stubs
 from node.checks.rows.shape import Shape, as_module, code_in_module, with_stub
 from node.checks.rows.task import Task, make_task
-from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
+from node.checks.rows.verdict import RowState, RowVerdict, agree, refused, sort_warnings
 from node.checks.sandbox.errors import SandboxError
 from node.checks.workers import together
 from node.checks.workshop import Workshop
@@ -103,6 +103,7 @@ class RowBatch:
         self._verdicts: dict[int, RowVerdict] = {}
         self._alone: dict[int, str] = {}
         self._formatted: dict[int, bool] = {}
+        self._formatting_ms = 0.0
 
     async def settle(self) -> tuple[RowVerdict, ...]:
         """Verdicts in the order of the rows.
@@ -118,8 +119,8 @@ class RowBatch:
         self._alone = {index: task.shape.alone for index, task in enumerate(self._tasks) if task.shape.alone}
         await together((self._compile_all(members), self._look_at_formatting()))
         for index, formatted in self._formatted.items():
-            if index in self._verdicts:
-                self._verdicts[index] = replace(self._verdicts[index], formatted=formatted)
+            if (seen := self._verdicts.get(index)) is not None:
+                self._verdicts[index] = replace(seen, formatted=formatted, cpu_ms=seen.cpu_ms + self._formatting_ms)
         confirmed = await together(self._confirm(index, why) for index, why in sorted(self._alone.items()))
         self._verdicts.update(dict(zip(sorted(self._alone), confirmed, strict=True)))
         return tuple(self._verdicts[index] for index in range(len(self._tasks)))
@@ -140,7 +141,7 @@ class RowBatch:
         sharing = [index for index, verdict in self._verdicts.items() if not verdict.alone]
         chosen = [index for index in sharing if is_chosen(hashlib.sha256(self._tasks[index].source.text).digest())]
         again = await together(self._settle_alone(index, SECOND_LOOK) for index in chosen)
-        differing = sum(not _agree(self._verdicts[index], seen) for index, seen in zip(chosen, again, strict=True))
+        differing = sum(not agree(self._verdicts[index], seen) for index, seen in zip(chosen, again, strict=True))
         counts.looked += len(chosen)
         counts.disagreed += differing
         if differing:
@@ -356,22 +357,15 @@ class RowBatch:
             for index, task in enumerate(self._tasks)
             if task.shape.parses and not (task.shape.alone and may_lead_elsewhere(task.source.text))
         }
-        told = await tell_formatted(self._workshop, texts, self._builder.edition)
-        self._formatted = {int(name.rpartition("_")[2]): formatted for name, formatted in told.items()}
+        if (found := await look_at_formatting(self._workshop, texts, self._builder.edition)) is not None:
+            told = texts.keys() - found.broken - found.unknown
+            self._formatted = {int(name.rpartition("_")[2]): name not in found.differing for name in told}
+            self._formatting_ms = found.cpu_ms / len(texts)
 
 
 def _modules(members: Sequence[_Member]) -> dict[str, bytes]:
     files = {f"src/{item.name}.rs": as_module(item.task.source, item.task.shape, item.name) for item in members}
     return files | {LIBRARY: root_of(item.name for item in members)}
-
-
-def _agree(first: RowVerdict, second: RowVerdict) -> bool:
-    """Whether two looks saw the same; one that could not be taken contradicts nothing."""
-    return RowState.ERROR in {first.state, second.state} or _shown(first) == _shown(second)
-
-
-def _shown(verdict: RowVerdict) -> tuple[object, ...]:
-    return verdict.state, verdict.compiled, verdict.tests_passed, verdict.tests_failed, verdict.tests_ignored
 
 
 def _module_name(text: bytes, index: int) -> str:

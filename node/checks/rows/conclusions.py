@@ -5,29 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 
 from node.checks.builds import Built
+from node.checks.rows.formatting import TextLook
 from node.checks.rows.mutating import TELLING, Survey
 from node.checks.rows.runs import RowRun
 from node.checks.rows.task import Task
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
 
 
-def after_lint(task: Task, linted: Built, formatted: bool | None, why: str, *, parsed: bool) -> RowVerdict:
+def after_lint(task: Task, linted: Built, look: TextLook, why: str) -> RowVerdict:
     """The verdict on a row that was compiled by itself, without tests; `FAIL` until they have run.
 
     Args:
         task: The row.
         linted: How that went.
-        formatted: As in the verdict.
+        look: What rustfmt thinks of it; what compiles parses in any case.
         why: It was built alone.
-        parsed: Whether rustfmt could read the file; what compiles parses in any case.
     """
     verdict = RowVerdict(
         RowState.FAIL,
-        parsed=linted.ok or parsed,
-        formatted=formatted,
+        parsed=linted.ok or look.parsed,
+        formatted=look.formatted,
         uses_unsafe=task.shape.has_unsafe,
         alone=why,
-        cpu_ms=linted.cpu_ms,
+        cpu_ms=linted.cpu_ms + look.cpu_ms,
     )
     if not linted.ok:
         return not_compiled(verdict, linted, "the code")
@@ -67,6 +67,9 @@ def not_compiled(verdict: RowVerdict, built: Built, what: str) -> RowVerdict:
     """The verdict on a row that a compiler refused."""
     if built.out_of_time:
         return replace(verdict, reasons=(f"{what} does not compile within its time",))
+    if built.overflowed:
+        # How deep is too deep says the compiler's stack, which is its user's to choose.
+        return replace(verdict, state=RowState.ERROR, reasons=("nested too deep: the compiler overflows its stack",))
     reason, codes, classes = refused(built.diagnostics, what=what)
     return replace(verdict, reasons=(reason,), error_codes=codes, error_classes=classes)
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from node.checks.sandbox.limits import BUILD_LIMITS, Command, Limits, Profile
+from node.checks.rows.example import SourceText
+from node.checks.sandbox.limits import BUILD_LIMITS, Command, Ending, Profile, Ran
 from node.checks.workers import together
 from node.checks.workshop import Workshop
 
-_FEW_MS, _PER_FILE_MS = 5_000, 100
-"""CPU time of a call: a file takes half a millisecond, and whoever takes very long shall not take long with many."""
+_SHARED_MS, _PER_FILE_MS = 2_000, 20
+"""CPU time of a call: forty times what files of rows take (0.5 ms) and four times what the longest may (0.4 s for 256
+KiB). Closures in calls in closures, a hundred deep, take it 30 s, and no neighbour's verdict shall wait for that."""
+_MEMORY_BYTES = 4 << 30
 _SPLIT = 8
 """Into how many parts files are cut of which one keeps rustfmt from telling about the others."""
 _PLACE = re.compile(r"\s*--> (.+):\d+:\d+")
@@ -23,48 +28,26 @@ _ELSEWHERE = re.compile(rb"\bmod\s+(?:r#)?\w+\s*;|\bpath\b")
 
 @dataclass(frozen=True, slots=True)
 class Formatting:
-    """What rustfmt thinks of files, by their names."""
+    """What rustfmt thinks of some files, by their names."""
 
-    differing: frozenset[str]
-    broken: frozenset[str]
+    differing: frozenset[str] = frozenset()
+    """It would change them."""
+    broken: frozenset[str] = frozenset()
     """It could not read them."""
-    unclear: bool
-    """It could not read something, and did not say which file."""
+    unknown: frozenset[str] = frozenset()
+    """It does not come to an end with them."""
+    cpu_ms: float = 0.0
 
 
-async def look_at_formatting(workshop: Workshop, texts: Mapping[str, bytes], edition: str) -> Formatting | None:
-    """Ask rustfmt with its default style.
+@dataclass(frozen=True, slots=True)
+class TextLook:
+    """What rustfmt thinks of one row."""
 
-    Args:
-        workshop: Where to work.
-        texts: Files by a name that is a plain word.
-        edition: Of Rust.
-
-    Returns:
-        None where rustfmt is not installed or does not come to an end.
-    """
-    rustfmt = workshop.toolchain.rustfmt
-    if rustfmt is None or not texts:
-        return None
-    folder = workshop.new_sources("format")
-    paths = await asyncio.to_thread(_write, folder, texts)
-    command = Command(
-        # The folder holds no configuration, and nothing above it is asked.
-        argv=(str(rustfmt), "--check", "-l", "--edition", edition, "--config-path", str(folder), *map(str, paths)),
-        profile=Profile.BUILD,
-        limits=_limits(len(paths)),
-        directory=folder,
-        environment={"LD_LIBRARY_PATH": str(workshop.toolchain.sysroot / "lib"), "LC_ALL": "C.UTF-8"},
-        readable=(workshop.toolchain.sysroot, folder),
-    )
-    async with workshop.workers.session() as session:
-        ran = await session.run(command)
-    if ran.truncated or ran.code not in {0, 1}:
-        return None
-    listed = {Path(line).stem for line in ran.stdout.decode(errors="replace").splitlines() if line.endswith(".rs")}
-    places = list(_places_of_errors(ran.stderr.decode(errors="replace")))
-    named = {Path(place).stem for place in places if place}
-    return Formatting(frozenset(listed & texts.keys()), frozenset(named & texts.keys()), "" in places)
+    formatted: bool | None = None
+    """Whether it would change nothing in the code; None where it could not say."""
+    parsed: bool | None = None
+    """Whether it could read the whole file; None where it is not installed, or does not come to an end."""
+    cpu_ms: float = 0.0
 
 
 def may_lead_elsewhere(text: bytes) -> bool:
@@ -72,35 +55,83 @@ def may_lead_elsewhere(text: bytes) -> bool:
     return _ELSEWHERE.search(text) is not None
 
 
-async def tell_formatted(workshop: Workshop, texts: Mapping[str, bytes], edition: str) -> dict[str, bool]:
-    """Whether files are formatted, by name, asked about together; those of which that cannot be told so are left out.
+async def look_at_formatting(workshop: Workshop, texts: Mapping[str, bytes], edition: str) -> Formatting | None:
+    """Ask rustfmt with its default style. No file keeps it from telling about the others.
 
     Args:
         workshop: Where to work.
-        texts: Files by a name that none of them could refer to. What would lead elsewhere is asked about by itself.
+        texts: Files by a name that is a plain word, and that none of them could refer to.
         edition: Of Rust.
+
+    Returns:
+        None where rustfmt is not installed.
     """
-    found = await look_at_formatting(workshop, texts, edition)
-    if found is not None and not found.unclear:
-        return {name: name not in found.differing for name in texts if name not in found.broken}
-    if len(texts) < 2 or workshop.toolchain.rustfmt is None:
-        return {}
+    rustfmt = workshop.toolchain.rustfmt
+    if rustfmt is None or not texts:
+        return None
+    found = await _look(workshop, rustfmt, texts, edition)
+    if not found.unknown or len(texts) == 1:
+        return found
     size = -(-len(texts) // _SPLIT)
     rest = iter(texts.items())
     parts = iter(lambda: dict(itertools.islice(rest, size)), {})
-    told: dict[str, bool] = {}
-    for some in await together(tell_formatted(workshop, part, edition) for part in parts):
-        told |= some
-    return told
+    looks = await together(look_at_formatting(workshop, part, edition) for part in parts)
+    return functools.reduce(_both, filter(None, looks), Formatting(cpu_ms=found.cpu_ms))
 
 
-def _limits(files: int) -> Limits:
-    cpu_ms = _FEW_MS + _PER_FILE_MS * files
-    return replace(BUILD_LIMITS, cpu_ms=cpu_ms, wall_ms=10 * cpu_ms)
+async def look_at_text(workshop: Workshop, source: SourceText, edition: str) -> TextLook:
+    """Ask rustfmt about a row by itself."""
+    key = secrets.token_hex(8)
+    whole, code = f"whole_{key}", f"code_{key}"
+    texts = {whole: source.text, code: source.text[slice(*source.code)] + b"\n"}
+    found = await look_at_formatting(workshop, texts, edition)
+    if found is None:
+        return TextLook()
+    return TextLook(
+        formatted=None if code in found.broken | found.unknown else code not in found.differing,
+        parsed=None if whole in found.unknown else whole not in found.broken,
+        cpu_ms=found.cpu_ms,
+    )
+
+
+async def _look(workshop: Workshop, rustfmt: Path, texts: Mapping[str, bytes], edition: str) -> Formatting:
+    folder = workshop.new_sources("format")
+    paths = await asyncio.to_thread(_write, folder, texts)
+    cpu_ms = _SHARED_MS + _PER_FILE_MS * len(texts)
+    command = Command(
+        # The folder holds no configuration, and nothing above it is asked.
+        argv=(str(rustfmt), "--check", "-l", "--edition", edition, "--config-path", str(folder), *paths),
+        profile=Profile.BUILD,
+        limits=replace(BUILD_LIMITS, cpu_ms=cpu_ms, wall_ms=10 * cpu_ms, memory_bytes=_MEMORY_BYTES),
+        directory=folder,
+        environment={"LD_LIBRARY_PATH": str(workshop.toolchain.sysroot / "lib"), "LC_ALL": "C.UTF-8"},
+        readable=(workshop.toolchain.sysroot, folder),
+    )
+    async with workshop.workers.session() as session:
+        ran = await session.run(command)
+    return _read(ran, paths)
+
+
+def _read(ran: Ran, names: Mapping[str, str]) -> Formatting:
+    """What one call says, with the files' names by their paths."""
+    everything = frozenset(names.values())
+    if ran.truncated or ran.ending is not Ending.EXITED:
+        return Formatting(unknown=everything, cpu_ms=ran.cpu_ms)
+    places = set(_places_of_errors(ran.stderr.decode(errors="replace")))
+    if ran.code not in {0, 1} or "" in places:
+        # Some errors end it at once, others say nothing of where they are: of one file alone it is clear which.
+        alone = everything if len(everything) == 1 and places else frozenset()
+        return Formatting(broken=alone, unknown=everything - alone, cpu_ms=ran.cpu_ms)
+    listed = ran.stdout.decode(errors="replace").splitlines()
+    return Formatting(
+        differing=frozenset(names[line] for line in listed if line in names),
+        broken=frozenset(names[place] for place in places if place in names),
+        cpu_ms=ran.cpu_ms,
+    )
 
 
 def _places_of_errors(words: str) -> Iterator[str]:
-    """Of each error the file that it points at; empty where it points nowhere."""
+    """Of each error the path that it points at; empty where it points nowhere."""
     lines = words.splitlines()
     for line, following in itertools.zip_longest(lines, lines[1:], fillvalue=""):
         # Files that are not there are nobody's fault: only the text at hand is asked about.
@@ -109,12 +140,19 @@ def _places_of_errors(words: str) -> Iterator[str]:
             yield place[1] if place is not None else ""
 
 
-def _write(folder: Path, texts: Mapping[str, bytes]) -> list[Path]:
+def _both(one: Formatting, other: Formatting) -> Formatting:
+    return Formatting(
+        one.differing | other.differing,
+        one.broken | other.broken,
+        one.unknown | other.unknown,
+        one.cpu_ms + other.cpu_ms,
+    )
+
+
+def _write(folder: Path, texts: Mapping[str, bytes]) -> dict[str, str]:
     folder.mkdir()
     (folder / "rustfmt.toml").write_bytes(b"")
-    paths = []
-    for name, text in texts.items():
-        path = folder / f"{name}.rs"
-        path.write_bytes(text)
-        paths.append(path)
-    return paths
+    names = {str(folder / f"{name}.rs"): name for name in texts}
+    for path, name in names.items():
+        Path(path).write_bytes(texts[name])
+    return names

@@ -18,11 +18,11 @@ from node.checks.cargo import (
     parse_artifacts,
 )
 from node.checks.isolated import run_cargo
-from node.checks.rows.alone import look_at_text
 from node.checks.rows.building import LIBRARY_TESTS, Linked
 from node.checks.rows.conclusions import after_build, after_lint, after_run, not_compiled, settle
 from node.checks.rows.example import Example, SourceText
 from node.checks.rows.exporting import write_row
+from node.checks.rows.formatting import look_at_text
 from node.checks.rows.runs import RowRun, Runner
 from node.checks.rows.shape import as_panicking
 from node.checks.rows.task import Task, make_task
@@ -54,8 +54,7 @@ async def settle_by_cargo(workshop: Workshop, example: Example, *, edition: str,
         linked = await project.link() if linted.ok and task.is_tested else None
         needs_build = not task.is_tested or task.shape.may_refuse
         built = await project.build() if linted.ok and needs_build else None
-    formatted, parsed = await look_at_text(workshop, source, edition)
-    verdict = after_lint(task, linted, formatted, WHY, parsed=parsed)
+    verdict = after_lint(task, linted, await look_at_text(workshop, source, edition), WHY)
     verdict = after_build(verdict, built, task) if built is not None else verdict
     if linked is None or (built is not None and not built.ok):
         return verdict

@@ -34,7 +34,8 @@ class RowVerdict:
     state: RowState
     reasons: tuple[str, ...] = ()
     """One line each, the first being the one that decided; empty when all is well."""
-    parsed: bool = False
+    parsed: bool | None = False
+    """None where that was not asked or could not be."""
     formatted: bool | None = None
     """rustfmt would change nothing in the row's code; None where that was not asked or could not be."""
     compiled: bool = False
@@ -70,6 +71,15 @@ class RowVerdict:
     def tests_run(self) -> int:
         """How many tests began."""
         return len(self.tests_passed) + len(self.tests_failed)
+
+
+def agree(first: RowVerdict, second: RowVerdict) -> bool:
+    """Whether two looks at a row saw the same; one that could not be taken contradicts nothing."""
+    return RowState.ERROR in {first.state, second.state} or _shown(first) == _shown(second)
+
+
+def _shown(verdict: RowVerdict) -> tuple[object, ...]:
+    return verdict.state, verdict.compiled, verdict.tests_passed, verdict.tests_failed, verdict.tests_ignored
 
 
 @dataclass(frozen=True, slots=True)
