@@ -22,6 +22,15 @@ def steps_from_tests(root: Node, tests_start: int) -> Mapping[int, int]:
         root: Of a row's whole file.
         tests_start: Behind the row's code; what stands there is tests, and so is what is there for tests only.
     """
+    return _from_tests(root, tests_start)[0]
+
+
+def names_from_tests(root: Node, tests_start: int) -> frozenset[str]:
+    """All names that the tests use, and those of what they come to by them."""
+    return _from_tests(root, tests_start)[1]
+
+
+def _from_tests(root: Node, tests_start: int) -> tuple[dict[int, int], frozenset[str]]:
     items = declared(root.children)
     of_tests = [item for item in items if item.in_tests or item.node.start_byte >= tests_start]
     behind = _by_name(item for item in items if not (item.in_tests or item.node.start_byte >= tests_start))
@@ -48,7 +57,9 @@ def _implementing(item: Declared) -> frozenset[str]:
     return identifiers(kind) if kind is not None else frozenset()
 
 
-def _steps_from(names: Iterable[str], behind: Mapping[str, Sequence[tuple[Declared, int]]]) -> dict[int, int]:
+def _steps_from(
+    names: Iterable[str], behind: Mapping[str, Sequence[tuple[Declared, int]]]
+) -> tuple[dict[int, int], frozenset[str]]:
     steps: dict[int, int] = {}
     read: set[int] = set()
     layers: list[set[str]] = [set(names)]
@@ -66,4 +77,4 @@ def _steps_from(names: Iterable[str], behind: Mapping[str, Sequence[tuple[Declar
                     read.add(start)
                     layers += [set() for _ in range(depth + cost + 1 - len(layers))]
                     layers[depth + cost] |= identifiers(item.node)
-    return steps
+    return steps, frozenset(seen)

@@ -1,0 +1,96 @@
+"""Mistakes in what has no body: constants, statics, discriminants, and what is handed to macros that make items. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from tree_sitter import Node
+
+from node.checks.guards.further import turned
+from node.checks.guards.mistakes import NOT_CODE, mistakes_at
+from node.checks.guards.reading import Declared, declared, identifiers, parse, text_of, walk
+from node.checks.guards.rewriting import Rewrite, all_other, by_turns, each_other, in_place, literals_in
+from node.checks.guards.values import Known, likely_values, values_of_own_types
+
+
+def changes_of_constants(code: str, names: frozenset[str]) -> list[Rewrite]:
+    """Those of what tests come to, the surest to be noticed first: all values at once, then one thing after the other.
+
+    Args:
+        code: The row's.
+        names: That the tests use, and what these use (`tested`).
+    """
+    root = parse(code)
+    items = declared(root.children)
+    known = values_of_own_types(items)
+    held = [item.node.child_by_field_name("value") for item in items if _is_reached(item, names)]
+    values = [value for value in held if value is not None and b"unsafe" not in (value.text or b"")]
+    values += [tree for tree in _made_of(root) if not names.isdisjoint(identifiers(tree))]
+    each = [literals_in(value) for value in values]
+    singles = [[*_of_value(value, known), *each_other(found)] for value, found in zip(values, each, strict=True)]
+    return [
+        *all_other([literal for found in each for literal in found]),
+        *by_turns([_of_type(item, known) for item in items if _is_reached(item, names)]),
+        *by_turns([list(all_other(found)) for found in each]),
+        *by_turns(singles),
+    ]
+
+
+def _is_reached(item: Declared, names: frozenset[str]) -> bool:
+    return item.node.type in {"const_item", "static_item"} and not item.in_tests and item.name in names
+
+
+def _made_of(root: Node) -> Iterator[Node]:
+    """What is handed to macros where items stand."""
+    for node in walk(root, without=frozenset({"block", "macro_definition"})):
+        tree = next((child for child in node.children if child.type == "token_tree"), None)
+        if node.type == "macro_invocation" and tree is not None:
+            yield tree
+
+
+def _of_type(item: Declared, known: Known) -> list[Rewrite]:
+    value, kind = (
+        item.node.child_by_field_name("value"),
+        text_of(item.node.child_by_field_name("type")).replace(" ", ""),
+    )
+    if value is None:
+        return []
+    return [in_place(value, text, "value") for text in likely_values(kind, known) if text != text_of(value)]
+
+
+def _of_value(value: Node, known: Known) -> Iterator[Rewrite]:
+    """Another operator, method or variant; neighbours in each other's place."""
+    for node in walk(value, without=NOT_CODE - {"static_item"}):
+        if node.type not in {"integer_literal", "boolean_literal"}:
+            yield from (in_place(place, text, kind) for place, text, kind in mistakes_at(node))
+        yield from (Rewrite(((change.start, change.end, change.text),), change.kind) for change in turned(node))
+        if node.type == "scoped_identifier":
+            others = known.get(text_of(node).rpartition("::")[0], ())
+            yield from (in_place(node, other, "variant") for other in others if other != text_of(node))
+
+
+def changes_of_discriminants(code: str, tests: str) -> list[Rewrite]:
+    """Of enums of which the tests ask for a number (`E::A as u8`): other numbers."""
+    enums = [item for item in declared(parse(code).children) if item.node.type == "enum_item" and not item.in_tests]
+    asked = [item for item in enums if re.search(rf"\b{re.escape(item.name)}\s*::\s*\w+\s+as\b", tests) is not None]
+    return by_turns([_other_discriminants(item.node) for item in asked])
+
+
+def _other_discriminants(enum: Node) -> list[Rewrite]:
+    variants = [node for node in walk(enum) if node.type == "enum_variant"]
+    values = [variant.child_by_field_name("value") for variant in variants]
+    found = list(all_other([value for value in values if value is not None and value.type == "integer_literal"]))
+    plain: Sequence[Node] = [node for node in variants if node.child_count == 1]
+    for number in (101, 102, 103):
+        # By one each, or two would be the same.
+        found.append(
+            Rewrite(
+                tuple((node.end_byte, node.end_byte, f" = {number + 7 * place}") for place, node in enumerate(plain)),
+                "number",
+            )
+        )
+    return [
+        *(change for change in found if change.edits),
+        *each_other([value for value in values if value is not None]),
+    ]
