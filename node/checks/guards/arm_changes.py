@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain, pairwise, zip_longest
 
 from tree_sitter import Node
 
 from node.checks.guards import further
-from node.checks.guards.arms import Arm, brackets_of
-from node.checks.guards.handing_on import changes_of_calls
+from node.checks.guards.arms import Arm, brackets_of, variables_of
+from node.checks.guards.handing_on import changes_of_calls, given_back
 from node.checks.guards.mistakes import BINARY, mistakes_at
-from node.checks.guards.reading import text_of, walk
+from node.checks.guards.reading import COMMENTS, text_of, walk
 from node.checks.guards.rewriting import Rewrite, by_turns, changes_of_tokens, each_other, in_place, literals_in
 from node.checks.guards.values import sure_values
 
@@ -30,7 +31,9 @@ def changes_of_arm(arm: Arm, code: bytes) -> list[Rewrite]:
         [in_place(place, text, kind) for node in nodes for place, text, kind in mistakes_at(node)],
         [*_other_marks(arm, code), *_among_tokens(arm)],
         list(_other_results(arm, code)),
+        list(_other_arguments(arm)),
         [change for node in nodes for change in _left_out(node, arm, code)],
+        [change for node in nodes for change in _changed_places(node, code)],
         [change for node in nodes for change in _other_bodies(node)],
         list(map(_as_rewrite, texts)),
         list(map(_as_rewrite, [*orders, *(change for node in nodes for change in changes_of_calls(node))])),
@@ -77,48 +80,67 @@ _VALUES = (
     *("1.5", "::core::option::Option::None"),
 )
 _CHANGED = (
-    "1 + ({})",
-    "!({})",
-    "1.5 + ({})",
-    *(
-        f"{{{{ #[allow(unused_mut)] let mut swarm = {{}}; {step}; swarm }}}}"
-        for step in ("swarm.pop()", "swarm.reverse()", "swarm.push('x')", "swarm.clear()", "swarm.pop_first()")
-    ),
+    *(f"{{{{ let mut swarm = {{}}; {step}; swarm }}}}" for step in ("swarm.clear()", "swarm.pop()", "swarm.push('x')")),
+    *("1 + ({})", "!({})", "1.5 + ({})"),
+    *(f"{{{{ let mut swarm = {{}}; {step}; swarm }}}}" for step in ("swarm.reverse()", "swarm.pop_first()")),
 )
 """What is done to a value of some type; of others it does not compile."""
 
 
 def _other_results(arm: Arm, code: bytes) -> Iterator[Rewrite]:
-    """Something else of the type of what it gives, without knowing the type: a plain value, or a change of the right one.
+    """Something else of the type of what it gives, whatever that is: a plain value, or a change of the right one.
 
     The right one stands in another branch of each, so that the type stays known.
     """
     tail = arm.tail
     if tail is None or tail.type in _WITHOUT_VALUE:
         return
-    right = code[tail.start_byte : tail.end_byte].decode(errors="replace")
-    for name in arm.names:
-        if name != right:
-            yield in_place(tail, f"if true {{ {name} }} else {{ {right} }}", "value")
-    for value in _VALUES:
-        yield in_place(tail, f"if true {{ {value} }} else {{ {right} }}", "value")
-    for changed in _CHANGED:
-        yield in_place(tail, changed.format(right), "value")
+    start, end = arm.whole(tail)
+    right = code[start:end].decode(errors="replace")
+    values = (*(name for name in arm.names if name != right), *_VALUES)
+    offers = [f"if true {{ {value} }} else {{ {right} }}" for value in values]
+    changed = [form.format(right) for form in _CHANGED]
+    for offer in filter(None, chain.from_iterable(zip_longest(offers, changed))):
+        yield Rewrite(((start, end, offer),), "value")
 
 
+def _other_arguments(arm: Arm) -> Iterator[Rewrite]:
+    """Something else than what it is given, of the same type."""
+    expressions = set(variables_of(arm.rule, ("expr", "literal")))
+    right = arm.rule.child_by_field_name("right")
+    uses = [node for node in walk(right or arm.rule) if node.type == "metavariable" and text_of(node) in expressions]
+    for form in _CHANGED_ARGUMENTS:
+        yield from (in_place(node, form.format(text_of(node)), "argument") for node in uses)
+
+
+_CHANGED_ARGUMENTS = (
+    *("(if true {{ ::core::default::Default::default() }} else {{ {} }})", "(1 + {})", "(!{})", "(1.5 + {})"),
+)
 _WITHOUT_VALUE = frozenset({"for_expression", "while_expression", "assignment_expression", "compound_assignment_expr"})
 
 
 def _left_out(node: Node, arm: Arm, code: bytes) -> Iterator[Rewrite]:
     """A statement that is never come to, and still says what types there are."""
+    start, end = arm.whole(node)
     is_statement = node.type == "expression_statement" or (node == arm.tail and node.type in _WITHOUT_VALUE)
     if is_statement and not (node == arm.body.named_children[-1] and node.type in _WITHOUT_VALUE):
-        statement = code[node.start_byte : node.end_byte].decode(errors="replace")
-        yield in_place(node, f"if false {{ {statement} }}", "step")
+        statement = code[start:end].decode(errors="replace")
+        yield Rewrite(((start, end, f"if false {{ {statement} }}"),), "step")
+
+
+def _changed_places(node: Node, code: bytes) -> Iterator[Rewrite]:
+    """Two neighbouring statements in each other's place."""
+    statements = [child for child in node.named_children if child.type not in COMMENTS] if node.type == "block" else []
+    for one, other in pairwise(statements):
+        if one.type == other.type == "expression_statement" and one.text != other.text:
+            texts = [code[each.start_byte : each.end_byte].decode(errors="replace") for each in (other, one)]
+            yield Rewrite(((one.start_byte, other.end_byte, " ".join(texts)),), "order")
 
 
 def _other_bodies(node: Node) -> Iterator[Rewrite]:
+    """Of functions that it makes."""
     body = node.child_by_field_name("body") if node.type == "function_item" else None
     if body is not None:
-        for value in sure_values(text_of(node.child_by_field_name("return_type")).replace(" ", "")):
+        for value in (*sure_values(text_of(node.child_by_field_name("return_type")).replace(" ", "")), "self"):
             yield in_place(body, f"{{ {value} }}", "value")
+        yield from map(_as_rewrite, given_back(node, body))

@@ -5,7 +5,7 @@ A right-hand side is read as Rust once `$name` is a name and the marks of repeti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tree_sitter import Node
@@ -31,6 +31,16 @@ class Arm:
     rule: Node
     names: tuple[str, ...]
     """Its variables that stand for one expression."""
+    repeated: tuple[tuple[int, int], ...]
+    """Bytes of its repetitions, marks included."""
+
+    def whole(self, node: Node) -> tuple[int, int]:
+        """Bytes of a node, and of the repetitions of which some part stands in it."""
+        start, end = node.start_byte, node.end_byte
+        for first, last in self.repeated:
+            if first < end and start < last and not (first < start and end < last):
+                start, end = min(start, first), max(end, last)
+        return start, end
 
     @property
     def tail(self) -> Node | None:
@@ -72,7 +82,8 @@ def _arm(rule: Node, code: bytes) -> Arm | None:
     text = b" " * (start - len(_HEAD)) + _HEAD + _as_rust(right, code)[1:-1] + b"}"
     function = next((node for node in parse_rust(text).children if node.type == "function_item"), None)
     body = function.child_by_field_name("body") if function is not None else None
-    return Arm(start, end, body, rule, _single_names(rule)) if body is not None else None
+    repeated = tuple((node.start_byte, node.end_byte) for node in walk(right) if node.type == "token_repetition")
+    return Arm(start, end, body, rule, _single_names(rule), repeated) if body is not None else None
 
 
 def _as_rust(right: Node, code: bytes) -> bytes:
@@ -92,18 +103,22 @@ def _as_rust(right: Node, code: bytes) -> bytes:
 
 
 def brackets_of(repetition: Node) -> tuple[Node, Node]:
+    """The brackets around what is repeated."""
     opening = next(child for child in repetition.children if child.type == "(")
     return opening, next(child for child in reversed(repetition.children) if child.type == ")")
 
 
 def _single_names(rule: Node) -> tuple[str, ...]:
     """Variables for expressions and names that are not repeated."""
+    return tuple(variables_of(rule, ("expr", "ident", "literal"), without=frozenset({"token_repetition_pattern"})))
+
+
+def variables_of(rule: Node, kinds: tuple[str, ...], *, without: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Names of a rule's variables of some kinds, with `$`."""
     left = rule.child_by_field_name("left")
-    found = []
-    for node in walk(left, without=frozenset({"token_repetition_pattern"})) if left is not None else ():
-        if node.type == "token_binding_pattern" and text_of(node).endswith(("expr", "ident", "literal")):
-            found.append(text_of(node.child_by_field_name("name")))
-    return tuple(found)
+    for node in walk(left, without=without) if left is not None else ():
+        if node.type == "token_binding_pattern" and text_of(node).endswith(tuple(f":{kind}" for kind in kinds)):
+            yield text_of(node.child_by_field_name("name"))
 
 
 def used_marks(arms: Sequence[Arm]) -> Rewrite:

@@ -1,4 +1,4 @@
-"""Mistakes in what has no body: constants, statics, discriminants, and what is handed to macros that make items. Pure."""
+"""Mistakes in what has no body: constants, statics, discriminants, what is handed to macros that make items. Pure."""
 
 from __future__ import annotations
 
@@ -79,18 +79,16 @@ def changes_of_discriminants(code: str, tests: str) -> list[Rewrite]:
 
 def _other_discriminants(enum: Node) -> list[Rewrite]:
     variants = [node for node in walk(enum) if node.type == "enum_variant"]
-    values = [variant.child_by_field_name("value") for variant in variants]
-    found = list(all_other([value for value in values if value is not None and value.type == "integer_literal"]))
-    plain: Sequence[Node] = [node for node in variants if node.child_count == 1]
-    for number in (101, 102, 103):
-        # By one each, or two would be the same.
-        found.append(
-            Rewrite(
-                tuple((node.end_byte, node.end_byte, f" = {number + 7 * place}") for place, node in enumerate(plain)),
-                "number",
-            )
-        )
-    return [
-        *(change for change in found if change.edits),
-        *each_other([value for value in values if value is not None]),
-    ]
+    values = [value for variant in variants if (value := variant.child_by_field_name("value")) is not None]
+    plain = [node for node in variants if node.child_count == 1]
+    given = [_numbered(plain, first) for first in _FIRST] if plain else []
+    return [*all_other([value for value in values if value.type == "integer_literal"]), *given, *each_other(values)]
+
+
+_FIRST = (101, 102, 103)
+
+
+def _numbered(variants: Sequence[Node], first: int) -> Rewrite:
+    """Variants with numbers of which no two are the same."""
+    ends = [node.end_byte for node in variants]
+    return Rewrite(tuple((end, end, f" = {first + 7 * place}") for place, end in enumerate(ends)), "number")

@@ -1,8 +1,9 @@
-"""Mistakes in code that hands on what it gets: a call that is missing or made twice, less of what is gone through. Pure."""
+"""Mistakes in code that hands on what it gets: a call is missing or made twice, less is gone through. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from tree_sitter import Node
 
@@ -13,13 +14,16 @@ from node.checks.guards.reading import COMMENTS, text_of, walk
 
 def changes_of_handing_on(function: Node, body: Node) -> Iterator[Change]:
     """Of a function: those in its body, and what it was handed given back in the place of all of it."""
-    yield from _given_back(function, body)
+    yield from given_back(function, body)
     yield from _gone_through_less(function, body)
-    for node in walk(body, without=NOT_CODE):
+    nodes = list(walk(body, without=NOT_CODE))
+    for node in nodes:
         yield from changes_of_calls(node)
+    for node in nodes:
+        yield from _one_for_the_other(node)
 
 
-def _given_back(function: Node, body: Node) -> Iterator[Change]:
+def given_back(function: Node, body: Node) -> Iterator[Change]:
     """An argument of the result's own type, or what it holds."""
     result = text_of(function.child_by_field_name("return_type")).replace(" ", "")
     for parameter in parameters_of(function):
@@ -49,6 +53,22 @@ def _gone_through_less(function: Node, body: Node) -> Iterator[Change]:
 
 
 _LESS = (".skip(1)", ".take(1)", ".rev()")
+
+
+def _one_for_the_other(node: Node) -> Iterator[Change]:
+    """A branch, or an arm, that does what its neighbour does."""
+    if node.type == "match_block":
+        values = [child.child_by_field_name("value") for child in node.named_children if child.type == "match_arm"]
+    elif node.type == "if_expression" and node.child_by_field_name("alternative") is not None:
+        alternative = node.child_by_field_name("alternative")
+        block = alternative.named_children[-1] if alternative is not None else None
+        values = [node.child_by_field_name("consequence"), block]
+    else:
+        return
+    for one, other in pairwise(values):
+        if one is not None and other is not None and one.text != other.text:
+            yield Change(one.start_byte, one.end_byte, text_of(other), "branch")
+            yield Change(other.start_byte, other.end_byte, text_of(one), "branch")
 
 
 def changes_of_calls(node: Node) -> Iterator[Change]:

@@ -77,6 +77,7 @@ _CHANGING = frozenset(
 
 
 def mistakes_at(node: Node) -> Iterator[Mistake]:
+    """Those of one node, not of what is below it."""
     rule = _RULES.get(node.type)
     if rule is not None:
         yield from rule(node)

@@ -31,7 +31,7 @@ MORE = 5
 _TOGETHER_MAX = 200
 """Copies in one build."""
 HALVINGS = 3
-_ALONE_MAX = 12
+_ALONE_MAX = 16
 """Builds for a row that shares none."""
 _REFUSED_BY_VALUE = "E0080"
 """What the compiler says of an assertion in a constant that does not hold: a mistake that was noticed."""

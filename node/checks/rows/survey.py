@@ -26,11 +26,14 @@ class Subject:
     """Its tests have been tried on functions that panic."""
 
 
+NO_MUTANTS = Mutants()
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What came of a row's mutants."""
 
-    mutants: Mutants = Mutants()
+    mutants: Mutants = NO_MUTANTS
     cpu_ms: float = 0.0
     stub_killed: bool | None = None
     """Whether they notice that its macros panic; None where that was not tried."""
