@@ -24,7 +24,9 @@ _NOT_CODE = frozenset({"attribute_item", "inner_attribute_item", "macro_definiti
 
 def changes_of_arm(arm: Arm, code: bytes) -> list[Rewrite]:
     """Of a rule, one family after the other by turns."""
-    nodes = [] if arm.body.has_error else list(walk(arm.body, without=_NOT_CODE))
+    if not arm.is_read:
+        return []
+    nodes = list(walk(arm.body, without=_NOT_CODE))
     texts = [change for node in nodes for change in further.reworded(node)]
     orders = [change for node in nodes for change in further.turned(node)]
     groups = [

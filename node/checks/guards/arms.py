@@ -5,6 +5,7 @@ A right-hand side is read as Rust once `$name` is a name and the marks of repeti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ class Arm:
     """That of the closing one."""
     body: Node
     """The right-hand side read as a block, at the same bytes."""
+    is_read: bool
+    """It is Rust."""
     rule: Node
     names: tuple[str, ...]
     """Its variables that stand for one expression."""
@@ -49,7 +52,7 @@ class Arm:
         if last is not None and last.type == "expression_statement" and not text_of(last).endswith(";"):
             last = last.children[0]  # one that ends with a block
         is_value = last is not None and not last.type.endswith(("_statement", "_declaration", "_item", "_definition"))
-        return last if is_value and not self.body.has_error else None
+        return last if is_value and self.is_read else None
 
     @property
     def is_one_expression(self) -> bool:
@@ -60,7 +63,7 @@ class Arm:
     def is_code(self) -> bool:
         """Statements or an expression, and no items."""
         children = [child for child in self.body.named_children if child.type not in COMMENTS]
-        is_read = bool(children) and not self.body.has_error
+        is_read = bool(children) and self.is_read
         return is_read and not any(child.type.endswith(("_item", "_definition")) for child in children)
 
 
@@ -69,8 +72,16 @@ def arms_of(code: bytes) -> list[Arm]:
     if b"macro_rules" not in code:
         return []
     macros = [item for item in declared(parse(code.decode()).children) if item.node.type == "macro_definition"]
-    rules = [rule for item in macros if not item.in_tests for rule in item.node.named_children]
+    rules = [rule for item in macros if not item.in_tests | makes_tests(item.node) for rule in item.node.named_children]
     return [arm for rule in rules if rule.type == "macro_rule" and (arm := _arm(rule, code)) is not None]
+
+
+def makes_tests(macro: Node) -> bool:
+    """Whether a macro's text says that what it makes is a test: then what it asserts is not the code's."""
+    return _TEST.search(macro.text or b"") is not None
+
+
+_TEST = re.compile(rb"#\s*\[\s*(?:\w+\s*::\s*)*test\b")
 
 
 def _arm(rule: Node, code: bytes) -> Arm | None:
@@ -80,10 +91,11 @@ def _arm(rule: Node, code: bytes) -> Arm | None:
     start, end = right.start_byte + 1, right.end_byte - 1
     # Blanks as many as stand before it: so all bytes are where they are in the code.
     text = b" " * (start - len(_HEAD)) + _HEAD + _as_rust(right, code)[1:-1] + b"}"
-    function = next((node for node in parse_rust(text).children if node.type == "function_item"), None)
+    root = parse_rust(text)
+    function = next((node for node in root.children if node.type == "function_item"), None)
     body = function.child_by_field_name("body") if function is not None else None
     repeated = tuple((node.start_byte, node.end_byte) for node in walk(right) if node.type == "token_repetition")
-    return Arm(start, end, body, rule, _single_names(rule), repeated) if body is not None else None
+    return Arm(start, end, body, not root.has_error, rule, _single_names(rule), repeated) if body is not None else None
 
 
 def _as_rust(right: Node, code: bytes) -> bytes:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from tree_sitter import Node
 
+from node.checks.guards.arms import makes_tests
 from node.checks.guards.further import turned
 from node.checks.guards.mistakes import NOT_CODE, mistakes_at
-from node.checks.guards.reading import Declared, declared, identifiers, parse, text_of, walk
+from node.checks.guards.reading import COMMENTS, Declared, declared, identifiers, mentions, parse, text_of, walk
 from node.checks.guards.rewriting import Rewrite, all_other, by_turns, each_other, in_place, literals_in
 from node.checks.guards.values import Known, likely_values, values_of_own_types
 
@@ -24,28 +26,33 @@ def changes_of_constants(code: str, names: frozenset[str]) -> list[Rewrite]:
     root = parse(code)
     items = declared(root.children)
     known = values_of_own_types(items)
-    held = [item.node.child_by_field_name("value") for item in items if _is_reached(item, names)]
-    values = [value for value in held if value is not None and b"unsafe" not in (value.text or b"")]
-    values += [tree for tree in _made_of(root) if not names.isdisjoint(identifiers(tree))]
+    reached = [item for item in items if _is_reached(item, names)]
+    values = [value for item in reached if (value := item.node.child_by_field_name("value")) is not None]
+    values += [tree for tree in _made_of(root, items) if not names.isdisjoint(identifiers(tree))]
     each = [literals_in(value) for value in values]
     singles = [[*_of_value(value, known), *each_other(found)] for value, found in zip(values, each, strict=True)]
     return [
         *all_other([literal for found in each for literal in found]),
-        *by_turns([_of_type(item, known) for item in items if _is_reached(item, names)]),
+        *by_turns([_of_type(item, known) for item in reached]),
         *by_turns([list(all_other(found)) for found in each]),
         *by_turns(singles),
     ]
 
 
 def _is_reached(item: Declared, names: frozenset[str]) -> bool:
-    return item.node.type in {"const_item", "static_item"} and not item.in_tests and item.name in names
+    is_held = item.node.type in {"const_item", "static_item"} and not mentions(item.node, b"unsafe")
+    return is_held and not item.in_tests and item.name in names
 
 
-def _made_of(root: Node) -> Iterator[Node]:
-    """What is handed to macros where items stand."""
+def _made_of(root: Node, items: Sequence[Declared]) -> Iterator[Node]:
+    """What is handed to macros where items stand, unless it is for tests or makes some."""
+    of_tests = [(item.node.start_byte, item.node.end_byte) for item in items if item.in_tests]
+    making = {item.name for item in items if item.node.type == "macro_definition" and makes_tests(item.node)}
     for node in walk(root, without=frozenset({"block", "macro_definition"})):
         tree = next((child for child in node.children if child.type == "token_tree"), None)
-        if node.type == "macro_invocation" and tree is not None:
+        if node.type != "macro_invocation" or tree is None or text_of(node.child_by_field_name("macro")) in making:
+            continue
+        if not any(start <= node.start_byte < end for start, end in of_tests):
             yield tree
 
 
@@ -65,9 +72,21 @@ def _of_value(value: Node, known: Known) -> Iterator[Rewrite]:
         if node.type not in {"integer_literal", "boolean_literal"}:
             yield from (in_place(place, text, kind) for place, text, kind in mistakes_at(node))
         yield from (Rewrite(((change.start, change.end, change.text),), change.kind) for change in turned(node))
+        yield from _taken_for_another(node)
         if node.type == "scoped_identifier":
             others = known.get(text_of(node).rpartition("::")[0], ())
             yield from (in_place(node, other, "variant") for other in others if other != text_of(node))
+
+
+def _taken_for_another(node: Node) -> Iterator[Rewrite]:
+    """An element that is what its neighbour is."""
+    is_list = node.type in {"array_expression", "tuple_expression"} and node.child_by_field_name("length") is None
+    for one, other in pairwise(
+        [child for child in node.named_children if child.type not in COMMENTS] if is_list else []
+    ):
+        if one.text != other.text:
+            yield in_place(one, text_of(other), "order")
+            yield in_place(other, text_of(one), "order")
 
 
 def changes_of_discriminants(code: str, tests: str) -> list[Rewrite]:

@@ -92,7 +92,7 @@ def other_values(literal: Node) -> tuple[str, ...]:
 def _other_texts(text: str) -> tuple[str, ...]:
     opening, closing = text.index('"') + 1, text.rindex('"')
     begins, inside, ends = text[:opening], text[opening:closing], text[closing:]
-    return (f"{begins}x{inside}{ends}", *((f"{begins}{ends}",) if inside else ()), f"{begins}{inside}y{ends}")
+    return (f"{begins}x{inside}{ends}", *((f"{begins}{ends}",) if inside else ()), f"{begins}{inside} 7Q{ends}")
 
 
 _NUMBER = re.compile(

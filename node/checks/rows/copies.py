@@ -15,6 +15,7 @@ from node.checks.diagnostics import Diagnostic
 from node.checks.guards.arm_changes import changes_of_arm
 from node.checks.guards.arms import MARK, STUB_KIND, Arm, arms_of, stub_of_arms, used_marks
 from node.checks.guards.constants import changes_of_constants, changes_of_discriminants
+from node.checks.guards.derives import changes_of_derives
 from node.checks.guards.mutants import mutants_of_lone
 from node.checks.guards.rewriting import Rewrite, by_turns
 from node.checks.guards.tested import names_from_tests, steps_from_tests
@@ -66,7 +67,9 @@ async def try_copies(workshop: Workshop, builder: RowBuilder, subjects: Sequence
     surveys = [Survey() for _ in subjects]
     if not subjects or builder.edition == "2015":  # In which the core library has another name.
         return surveys
-    changes = [_changes(subject, used) for subject, used in zip(subjects, await trial.used_rules(), strict=True)]
+    used, cpu_ms = await trial.used_rules()
+    changes = [_changes(subject, arms) for subject, arms in zip(subjects, used, strict=True)]
+    surveys = [Survey(cpu_ms=spent) for spent in cpu_ms]
     for first, last in ((0, limit), (limit, (1 + MORE) * limit)):
         copies = [
             _copy(index, subject, change)
@@ -84,15 +87,20 @@ def _changes(subject: Subject, used: Sequence[Arm]) -> list[Rewrite]:
     if b"unsafe" in subject.text:
         return []
     start, end = subject.code
-    code, tests = subject.text[start:end].decode(), subject.text[end:].decode(errors="replace")
+    code, text = subject.text[start:end].decode(), subject.text.decode(errors="replace")
     root = parse_rust(subject.text)
     steps = {body - start: count for body, count in steps_from_tests(root, end).items()}
     groups = [changes_of_arm(arm, code.encode()) for arm in used]
-    groups += [changes_of_constants(code, names_from_tests(root, end)), changes_of_discriminants(code, tests)]
+    groups.append(changes_of_constants(code, names_from_tests(root, end)))
+    groups += [changes_of_discriminants(code, text), changes_of_derives(code, text)]
     for mutants in mutants_of_lone(code, steps):
         groups.append([Rewrite(((one.start, one.end, one.text),), one.kind) for one in mutants])
     stub = None if subject.has_stub else stub_of_arms(used)
-    return [*([stub] if stub is not None else []), *by_turns(groups)]
+    changes = [*([stub] if stub is not None else []), *by_turns(groups)]
+    texts: dict[bytes, Rewrite] = {}
+    for change in changes:
+        texts.setdefault(change.applied(code.encode()), change)  # Two that come to the same are one.
+    return list(texts.values())
 
 
 def _copy(index: int, subject: Subject, change: Rewrite) -> _Copy:
@@ -135,20 +143,27 @@ class _Trial:
         self._builder = builder
         self._subjects = subjects
 
-    async def used_rules(self) -> list[list[Arm]]:
-        """The rules of each row's macros that something uses, told by a build in which each says so by an error."""
+    async def used_rules(self) -> tuple[list[list[Arm]], list[float]]:
+        """The rules of each row's macros that something uses, and the CPU milliseconds that it took to know.
+
+        It is told by a build in which each says so by an error.
+        """
         arms = [_arms(subject) for subject in self._subjects]
         marked = [_copy(index, self._subjects[index], used_marks(found)) for index, found in enumerate(arms) if found]
         said: dict[int, set[int]] = {}
+        cpu_ms = [0.0] * len(arms)
         for copies in _parts(marked):
             linked = await self._builder.link(_files(copies), instrumented=False)
             by_path = {copy.path: copy.index for copy in copies}
+            for copy in copies:
+                cpu_ms[copy.index] = linked.built.cpu_ms / len(copies)
             for item in linked.built.diagnostics:
                 found = _SAID.fullmatch(item.message)
                 for place in item.primary if found is not None else ():
                     if found is not None and place.file in by_path:
                         said.setdefault(by_path[place.file], set()).add(int(found[1]))
-        return [[arm for number, arm in enumerate(own) if number in said.get(row, ())] for row, own in enumerate(arms)]
+        used = [[arm for number, arm in enumerate(own) if number in said.get(row, ())] for row, own in enumerate(arms)]
+        return used, cpu_ms
 
     async def settle(self, copies: Sequence[_Copy]) -> list[tuple[int, Survey]]:
         """What came of copies, by their rows' indices."""

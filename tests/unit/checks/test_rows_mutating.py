@@ -34,6 +34,8 @@ impl Shown { pub fn never(&self) -> i32 { self.0 + 1 } }
 class Builder:
     """Builds whatever holds no row that it refuses; says what it was asked for."""
 
+    edition = "2015"  # In which no row has copies (`test_rows_copies`).
+
     def __init__(self, refused=(), silent=False):
         self.refused, self.silent, self.asked = refused, silent, []
 
