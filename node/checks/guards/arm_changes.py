@@ -16,7 +16,15 @@ from node.checks.guards.arms import Arm, brackets_of, variables_of
 from node.checks.guards.handing_on import changes_of_calls, given_back
 from node.checks.guards.mistakes import BINARY, mistakes_at
 from node.checks.guards.reading import COMMENTS, text_of, walk
-from node.checks.guards.rewriting import Rewrite, by_turns, changes_of_tokens, each_other, in_place, literals_in
+from node.checks.guards.rewriting import (
+    Rewrite,
+    by_turns,
+    changes_of_tokens,
+    each_other,
+    in_place,
+    is_printed,
+    literals_in,
+)
 from node.checks.guards.values import sure_values
 
 _NOT_CODE = frozenset({"attribute_item", "inner_attribute_item", "macro_definition", "type_arguments", "match_pattern"})
@@ -27,7 +35,7 @@ def changes_of_arm(arm: Arm, code: bytes) -> list[Rewrite]:
     if not arm.is_read:
         return []
     nodes = list(walk(arm.body, without=_NOT_CODE))
-    texts = [change for node in nodes for change in further.reworded(node)]
+    texts = [change for node in nodes if not is_printed(node) for change in further.reworded(node)]
     orders = [change for node in nodes for change in further.turned(node)]
     groups = [
         [in_place(place, text, kind) for node in nodes for place, text, kind in mistakes_at(node)],

@@ -52,7 +52,7 @@ def _made_of(root: Node, items: Sequence[Declared]) -> Iterator[Node]:
         tree = next((child for child in node.children if child.type == "token_tree"), None)
         if node.type != "macro_invocation" or tree is None or text_of(node.child_by_field_name("macro")) in making:
             continue
-        if not any(start <= node.start_byte < end for start, end in of_tests):
+        if not makes_tests(tree) and not any(start <= node.start_byte < end for start, end in of_tests):
             yield tree
 
 

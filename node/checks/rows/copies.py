@@ -16,7 +16,7 @@ from node.checks.guards.arm_changes import changes_of_arm
 from node.checks.guards.arms import MARK, STUB_KIND, Arm, arms_of, stub_of_arms, used_marks
 from node.checks.guards.constants import changes_of_constants, changes_of_discriminants
 from node.checks.guards.derives import changes_of_derives
-from node.checks.guards.mutants import mutants_of_lone
+from node.checks.guards.mutants import mutants_of_lone, targets_of
 from node.checks.guards.rewriting import Rewrite, by_turns
 from node.checks.guards.tested import names_from_tests, steps_from_tests
 from node.checks.rows.building import Linked, RowBuilder, root_of
@@ -24,6 +24,7 @@ from node.checks.rows.example import LIBRARY
 from node.checks.rows.runs import Runner
 from node.checks.rows.survey import Subject, Survey
 from node.checks.rows.verdict import Mutants
+from node.checks.schemata import CONST_FN
 from node.checks.syntax import parse_rust
 from node.checks.workshop import Workshop
 
@@ -91,8 +92,10 @@ def _changes(subject: Subject, used: Sequence[Arm]) -> list[Rewrite]:
     root = parse_rust(subject.text)
     steps = {body - start: count for body, count in steps_from_tests(root, end).items()}
     groups = [changes_of_arm(arm, code.encode()) for arm in used]
-    groups.append(changes_of_constants(code, names_from_tests(root, end)))
-    groups += [changes_of_discriminants(code, text), changes_of_derives(code, text)]
+    if not any(target.body in steps and target.lone_reason != CONST_FN for target in targets_of(code)):
+        # Beside functions under test a constant may be a size or a message that both sides name: no test need notice.
+        groups.append(changes_of_constants(code, names_from_tests(root, end)))
+        groups += [changes_of_discriminants(code, text), changes_of_derives(code, text)]
     for mutants in mutants_of_lone(code, steps):
         groups.append([Rewrite(((one.start, one.end, one.text),), one.kind) for one in mutants])
     stub = None if subject.has_stub else stub_of_arms(used)
