@@ -131,9 +131,9 @@ _WITHOUT_VALUE = frozenset({"for_expression", "while_expression", "assignment_ex
 
 def _left_out(node: Node, arm: Arm, code: bytes) -> Iterator[Rewrite]:
     """A statement that is never come to, and still says what types there are."""
-    start, end = arm.whole(node)
     is_statement = node.type == "expression_statement" or (node == arm.tail and node.type in _WITHOUT_VALUE)
     if is_statement and not (node == arm.body.named_children[-1] and node.type in _WITHOUT_VALUE):
+        start, end = arm.whole(node)
         statement = code[start:end].decode(errors="replace")
         yield Rewrite(((start, end, f"if false {{ {statement} }}"),), "step")
 

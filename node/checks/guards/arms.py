@@ -73,7 +73,13 @@ def arms_of(code: bytes) -> list[Arm]:
         return []
     macros = [item for item in declared(parse(code.decode()).children) if item.node.type == "macro_definition"]
     rules = [rule for item in macros if not item.in_tests | makes_tests(item.node) for rule in item.node.named_children]
-    return [arm for rule in rules if rule.type == "macro_rule" and (arm := _arm(rule, code)) is not None]
+    rules = [rule for rule in rules if rule.type == "macro_rule" and rule.end_byte - rule.start_byte <= _BYTES_MAX]
+    return [arm for rule in rules[:_ARMS_MAX] if (arm := _arm(rule, code)) is not None]
+
+
+_ARMS_MAX = 64
+_BYTES_MAX = 8 * 1024
+"""Beyond these what is looked for would take too long; hardly anybody writes as much."""
 
 
 def makes_tests(macro: Node) -> bool:

@@ -30,9 +30,11 @@ class Rewrite:
 
     def applied(self, text: bytes, offset: int = 0) -> bytes:
         """A text with the change, in which the code begins at `offset`."""
-        for start, end, words in reversed(self.edits):
-            text = text[: offset + start] + words.encode() + text[offset + end :]
-        return text
+        parts, position = [], 0
+        for start, end, words in self.edits:
+            parts += [text[position : offset + start], words.encode()]
+            position = offset + end
+        return b"".join((*parts, text[position:]))
 
 
 def by_turns(groups: Iterable[Iterable[Rewrite]]) -> list[Rewrite]:
