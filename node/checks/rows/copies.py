@@ -29,8 +29,8 @@ from node.checks.syntax import parse_rust
 from node.checks.workshop import Workshop
 
 MORE = 4
-"""So many times as many as at first, before it is said that none is noticed. For a row by itself they are the same ones: a
-second look must see the same."""
+"""So many times as many as at first, before it is said that none is noticed. For a row by itself they are the same ones,
+because a second look must see the same."""
 _TOGETHER_MAX = 200
 """Copies in one build."""
 _HALVINGS = 3
