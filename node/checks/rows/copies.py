@@ -29,7 +29,7 @@ from node.checks.syntax import parse_rust
 from node.checks.workshop import Workshop
 
 MORE = 4
-"""So many times as many as at first, before it is said that none is noticed. For a row by itself they are the same ones,
+"""So many times as many as at first, before it is said that none is noticed; the same ones for a row by itself,
 because a second look must see the same."""
 _TOGETHER_MAX = 200
 """Copies in one build."""
