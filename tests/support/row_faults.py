@@ -26,6 +26,19 @@ INJECTED = {kind: code for kind, code, _ in _read("injected.txt")}
 TESTS = {kind: code for kind, code, _ in _read("tests.txt")}
 """Tests that are put beside a row's own."""
 
+
+def _by_way(name: str) -> Iterator[tuple[str, str, str, str]]:
+    """Kind, `honest` or `weak`, the code, and tests of it."""
+    for block in (_FOLDER / name).read_text().split("\n=== ")[1:]:
+        kind, _, body = block.partition("\n")
+        code, *parts = body.split("\n--- ")
+        for way, _, tests in (part.partition("\n") for part in parts):
+            yield kind, way, code.strip("\n"), tests.strip("\n")
+
+
+WITHOUT_BODIES = tuple(_by_way("without_bodies.txt"))
+"""Tests that say something, and tests that say little, of code without bodies that could be changed."""
+
 _ONE = "pub fn one() -> u8 {{{}1\n}}"
 _ONE_TEST = "assert_eq!(one(), 1);"
 

@@ -6,7 +6,14 @@ import subprocess
 
 import pytest
 
-from node.checks.guards.mutants import further_mutants_of, mutants_of, stub_of, targets_of
+from node.checks.guards.mutants import (
+    further_mutants_of,
+    handing_on_mutants_of,
+    mutants_of,
+    mutants_of_lone,
+    stub_of,
+    targets_of,
+)
 from node.checks.guards.reading import parse
 
 CODE = """#![deny(warnings)]
@@ -261,3 +268,39 @@ def test_where_there_are_no_functions_closures_have_mutants():
     assert [mutant.text for mutant in mutants_of(code, 9)] == ["n + made(4)", "n - made(3)"]
     assert mutants_of(f"{code} fn f() {{ made() }}", 9)[0].target.name == "f"
     assert {mutant.target.name for mutant in mutants_of(f"{code} fn f() {{ made() }}", 9)} == {"f"}
+
+
+@pytest.mark.parametrize(
+    ("signature", "body", "becomes"),
+    [
+        ("<T>(f: F, t: T) -> T", "f(t)", ["t", "f(f(t))", "f(f(f(t)))"]),
+        ("<T>(t: T) -> Option<T>", "some(t)", ["Some(t)", "t", "some(some(t))", "some(some(some(t)))"]),
+        ("<T>(t: &[T]) -> Vec<T>", "t.iter().cloned().collect()", ["t.to_vec()", "t.iter().cloned().rev().collect()"]),
+        ("(v: Own) -> T", "v.into_iter().sum()", ["v.into_iter().skip(1).sum()", "v.sum()"]),
+        ("(f: F) -> T", "if g() { f() } else { h() }", ["if g() { h() } else { h() }", "if g() { f() } else { f() }"]),
+        ("(o: Own) -> T", "match o { A => f(), B => h() }", ["match o { A => h(), B => h() }"]),
+        ("<T>(a: T, b: T) -> T", "a", ["b"]),
+        ("() -> T", "made(x, y)", ["made(made(x, y), y)"]),
+    ],
+)
+def test_what_is_handed_on_may_be_handed_on_otherwise(signature, body, becomes):
+    code = f"fn f{signature} {{ {body} }}"
+    found = [mutant.body(code)[1:-1].strip() for mutant in handing_on_mutants_of(code, 20)]
+    assert set(becomes) <= set(found), found
+    assert body not in found
+
+
+def test_what_holds_unsafe_or_gives_an_opaque_type_hands_on_as_it_does():
+    assert handing_on_mutants_of("fn f<T>(t: T) -> T { unsafe { g(t) } }", 9) == ()
+    assert handing_on_mutants_of("fn f<T>(t: T) -> impl Own<T> { g(t) }", 9) == ()
+
+
+def test_what_can_be_no_arm_is_changed_as_another_text():
+    code = (
+        "const fn f(n: u8) -> u8 { n + 1 }\nfn g(n: I) -> impl Iterator<Item = u8> { n.chain(n) }\nfn h() -> u8 { 1 }"
+    )
+    steps = {target.body: 1 for target in targets_of(code)}
+    const, opaque = ([mutant.applied(code) for mutant in found] for found in mutants_of_lone(code, steps))
+    assert code.replace("n + 1", "n - 1") in const
+    assert code.replace("n.chain(n)", "n.chain(n).skip(1)") in opaque
+    assert all(text.endswith("{ 1 }") for text in (*const, *opaque))

@@ -186,3 +186,9 @@ def test_hostile_statements_cost_no_more_than_their_length():
         "assert!(" + "add(1, 2) == 4 || " * 4_000 + "true);",
     ):
         reasons(f"#[test]\nfn t() {{ {body} }}", CODE)
+
+
+def test_a_constant_of_the_codes_own_is_no_plain_name():
+    test = "#[test] fn t() { assert_eq!(MAX, 10); }"
+    assert wholly_vacuous(Reading.of_texts(test, "pub const MAX: usize = 10;")) == ()
+    assert wholly_vacuous(Reading.of_texts(test, "use std::u8::MAX; pub fn f() {}")) != ()

@@ -35,9 +35,9 @@ def changes_in(body: Node) -> Iterator[Change]:
         [
             [change for node in nodes for change in _negated(node)],
             [change for node in nodes for change in _left_out(node)],
-            [change for node in nodes for change in _turned(node)],
+            [change for node in nodes for change in turned(node)],
             [change for node in nodes for change in _skipped(node)],
-            [change for node in walk(body, without=NOT_CODE - {"token_tree"}) for change in _reworded(node)],
+            [change for node in walk(body, without=NOT_CODE - {"token_tree"}) for change in reworded(node)],
         ]
     )
 
@@ -69,7 +69,7 @@ def changes_of_words(function: Node, body: Node, known: Known) -> Iterator[Chang
         elif node.type == "integer_literal":
             yield from another_number(node)
         else:
-            yield from _reworded(node)
+            yield from reworded(node)
 
 
 def another_number(literal: Node) -> Iterator[Change]:
@@ -119,7 +119,7 @@ def _left_out(node: Node) -> Iterator[Change]:
 _CHANGING = frozenset({"for_expression", "while_expression", "assignment_expression", "compound_assignment_expr"})
 
 
-def _turned(node: Node) -> Iterator[Change]:
+def turned(node: Node) -> Iterator[Change]:
     """Two neighbours in each other's place: fields' values, parts of a tuple, arguments, results of arms."""
     if node.type == "field_initializer_list":
         parts = [child.child_by_field_name("value") for child in node.named_children if child.type not in COMMENTS]
@@ -158,9 +158,9 @@ _OF_ITS_KIND = frozenset(
 """Methods that often give the type of what they are called on."""
 
 
-def _reworded(node: Node) -> Iterator[Change]:
+def reworded(node: Node) -> Iterator[Change]:
     """Another text or letter; a format keeps its holes."""
-    if node.type in {"string_literal", "raw_string_literal"} and not _is_excuse(node):
+    if node.type in {"string_literal", "raw_string_literal"} and not is_excuse(node):
         text = text_of(node)
         opening, closing = text.index('"') + 1, text.rindex('"')
         start = node.start_byte
@@ -176,7 +176,7 @@ def _reworded(node: Node) -> Iterator[Change]:
 _EXCUSES = frozenset({"panic", "assert", "assert_eq", "assert_ne", "debug_assert", "unreachable", "todo", "expect"})
 
 
-def _is_excuse(literal: Node) -> bool:
+def is_excuse(literal: Node) -> bool:
     """Whether a text is what is said when all is lost anyway."""
     above = literal.parent.parent if literal.parent is not None else None
     if above is None:

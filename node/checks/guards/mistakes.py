@@ -13,7 +13,7 @@ from node.checks.guards.values import sure_values
 Mistake = tuple[Node, str, str]
 """What stands in the right code, what would stand in its place, and the mistake's family."""
 
-_BINARY = dict(
+BINARY = dict(
     zip(
         ["<", "<=", ">", ">=", "==", "!=", "&&", "||", "+", "-", "*", "/", "%", "<<", ">>", "&", "|", "^"],
         ["<=", "<", ">=", ">", "!=", "==", "||", "&&", "-", "+", "+", "*", "/", ">>", "<<", "|", "&", "|"],
@@ -43,7 +43,7 @@ def mistakes(function: Node, body: Node) -> Iterator[Mistake]:
     """All of them, in order of their places."""
     typed = typed_parameters(function)
     for node in walk(body, without=NOT_CODE):
-        yield from _mistakes_at(node)
+        yield from mistakes_at(node)
         yield from _about_parameters(node, typed)
 
 
@@ -76,7 +76,8 @@ _CHANGING = frozenset(
 """Methods without which the compiler still knows the type of what they would have changed."""
 
 
-def _mistakes_at(node: Node) -> Iterator[Mistake]:
+def mistakes_at(node: Node) -> Iterator[Mistake]:
+    """Those of one node, not of what is below it."""
     rule = _RULES.get(node.type)
     if rule is not None:
         yield from rule(node)
@@ -84,7 +85,7 @@ def _mistakes_at(node: Node) -> Iterator[Mistake]:
 
 def _operator(node: Node) -> Iterator[Mistake]:
     operator = node.child_by_field_name("operator")
-    table = _BINARY if node.type == "binary_expression" else _ASSIGNING
+    table = BINARY if node.type == "binary_expression" else _ASSIGNING
     if operator is not None and text_of(operator) in table:
         yield operator, table[text_of(operator)], "operator"
 

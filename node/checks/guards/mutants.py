@@ -13,7 +13,7 @@ from itertools import chain, zip_longest
 
 from tree_sitter import Node
 
-from node.checks.guards import further
+from node.checks.guards import further, handing_on
 from node.checks.guards.mistakes import Mistake, mistakes, parameters_of
 from node.checks.guards.reading import Declared, declared, identifiers, parse, text_of, walk
 from node.checks.guards.values import Known, likely_values, sure_values, values_of_own_types
@@ -111,6 +111,36 @@ def further_mutants_of(example: str, limit: int, steps: Mapping[int, int] | None
         found = (Mutant(*change, target) for change in _further_in(item, body, target, known))
         by_target.append(list(dict.fromkeys(found))[:limit])
     return _taken_in_turn(by_target, limit)
+
+
+def handing_on_mutants_of(example: str, limit: int, steps: Mapping[int, int] | None = None) -> tuple[Mutant, ...]:
+    """The same of code that hands on what it gets (`handing_on`)."""
+    by_target = []
+    for item, body, target in _in_turn(example, steps):
+        if not target.has_unsafe and target.lone_reason != OPAQUE:
+            found = (Mutant(*change, target) for change in handing_on.changes_of_handing_on(item.node, body))
+            by_target.append(list(dict.fromkeys(found))[:limit])
+    return _taken_in_turn(by_target, limit)
+
+
+def mutants_of_lone(example: str, steps: Mapping[int, int]) -> list[list[Mutant]]:
+    """All, by target, of those functions of which no change can be an arm: `const fn` and what gives an `impl Trait`.
+
+    Each is another text of the whole row, so that its result may be of another type.
+    """
+    known = values_of_own_types(declared(parse(example).children))
+    by_target = []
+    for item, body, target in _in_turn(example, steps):
+        if not target.has_unsafe and target.lone_reason in {"const fn", OPAQUE}:
+            unbound = replace(target, lone_reason="")
+            found = [*_mutants_in(item.node, body, unbound), *_further_of(item, body, unbound, known)]
+            by_target.append(list(dict.fromkeys(found)))
+    return by_target
+
+
+def _further_of(item: Declared, body: Node, target: Target, known: Known) -> Iterator[Mutant]:
+    changes = chain(_further_in(item, body, target, known), handing_on.changes_of_handing_on(item.node, body))
+    return (Mutant(*change, target) for change in changes)
 
 
 def _taken_in_turn(by_target: Sequence[Sequence[Mutant]], limit: int) -> tuple[Mutant, ...]:

@@ -101,18 +101,19 @@ def _constant_names(steps: Steps) -> frozenset[str]:
     return frozenset(known)
 
 
-def is_constant(assertion: Assertion, known: Locals | None) -> bool:
+def is_constant(assertion: Assertion, known: Locals | None, plain: frozenset[str] = PLAIN) -> bool:
     """Whether an assertion's outcome stands in the test's own text.
 
     Args:
         assertion: Of a body.
         known: What the body's names stand for; None to take them all for unknown.
+        plain: Names that are not the row's.
     """
     compared = _compared(assertion)
     if not compared:
         return False
     leaves_compared = [leaf for part in compared for leaf in part]
-    names = {text_of(leaf) for leaf in leaves_compared if leaf.type in IDENTIFIERS} - PLAIN
+    names = {text_of(leaf) for leaf in leaves_compared if leaf.type in IDENTIFIERS} - plain
     names.update(name for leaf in leaves_compared if leaf.type in STRINGS for name in names_in_format(text_of(leaf)))
     if not names:
         return not _is_failure(assertion)

@@ -22,10 +22,28 @@ def steps_from_tests(root: Node, tests_start: int) -> Mapping[int, int]:
         root: Of a row's whole file.
         tests_start: Behind the row's code; what stands there is tests, and so is what is there for tests only.
     """
+    names, others = _parted(root, tests_start)
+    return _steps_from(names, _by_name(others))
+
+
+def names_from_tests(root: Node, tests_start: int) -> frozenset[str]:
+    """All names that the tests use, and those by which constants and statics of these names are made."""
+    of_tests, others = _parted(root, tests_start)
+    held = {item.name: item for item in others if item.node.type in {"const_item", "static_item"}}
+    names: set[str] = set()
+    waiting = set(of_tests)
+    while waiting:
+        names |= waiting
+        waiting = set().union(*(identifiers(held[name].node) for name in waiting & held.keys())) - names
+    return frozenset(names)
+
+
+def _parted(root: Node, tests_start: int) -> tuple[frozenset[str], list[Declared]]:
+    """Names that the tests use, and the items that are not for tests."""
     items = declared(root.children)
     of_tests = [item for item in items if item.in_tests or item.node.start_byte >= tests_start]
-    behind = _by_name(item for item in items if not (item.in_tests or item.node.start_byte >= tests_start))
-    return _steps_from(frozenset().union(*map(identifiers, outermost(of_tests))), behind)
+    others = [item for item in items if not (item.in_tests or item.node.start_byte >= tests_start)]
+    return frozenset().union(*map(identifiers, outermost(of_tests))), others
 
 
 def _by_name(items: Iterable[Declared]) -> dict[str, list[tuple[Declared, int]]]:

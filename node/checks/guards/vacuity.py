@@ -119,6 +119,12 @@ class Reading:
         return self.names - (members - {item.name for item in self.code if not item.is_member})
 
     @cached_property
+    def plain(self) -> frozenset[str]:
+        """Names that say nothing of the code: `MAX` does where the code has a constant of that name."""
+        values = (item for item in self.code if item.node.type in {"const_item", "static_item"} and not item.is_member)
+        return bodies.PLAIN - {item.name for item in values}
+
+    @cached_property
     def own(self) -> frozenset[str] | None:
         """Methods of the code's own, which need not do what others of their name do; None where it has no functions.
 
@@ -275,8 +281,8 @@ def _read_assertions(
         gives_back = gives_back and not reports_success(test.node, row.obliging)
         for item in _asserted(part, known, harmless, gives_back=gives_back):
             if compares_with_itself(item, known):
-                yield item, _Says.CONSTANT if is_constant(item, known) else _Says.ITSELF
-            elif is_constant(item, known) or asks_who_says_yes(item, row.obliging):
+                yield item, _Says.CONSTANT if is_constant(item, known, row.plain) else _Says.ITSELF
+            elif is_constant(item, known, row.plain) or asks_who_says_yes(item, row.obliging):
                 yield item, _Says.CONSTANT
             elif not row.telling.isdisjoint(names_in(item.node)):
                 yield item, _Says.SOMETHING  # It names the code: no need to follow what comes to it.

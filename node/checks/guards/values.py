@@ -25,7 +25,7 @@ _SIMPLE = {
     "cmp::Ordering": ("::core::cmp::Ordering::Equal",),
     "Ordering": ("::core::cmp::Ordering::Equal",),
 }
-_INTEGERS = frozenset(f"{sign}{bits}" for sign in "ui" for bits in (8, 16, 32, 64, 128, "size"))
+INTEGERS = frozenset(f"{sign}{bits}" for sign in "ui" for bits in (8, 16, 32, 64, 128, "size"))
 _EMPTY = ("HashMap<", "BTreeMap<", "HashSet<", "BTreeSet<", "VecDeque<", "BinaryHeap<")
 _ANY = "Default::default()"
 Known = Mapping[str, Sequence[str]]
@@ -41,7 +41,7 @@ def sure_values(kind: str, known: Known | None = None) -> tuple[str, ...]:
     """
     if kind in _SIMPLE:
         return _SIMPLE[kind]
-    if kind in _INTEGERS:
+    if kind in INTEGERS:
         return ("0", "1")
     name, _, inside = kind.removeprefix("std::").removeprefix("io::").partition("<")
     if name == "Option":
@@ -71,7 +71,7 @@ def likely_values(kind: str, known: Known) -> tuple[str, ...]:
         good = [f"Ok({value})" for value in likely_values(parts[0], known)]
         errors = sure_values(parts[1], known)[:1] if len(parts) > 1 else ()
         return (*good, *(f"Err({value})" for value in errors))
-    if kind in _MORE or kind in _INTEGERS:
+    if kind in _MORE or kind in INTEGERS:
         return (*sure_values(kind), _MORE.get(kind, "2"))
     return sure_values(kind, known) or ((_ANY,) if name not in known and _MAY_HAVE_ANY.match(kind) is not None else ())
 

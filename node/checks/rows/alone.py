@@ -20,9 +20,10 @@ from node.checks.rows.conclusions import (
     settle,
 )
 from node.checks.rows.formatting import TextLook, look_at_text
-from node.checks.rows.mutating import Subject, try_mutants
+from node.checks.rows.mutating import try_mutants
 from node.checks.rows.runs import STUB, RowRun, Runner, runs_before_stubs
 from node.checks.rows.shape import as_const_stub, with_stub
+from node.checks.rows.survey import Subject
 from node.checks.rows.task import Task
 from node.checks.rows.verdict import RowState, RowVerdict
 from node.checks.schemata import SELECTOR_CRATE
@@ -70,7 +71,7 @@ async def settle_alone(
     verdict, cpu_ms = await _test(workshop, builder, task, verdict)
     if not mutants or verdict.state is not RowState.PASS or not verdict.tests_passed:
         return verdict
-    subject = Subject(task.source.path, task.source.text, task.source.code, "", cpu_ms)
+    subject = Subject(task.source.path, task.source.text, task.source.code, "", cpu_ms, task.shape.has_stub)
     (survey,) = await try_mutants(workshop, builder, [subject], mutants)
     return after_mutants(verdict, survey)
 

@@ -24,9 +24,10 @@ from node.checks.rows.building import Linked, RowBuilder, root_of
 from node.checks.rows.conclusions import BUILT, after_mutants, after_run, after_shared_lint, lacking, settle
 from node.checks.rows.example import LIBRARY, Example
 from node.checks.rows.formatting import look_at_formatting, may_lead_elsewhere
-from node.checks.rows.mutating import Subject, try_mutants
+from node.checks.rows.mutating import try_mutants
 from node.checks.rows.runs import STUB, RowRun, Runner, runs_before_stubs
 from node.checks.rows.shape import Shape, as_module, code_in_module, with_stub
+from node.checks.rows.survey import Subject
 from node.checks.rows.task import Task, make_task
 from node.checks.rows.verdict import RowState, RowVerdict, agree, refused, sort_warnings
 from node.checks.sandbox.errors import SandboxError
@@ -346,7 +347,7 @@ class RowBatch:
             source, shape = item.task.source, item.task.shape
             text = as_module(source, shape, item.name)
             code = code_in_module(source, shape, item.name)
-            subjects.append(Subject(f"src/{item.name}.rs", text, code, item.name, cpu_ms))
+            subjects.append(Subject(f"src/{item.name}.rs", text, code, item.name, cpu_ms, shape.has_stub))
         surveys = await try_mutants(self._workshop, self._builder, subjects, self._options.mutants)
         for (item, _), survey in zip(passing, surveys, strict=True):
             self._verdicts[item.index] = after_mutants(self._verdicts[item.index], survey)

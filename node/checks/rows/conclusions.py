@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from node.checks.builds import Built
 from node.checks.rows.formatting import TextLook
-from node.checks.rows.mutating import TELLING, Survey
 from node.checks.rows.runs import RowRun
+from node.checks.rows.survey import TELLING, Survey
 from node.checks.rows.task import Task
 from node.checks.rows.verdict import RowState, RowVerdict, refused, sort_warnings
 
@@ -92,10 +92,13 @@ def after_run(verdict: RowVerdict, run: RowRun, task: Task) -> RowVerdict:
 
 def after_mutants(verdict: RowVerdict, survey: Survey) -> RowVerdict:
     """The verdict with what its tests noticed of mutants."""
-    verdict = replace(verdict, mutants=survey.mutants, cpu_ms=verdict.cpu_ms + survey.cpu_ms)
-    if survey.mutants.killed or survey.mutants.made < TELLING:
+    stub = verdict.stub_killed if survey.stub_killed is None else survey.stub_killed
+    verdict = replace(verdict, mutants=survey.mutants, stub_killed=stub, cpu_ms=verdict.cpu_ms + survey.cpu_ms)
+    if survey.mutants.killed or (survey.mutants.made < TELLING and survey.stub_killed is not False):
         return verdict
     reason = f"its tests notice none of {survey.mutants.made} changes of the code"
+    if survey.stub_killed is False:
+        reason = "its tests still pass when every macro of the code panics"
     return replace(verdict, state=RowState.FAIL, vacuous=True, reasons=(reason,))
 
 

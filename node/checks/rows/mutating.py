@@ -7,56 +7,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from node.checks.diagnostics import Diagnostic
-from node.checks.guards.mutants import OPAQUE, Mutant, further_mutants_of, mutants_of
+from node.checks.guards.mutants import OPAQUE, Mutant, further_mutants_of, handing_on_mutants_of, mutants_of
 from node.checks.guards.reading import walk
 from node.checks.guards.tested import steps_from_tests
 from node.checks.rows.building import Linked, RowBuilder, root_of
+from node.checks.rows.copies import try_copies
 from node.checks.rows.example import LIBRARY
 from node.checks.rows.runs import Runner
+from node.checks.rows.survey import TELLING, Subject, Survey
 from node.checks.rows.verdict import Mutants
 from node.checks.schemata import CONST_FN, Variant, blamed, instrument
 from node.checks.syntax import BodyChange, FunctionSite, parse_rust, says_of_its_surroundings
 from node.checks.workshop import Workshop
 
 HALVINGS = 3
-TELLING = 3
-"""Fewer mutants than this may all be changes that nobody could notice."""
 _Maker = Callable[[str, int, Mapping[int, int]], Sequence[Mutant]]
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A row to be changed, as its file stands in the build."""
-
-    path: str
-    text: bytes
-    code: tuple[int, int]
-    """Bytes of the row's code in `text`."""
-    module: str
-    """Its tests' module; empty when the build is its own."""
-    cpu_ms: float
-    """Of its tests, unchanged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What came of a row's mutants."""
-
-    mutants: Mutants
-    cpu_ms: float
-
-    @property
-    def is_unmoved(self) -> bool:
-        """The row's tests notice none."""
-        return not self.mutants.killed
-
-    def __add__(self, other: Survey) -> Survey:
-        """Both together."""
-        one, two = self.mutants, other.mutants
-        return Survey(Mutants(one.made + two.made, one.killed + two.killed), self.cpu_ms + other.cpu_ms)
 
 
 async def try_mutants(
@@ -76,6 +44,7 @@ async def try_mutants(
     Returns:
         For each row, in order. A row at which errors point has no mutants.
     """
+    unchanged = subjects
     subjects = [replace(subject, text=_without_words_of_bodies(subject.text)) for subject in subjects]
     surveys = list(await _survey(workshop, builder, subjects, mutants_of, limit))
 
@@ -84,8 +53,15 @@ async def try_mutants(
         for index, found in zip(chosen, more, strict=True):
             surveys[index] = surveys[index] + found
 
-    few = [index for index, found in enumerate(surveys) if found.is_unmoved and found.mutants.made < TELLING]
-    await try_more(further_mutants_of, 2 * limit, few)
+    def few() -> list[int]:
+        return [index for index, found in enumerate(surveys) if found.is_unmoved and found.mutants.made < TELLING]
+
+    for further in (further_mutants_of, handing_on_mutants_of):
+        await try_more(further, 2 * limit, few())
+    chosen = few()
+    copied = await try_copies(workshop, builder, [unchanged[index] for index in chosen], limit)
+    for index, found in zip(chosen, copied, strict=True):
+        surveys[index] = surveys[index] + found
     accused = [index for index, found in enumerate(surveys) if found.is_unmoved and found.mutants.made >= TELLING]
     await try_more(_others, limit, accused)
     return tuple(surveys)

@@ -10,7 +10,7 @@ import pytest
 from node.checks.builds import Built
 from node.checks.diagnostics import Diagnostic, Place
 from node.checks.guards.mutants import further_mutants_of, mutants_of
-from node.checks.guards.tested import steps_from_tests
+from node.checks.guards.tested import names_from_tests, steps_from_tests
 from node.checks.rows import mutating
 from node.checks.rows.building import Linked
 from node.checks.rows.mutating import Subject, try_mutants
@@ -33,6 +33,8 @@ impl Shown { pub fn never(&self) -> i32 { self.0 + 1 } }
 
 class Builder:
     """Builds whatever holds no row that it refuses; says what it was asked for."""
+
+    edition = "2015"  # In which no row has copies (`test_rows_copies`).
 
     def __init__(self, refused=(), silent=False):
         self.refused, self.silent, self.asked = refused, silent, []
@@ -175,6 +177,14 @@ def test_functions_are_tested_by_who_calls_them_and_what_they_implement():
 def test_tests_that_stand_in_the_code_are_tests_too():
     text = SEVERAL + "#[test]\nfn t() {\n    assert_eq!(Shown(1).never(), 2);\n}\n"
     assert names_of(steps_from_tests(parse_rust(text.encode()), len(text)), text) == ["never", "fmt"]
+
+
+def test_constants_are_come_to_by_name_and_through_constants_and_not_through_functions():
+    code = "const A: u8 = B; const B: u8 = 1; const C: u8 = 2; fn f() -> u8 { C }"
+    text = f"{code} #[test] fn t() {{ assert_eq!(A, f()); }}".encode()
+    names = names_from_tests(parse_rust(text), len(code))
+    assert names >= {"A", "B", "f"}
+    assert "C" not in names
 
 
 def test_mutants_are_of_what_is_tested_and_the_nearest_first():
