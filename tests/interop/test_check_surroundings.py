@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from node.checks.engine import TOOLS_VARIABLE
+from node.checks.sandbox import system
 
 pytestmark = pytest.mark.cargo
 
@@ -85,6 +86,11 @@ ROWS = {
             'let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));\n'
             'assert!(lines(&folder.join("Cargo.toml")).unwrap() > 3);'
         ),
+    ),
+    "certificates of authorities": (
+        LINES,
+        "".join(f'assert!(lines("{path}".as_ref()).unwrap() > 9);\n' for path in system.authorities())
+        + 'assert!(lines("/etc/shadow".as_ref()).is_err());',
     ),
     "another program": (RUN, 'assert!(run("true").unwrap());'),
 }

@@ -171,6 +171,14 @@ def test_tests_that_a_macro_makes_carry_a_row_beside_others(made):
     assert doubtful_assertions(Reading.of_texts(f"{made}\n{watched}", CODE)) == ()
 
 
+def test_a_case_that_must_panic_is_an_assertion_where_it_says_how():
+    case = "#[test_case(1, 2 => panics {})]\nfn t(a: i32, b: i32) {{ add(a, b); }}"
+    assert kinds(case.format('"overflow"')) == []
+    assert kinds(case.format('""')) == [Vacuity.NO_ASSERTION.value]
+    assert kinds(case.format("")) == [Vacuity.NO_ASSERTION.value]
+    assert kinds(case.format('"overflow"').replace("add(a, b);", "")) == [Vacuity.NO_CALL.value]
+
+
 def test_hostile_text_costs_no_more_than_its_length():
     for source in ("(" * 100_000, "#[test] fn t() { assert!(" + "(" * 20_000, "mod a { " * 5_000, "\0\ufffd{}"):
         reasons(source, CODE)

@@ -25,7 +25,12 @@ _NAMED_ITEMS = frozenset(
         *("type_item", "const_item", "static_item", "macro_definition", "mod_item"),
     }
 )
-_TEST_ATTRIBUTES = frozenset({"test", "rstest", "test_case", "quickcheck", "proptest"})
+_TEST_ATTRIBUTES = frozenset(
+    {
+        *("test", "rstest", "test_case", "test_matrix", "parameterized", "quickcheck", "proptest", "property_test"),
+        "gtest",
+    }
+)
 
 
 def parse(source: str) -> Node:

@@ -82,8 +82,8 @@ class RowRun:
 
     @property
     def _may_be_ours(self) -> str:
-        text = f' (it met "{self.refused}": here no test starts programs, uses a network or changes modes by path)'
-        return text if self.refused else ""
+        ours = "perhaps the sandbox's: no programs, no network, no modes by path, no files of others"
+        return f' (it met "{self.refused}", {ours})' if self.refused else ""
 
 
 def runs_before_stubs(shape: Shape) -> int:

@@ -54,7 +54,7 @@ def wrap(
     args += ["--proc", "/proc", "--dev", "/dev"]
     args += ["--perms", "1777", "--size", str(tmp_bytes), "--tmpfs", str(SCRATCH)]
     shown = (path for path in tools if not path.is_symlink())
-    bound = _binds((*shown, *system.loader_files(), *readable), writable)
+    bound = _binds((*shown, *system.loader_files(), *system.authorities(), *readable), writable)
     if not any(word.startswith(f"{_TMP}/") for word in bound):
         # Programs of examples write there by this name.
         args += ["--symlink", str(SCRATCH), _TMP]

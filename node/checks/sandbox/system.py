@@ -15,6 +15,13 @@ _LOADER = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alt
 _ZONES = "/usr/share/zoneinfo"
 """Public, and date crates read it."""
 
+_AUTHORITIES = (
+    *("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"),
+    *("/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"),
+)
+"""Whom this machine trusts, where distributions keep all in one file: as public, and without it no client of HTTPS can
+even be made. Not the folders, where somebody may have put a key."""
+
 _READ_DEVICES = ("/dev/zero", "/dev/random", "/dev/urandom", "/dev/full")
 
 
@@ -30,8 +37,14 @@ def build_readable() -> tuple[Path, ...]:
 
 @functools.cache
 def test_readable() -> tuple[Path, ...]:
-    """What a test may read of the system: enough to be loaded, and the time zones."""
-    return _existing(*_LIBRARIES, "/etc/ld.so.cache", _ZONES, *_READ_DEVICES)
+    """What a test may read of the system: enough to be loaded, time zones, and certificates of authorities."""
+    return _existing(*_LIBRARIES, "/etc/ld.so.cache", _ZONES, *_AUTHORITIES, *_READ_DEVICES)
+
+
+@functools.cache
+def authorities() -> tuple[Path, ...]:
+    """Certificates of authorities, outside the tool directories."""
+    return _existing(*_AUTHORITIES)
 
 
 @functools.cache
