@@ -49,6 +49,8 @@ clock. What a component that is not installed would say is null.
 
 """
 
+_TICK_S = 1.0
+"""Between two looks at how far a run is, while nothing is settled."""
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
@@ -252,7 +254,7 @@ async def _run(
 async def _tick(show: Callable[[], None]) -> None:
     """Building a crate, or a batch that time-outs split, may take a minute: the clock goes on."""
     while True:
-        await asyncio.sleep(1)
+        await asyncio.sleep(_TICK_S)
         show()
 
 

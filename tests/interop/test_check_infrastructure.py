@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -14,8 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from node.checking.packages import Packages
+from node.checking.reading import PackageKey
 from node.checks import CheckSettings, Level, examine, open_engine
 from node.checks.engine import TOOLS_VARIABLE
+from node.checks.rows import Example
 from node.errors import OperatorError
 from node.values.crate import Span
 from node.values.verdict import CheckPlan, Edit, Expect, Outcome, Project, Step
@@ -158,15 +162,66 @@ def test_killing_the_sandbox_never_makes_a_verdict(crate, folder):
     assert [result.outcome for result in settle(crate, folder)] == expected
 
 
-def test_a_machine_whose_cores_are_all_busy_gives_the_same_verdicts(crate, folder):
-    at_rest = settle(crate, folder)
+@contextlib.contextmanager
+def busy_cores():
     spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3 * (os.cpu_count() or 2))]
     try:
-        loaded = settle(crate, folder)
+        yield
     finally:
         for process in spinning:
             process.kill()
             process.wait()
+
+
+ADD = "pub fn add(a: i32, b: i32) -> i32 {\n    a + b\n}\n"
+MEET = """pub fn meet(count: usize) -> usize {
+    let all = std::sync::Barrier::new(count);
+    std::thread::scope(|scope| (0..count).map(|_| scope.spawn(|| all.wait().is_leader())).collect::<Vec<_>>()
+        .into_iter().map(|one| one.join().unwrap()).filter(|leads| *leads).count())
+}
+"""
+LATE = """pub fn late() -> bool {
+    let (say, hear) = std::sync::mpsc::channel();
+    std::thread::spawn(move || { std::thread::sleep(std::time::Duration::from_millis(50)); say.send(7) });
+    hear.recv_timeout(std::time::Duration::from_secs(20)) == Ok(7)
+}
+"""
+WORK = "pub fn work(n: u64) -> u64 {\n    (0..n).fold(7, |a, b| a ^ a.wrapping_mul(b | 1).rotate_left(9))\n}\n"
+ROWS = (
+    (Example(ADD, tests="assert_eq!(add(1, 2), 3);"), "pass"),
+    (Example(ADD, tests="assert_eq!(add(1, 2), 4);"), "fail"),
+    (Example(ADD, tests="assert!(add(1, 2) < i32::MAX);"), "fail"),
+    (Example(MEET, tests="assert_eq!(meet(400), 1);\nassert_eq!(meet(1), 1);"), "pass"),
+    (Example(LATE, tests="assert!(late());"), "pass"),
+    (Example(WORK, tests="assert_ne!(work(3_000_000), work(3_000_001));\nassert_eq!(work(0), 7);"), "pass"),
+    (Example(ADD, tests="while add(0, 0) == 0 {}\nassert_eq!(add(1, 2), 3);"), "fail"),
+    (Example(f"{ADD}pub fn sum() -> i32 {{\n    1{' + 1' * 900}\n}}\n", tests="assert_eq!(sum(), 901);"), "pass"),
+    (Example("pub fn moved(v: Vec<u8>) -> Vec<u8> { let w = v; v }"), "fail"),
+)
+
+
+@pytest.mark.slow
+def test_rows_get_the_same_verdicts_on_a_machine_whose_cores_are_all_busy(folder):
+    async def settle_rows():
+        engine = await open_engine(CheckSettings(folder, cores=2))
+        try:
+            package = await Packages(folder).prepare(PackageKey("2021"))
+            found = await engine.settle_rows(package, [row for row, _ in ROWS])
+            return [dataclasses.replace(verdict, cpu_ms=0.0) for verdict in found]
+        finally:
+            await engine.close()
+
+    at_rest = asyncio.run(settle_rows())
+    with busy_cores():
+        loaded = asyncio.run(settle_rows())
+    assert loaded == at_rest
+    assert [verdict.state.value for verdict in loaded] == [expected for _, expected in ROWS]
+
+
+def test_a_machine_whose_cores_are_all_busy_gives_the_same_verdicts(crate, folder):
+    at_rest = settle(crate, folder)
+    with busy_cores():
+        loaded = settle(crate, folder)
     assert loaded == at_rest
     assert [result.outcome for result in loaded] == [Outcome.HOLDS, Outcome.FAILS, Outcome.TIMED_OUT, Outcome.FAILS]
 

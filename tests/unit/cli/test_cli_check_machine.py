@@ -12,7 +12,7 @@ from node.checks import CheckSettings, Level, UncheckedError, open_engine
 from node.checks import engine as engines
 from node.checks.rows import RowOptions, RowState, RowVerdict
 from node.checks.toolchain import ToolchainError, find_toolchain
-from node.cli.check import lacking
+from node.cli.check import _run, lacking
 from node.errors import OperatorError
 from tests.unit.cli.conftest import run
 
@@ -99,6 +99,31 @@ def test_code_is_not_called_clean_where_clippy_never_looked():
     assert said(verdict, clippy=None) is None
     assert said(RowVerdict(RowState.FAIL), clippy=None) is False
     assert "rustup component add clippy" in lacking(["clippy"])[0]
+
+
+def test_progress_is_shown_while_nothing_is_settled(tmp_path, rows, monkeypatch):
+    shown, enough = [], asyncio.Event()
+
+    def show(_, words):
+        shown.append(words[0])
+        if len(shown) > 5:
+            enough.set()
+
+    class Slow:
+        async def prepare(self, key):
+            await asyncio.wait_for(enough.wait(), 5)
+            raise OperatorError("no such crate", hint="")
+
+    async def go():
+        fake = engine()
+        with (tmp_path / "out").open("wb") as out:
+            settings = Settings(RowOptions(), batch=10, cores=1, likeness=False)
+            await _run(fake, Slow(), rows, out, tmp_path / "journal", settings)
+
+    monkeypatch.setattr("node.cli.check._TICK_S", 0.001)
+    monkeypatch.setattr("node.cli.output.Progress.show", show)
+    asyncio.run(go())
+    assert sum(words.startswith("1 of 3 rows") for words in shown) > 1
 
 
 def test_rows_from_a_pipe_that_have_no_room_are_the_users_turn(monkeypatch):
