@@ -25,7 +25,7 @@ from node.values.verdict import (
     TestName,
 )
 
-ENGINE_VERSION = 4
+ENGINE_VERSION = 5
 """Raised when the same project could be observed differently; part of every cache key."""
 
 
