@@ -54,7 +54,7 @@ class RowVerdict:
     vacuous: bool = False
     """The tests do not depend on the code; the reasons say how that shows."""
     stub_killed: bool | None = None
-    """Whether some test fails when the code's functions panic; None when that was not tried."""
+    """Whether some test fails when the code's functions panic, or its macros where it has none; None if not tried."""
     mutants: Mutants = Mutants()
     uses_unsafe: bool = False
     alone: str = ""

@@ -13,7 +13,8 @@ from node.checks.guards.mutants import further_mutants_of, mutants_of
 from node.checks.guards.tested import names_from_tests, steps_from_tests
 from node.checks.rows import mutating
 from node.checks.rows.building import Linked
-from node.checks.rows.mutating import Subject, try_mutants
+from node.checks.rows.mutating import try_mutants
+from node.checks.rows.survey import Subject
 from node.checks.rows.verdict import Mutants
 from node.checks.syntax import parse_rust
 
