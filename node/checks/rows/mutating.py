@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from node.checks.diagnostics import Diagnostic
 from node.checks.guards.mutants import OPAQUE, Mutant, further_mutants_of, handing_on_mutants_of, mutants_of
@@ -56,8 +57,7 @@ async def try_mutants(
     def few() -> list[int]:
         return [index for index, found in enumerate(surveys) if found.is_unmoved and found.mutants.made < TELLING]
 
-    for further in (further_mutants_of, handing_on_mutants_of):
-        await try_more(further, 2 * limit, few())
+    await try_more(_further, 2 * limit, few())
     chosen = few()
     copied = await try_copies(workshop, builder, [unchanged[index] for index in chosen], limit)
     for index, found in zip(chosen, copied, strict=True):
@@ -65,6 +65,12 @@ async def try_mutants(
     accused = [index for index, found in enumerate(surveys) if found.is_unmoved and found.mutants.made >= TELLING]
     await try_more(_others, limit, accused)
     return tuple(surveys)
+
+
+def _further(code: str, limit: int, steps: Mapping[int, int]) -> tuple[Mutant, ...]:
+    """At most so many of each further kind, each once: a build for the few that need them is dear enough."""
+    kinds = (make(code, limit, steps) for make in (further_mutants_of, handing_on_mutants_of))
+    return tuple(dict.fromkeys(chain.from_iterable(kinds)))
 
 
 def _others(code: str, limit: int, steps: Mapping[int, int]) -> tuple[Mutant, ...]:

@@ -9,7 +9,7 @@ import pytest
 
 from node.checks.builds import Built
 from node.checks.diagnostics import Diagnostic, Place
-from node.checks.guards.mutants import further_mutants_of, mutants_of
+from node.checks.guards.mutants import further_mutants_of, handing_on_mutants_of, mutants_of
 from node.checks.guards.tested import names_from_tests, steps_from_tests
 from node.checks.rows import mutating
 from node.checks.rows.building import Linked
@@ -102,9 +102,10 @@ def test_few_changes_that_nobody_notices_are_followed_by_others(surveyed, monkey
 
     monkeypatch.setattr(mutating, "Runner", Unmoved)
     monkeypatch.setattr(mutating, "TELLING", 4)
-    monkeypatch.setitem(globals(), "CODE", "pub fn f(x: i32) -> i32 {\n    x * 2\n}\n")
+    monkeypatch.setitem(globals(), "CODE", "pub fn f(x: i32, y: i32) -> i32 {\n    x * 2\n}\n")
     monkeypatch.setattr(mutating, "mutants_of", lambda *given: mutants_of(*given)[:3])
-    monkeypatch.setattr(mutating, "further_mutants_of", lambda *given: further_mutants_of(*given)[:2])
+    monkeypatch.setattr(mutating, "further_mutants_of", lambda *given: further_mutants_of(*given)[:1])
+    monkeypatch.setattr(mutating, "handing_on_mutants_of", lambda *given: handing_on_mutants_of(*given)[:1])
     assert surveyed(Builder(), 2)[1].mutants == Mutants(made, made if noticed else 0)
 
 
