@@ -68,7 +68,7 @@ def checks(
     and with one that all share. The engine checks all rows, in its sandbox, stubs included. What is needed only once
     is not counted and shown apart. They take turns, so that what disturbs the machine disturbs all of them.
 
-    Asked for no rows in particular, it measures one kind after the other (ten minutes): doc tests of std and of
+    Asked for no rows in particular, it measures one kind after the other (eight minutes): doc tests of std and of
     itertools that pass, and all rows of ours.
     """
     from node.bench import checks as measure
