@@ -17,6 +17,7 @@ from node.checks.guards import further, handing_on
 from node.checks.guards.mistakes import Mistake, mistakes, parameters_of
 from node.checks.guards.reading import Declared, declared, identifiers, parse, text_of, walk
 from node.checks.guards.values import Known, likely_values, sure_values, values_of_own_types
+from node.checks.schemata import CONST_FN
 from node.checks.syntax import body_start
 
 OPAQUE = "impl Trait in the return type"
@@ -131,7 +132,7 @@ def mutants_of_lone(example: str, steps: Mapping[int, int]) -> list[list[Mutant]
     known = values_of_own_types(declared(parse(example).children))
     by_target = []
     for item, body, target in _in_turn(example, steps):
-        if not target.has_unsafe and target.lone_reason in {"const fn", OPAQUE}:
+        if not target.has_unsafe and target.lone_reason in {CONST_FN, OPAQUE}:
             unbound = replace(target, lone_reason="")
             found = [*_mutants_in(item.node, body, unbound), *_further_of(item, body, unbound, known)]
             by_target.append(list(dict.fromkeys(found)))

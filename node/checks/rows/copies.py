@@ -22,7 +22,7 @@ from node.checks.guards.tested import names_from_tests, steps_from_tests
 from node.checks.rows.building import Linked, RowBuilder, root_of
 from node.checks.rows.example import LIBRARY
 from node.checks.rows.runs import Runner
-from node.checks.rows.survey import Subject, Survey
+from node.checks.rows.survey import HALVINGS, Subject, Survey
 from node.checks.rows.verdict import Mutants
 from node.checks.schemata import CONST_FN
 from node.checks.syntax import parse_rust
@@ -33,7 +33,6 @@ MORE = 4
 because a second look must see the same."""
 _TOGETHER_MAX = 200
 """Copies in one build."""
-_HALVINGS = 3
 _REFUSED_BY_VALUE = "E0080"
 """What the compiler says of an assertion in a constant that does not hold: a mistake that was noticed."""
 
@@ -176,7 +175,7 @@ class _Trial:
         for part in _parts(copies):
             if not part[0].name and part[0].index in noticed:
                 continue  # A build of its own would say nothing new.
-            settled = await self._settle_part(part, _HALVINGS)
+            settled = await self._settle_part(part, HALVINGS)
             found += settled
             noticed |= {index for index, survey in settled if not survey.is_unmoved}
         return found

@@ -18,13 +18,12 @@ from node.checks.rows.building import Linked, RowBuilder, root_of
 from node.checks.rows.copies import try_copies
 from node.checks.rows.example import LIBRARY
 from node.checks.rows.runs import Runner
-from node.checks.rows.survey import TELLING, Subject, Survey
+from node.checks.rows.survey import HALVINGS, TELLING, Subject, Survey
 from node.checks.rows.verdict import Mutants
 from node.checks.schemata import CONST_FN, Variant, blamed, instrument
 from node.checks.syntax import BodyChange, FunctionSite, parse_rust, says_of_its_surroundings
 from node.checks.workshop import Workshop
 
-HALVINGS = 3
 _Maker = Callable[[str, int, Mapping[int, int]], Sequence[Mutant]]
 
 

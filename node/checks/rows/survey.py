@@ -8,6 +8,8 @@ from node.checks.rows.verdict import Mutants
 
 TELLING = 3
 """Fewer mutants than this may all be changes that nobody could notice."""
+HALVINGS = 3
+"""How often rows are halved that do not build together, and none of which can be blamed."""
 
 
 @dataclass(frozen=True, slots=True)
